@@ -1,0 +1,1 @@
+"""Places: the only importer of ray."""

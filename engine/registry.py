@@ -1,0 +1,50 @@
+"""Backends by name: a table of ``"module:attribute"`` strings, resolved only when one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Generic, TypeVar, cast
+
+from engine.errors import EnvironmentProblem, UsageError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names of one kind of backend. Reading the table imports nothing."""
+
+    def __init__(self, kind: str, table: Mapping[str, str]) -> None:
+        self._kind, self._table = kind, dict(table)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._table
+
+    def resolve(self, name: str) -> T:
+        """The class or function behind `name`.
+
+        Raises:
+            UsageError: no such name; lists the right ones.
+            EnvironmentProblem: the backend's library is not installed.
+        """
+        if name not in self._table:
+            near = get_close_matches(name, self._table, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise UsageError(
+                "BACKEND_UNKNOWN",
+                f"no {self._kind} is called {name!r}",
+                fix=f"{hint}there are: {', '.join(self._table)}",
+            )
+        module, attribute = self._table[name].split(":")
+        try:
+            return cast("T", getattr(import_module(module), attribute))
+        except ModuleNotFoundError as error:
+            raise EnvironmentProblem(
+                "LIBRARY_MISSING",
+                f"the {self._kind} {name!r} needs the package {error.name!r}",
+                fix="pip install 'mycanvas-engine[models]' -c constraints.txt",
+            ) from error

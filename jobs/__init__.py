@@ -1,0 +1,1 @@
+"""Tell the story: one short file per command, read top to bottom."""

@@ -1,0 +1,1 @@
+"""Decide: pure, seeded functions over engine's values. No I/O, no clock, no model library."""
