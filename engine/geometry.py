@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MIN_VISIBLE = 0.7
+"""The share of every object that nearer ones must leave visible."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -49,3 +52,8 @@ def contain(aspect: float, box: Box) -> Box:
     height = width / aspect
     centre = (box.x0 + box.x1) / 2
     return Box(centre - width / 2, box.y1 - height, centre + width / 2, box.y1)
+
+
+def min_area(count: int) -> float:
+    """The least area of a box, share of the canvas: 4 % for up to 3 objects, 2.8 % for 4, 1.6 % for more (Gen4Gen)."""
+    return 0.04 if count <= 3 else 0.028 if count == 4 else 0.016

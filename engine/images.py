@@ -92,11 +92,14 @@ def decode(data: bytes) -> Pixels:
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Area-true resampling (Lanczos). RGBA is weighted by its alpha: no colour bleeds in from the transparent side."""
+    """Area-true resampling; RGBA is weighted by its alpha, so that no colour bleeds in from the transparent side.
+
+    RGBA is filtered with Hamming: Lanczos leaves a ghost ring of alpha 5 to 8 two pixels outside a hard edge.
+    """
     if pixels.shape[:2] == (height, width):
         return pixels
     image = Image.fromarray(pixels)
     if image.mode != "RGBA":
         return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
-    premultiplied = image.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS)
+    premultiplied = image.convert("RGBa").resize((width, height), Image.Resampling.HAMMING)
     return cast("Pixels", np.asarray(premultiplied.convert("RGBA")))

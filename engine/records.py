@@ -100,6 +100,7 @@ class Composition:
     color_offsets: tuple[tuple[float, ...], ...] = field(default=(), metadata=TRANSIENT)
     # inpaint
     painted: Pixels | None = field(default=None, metadata=TRANSIENT)
+    painters: tuple[Model, ...] = field(default=(), metadata=TRANSIENT)
     # restore
     image: bytes | None = None
     # caption

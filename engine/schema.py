@@ -91,7 +91,9 @@ def _typed(hint: Any, scalar: Any) -> Any:
     if scalar.type == IMAGE:
         return scalar["bytes"].as_py()
     if scalar.type == PIXELS:
-        return np.frombuffer(scalar["data"].as_buffer(), np.uint8).reshape(scalar["shape"].as_py())
+        pixels = np.frombuffer(scalar["data"].as_buffer(), np.uint8).reshape(scalar["shape"].as_py())
+        pixels.setflags(write=False)  # a block belongs to all who read it
+        return pixels
     if get_origin(hint) is tuple:
         return tuple(_typed(get_args(hint)[0], item) for item in scalar.values)
     if isinstance(hint, type) and is_dataclass(hint):

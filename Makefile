@@ -1,0 +1,43 @@
+# Two commands for a newcomer: `make demo` and `make test`. Everything lives in .venv; nothing else is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
+
+.PHONY: demo test check fix bench clean
+
+demo: .venv/.demo
+	$(BIN)/mycanvas demo
+
+test: check
+	$(BIN)/pytest
+
+check: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: .venv/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks
+
+.venv/.uv:
+	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed') if sys.version_info < (3, 11) else None"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	touch $@
+
+# One resolution from one index: a CPU torch beside a CUDA torchvision breaks every model (see docs/errors.md).
+.venv/.demo: .venv/.uv pyproject.toml constraints.txt
+	$(UV) -e '.[demo]'
+	touch $@
+
+.venv/.dev: .venv/.uv pyproject.toml constraints.txt
+	$(UV) -e '.[dev]'
+	touch $@ .venv/.demo
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache mycanvas-demo

@@ -1,0 +1,34 @@
+"""Accepts or rejects; every row stays, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, final
+
+from engine.records import ACCEPTED, REJECTED, Composition
+from engine.stage import Run, Stage, Worker
+from planners.gate import Thresholds, judge
+
+
+@final
+class Gate(Stage, Thresholds):
+    """Compare a row's scores with the thresholds."""
+
+    name: ClassVar[str] = "gate"
+    reads: ClassVar[tuple[str, ...]] = ("objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip")
+    writes: ClassVar[tuple[str, ...]] = ("status", "reasons")
+
+    def load(self, run: Run) -> Worker:
+        """Nothing to load."""
+        del run
+
+        def work(rows: Sequence[Composition]) -> list[object]:
+            return [_judged(row, self) for row in rows]
+
+        return work
+
+
+def _judged(row: Composition, thresholds: Thresholds) -> Composition:
+    reasons = judge(row, thresholds)
+    return replace(row, status=REJECTED if reasons else ACCEPTED, reasons=reasons)

@@ -1,0 +1,79 @@
+"""Paints what lies around the objects. What a backend does to the objects themselves is undone by `restore`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from string import Formatter
+from typing import ClassVar, Protocol, Self, final
+
+from pydantic import Field, model_validator
+
+from engine.errors import SampleError
+from engine.records import Composition, Model, Pixels
+from engine.registry import Registry
+from engine.stage import Run, Stage, Worker
+
+WITHOUT_WEIGHTS = ("blend",)
+
+
+class Painter(Protocol):
+    """What an inpainting backend offers."""
+
+    model: Model
+
+    def paint(self, rows: Sequence[Composition]) -> Sequence[Pixels | SampleError]:
+        """One HxWx3 picture per row, or the error in its place."""
+
+
+PAINTERS: Registry[Callable[[Inpaint], Painter]] = Registry(
+    "painter", {"blend": "actors.backends.blend:Blend", "sdxl": "actors.backends.sdxl:SdxlInpaint"}
+)
+
+
+@final
+class Inpaint(Stage):
+    """Repaint the background around the objects, or blend it as it is."""
+
+    name: ClassVar[str] = "inpaint"
+    reads: ClassVar[tuple[str, ...]] = (
+        "background", "foreground", "layers", "repaint_mask", "placements", "background_prompt", "ground_line",
+    )  # fmt: skip
+    writes: ClassVar[tuple[str, ...]] = ("painted", "painters")
+
+    backend: str = Field(default="blend", description="blend (no model) or sdxl")
+    model: str = Field(default="", description="hub id or local folder of the weights; empty for blend")
+    revision: str = Field(default="", description="commit of the weights on the hub")
+    steps: int = Field(default=30, ge=1, le=200, description="denoising steps")
+    guidance: float = Field(default=6.0, ge=0, le=30, description="classifier-free guidance scale")
+    strength: float = Field(
+        default=0.9, gt=0, le=1, description="share of the steps taken; 1 ignores the given background"
+    )
+    prompt_template: str = Field(default="a realistic photo {background}", description="what to paint")
+    negative_prompt: str = Field(
+        default="people, animals, text, watermark, frame, cartoon, painting, 3d render, deformed, floating objects",
+        description="what not to paint; no second copy of a subject either",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.backend not in WITHOUT_WEIGHTS and not self.model:
+            raise ValueError(f"the backend {self.backend!r} needs a model: a hub id or a local folder")
+        if {name for _, name, _, _ in Formatter().parse(self.prompt_template) if name is not None} - {"background"}:
+            raise ValueError("prompt_template knows one placeholder: {background}")
+        return self
+
+    def load(self, run: Run) -> Worker:
+        """Build the painter; this is where weights are read."""
+        del run
+        painter = PAINTERS.resolve(self.backend)(self)
+
+        def work(rows: Sequence[Composition]) -> list[object]:
+            painted = painter.paint(rows)
+            return [_answer(row, pixels, painter.model) for row, pixels in zip(rows, painted, strict=True)]
+
+        return work
+
+
+def _answer(row: Composition, painted: Pixels | SampleError, model: Model) -> Composition | SampleError:
+    return painted if isinstance(painted, SampleError) else replace(row, painted=painted, painters=(model,))

@@ -1,0 +1,218 @@
+"""The one door for weights: safetensors only, from a local folder or from the hub at a pinned revision.
+
+A pickle runs code when it is read, and so may a repository that brings its own model classes. Neither passes this
+door, and what passes is checked by its header before a model library sees it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b, file_digest
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EnvironmentProblem, UsageError
+from engine.records import UNKNOWN_LICENSE, Model
+
+SAFE_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
+PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
+CONFIGS = ("config.json", "tokenizer_config.json", "preprocessor_config.json", "processor_config.json")
+CODE_LIBRARIES = ("diffusers", "transformers")
+
+_HUB_ID = re.compile(r"[\w][\w.-]*/[\w.-]+")
+_PINNED = re.compile(r"[0-9a-f]{40}")
+_LICENSE = re.compile(r"^license:\s*['\"]?([\w.+-]+)", re.MULTILINE)
+_HEADER_LIMIT = 100_000_000  # bytes; the limit of the format's own reader
+
+
+def forbid_code() -> None:
+    """Tell the model libraries of this process to run no code from repositories and to read no pickled objects.
+
+    Takes full effect before they are imported; afterwards `local_weights` alone stands guard.
+    """
+    os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"  # also covers community pipelines, which have no other switch
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+
+
+def local_weights(model: str, revision: str = "", *, files: Sequence[str] = SAFE_FILES) -> Path:
+    """The local folder of a model, checked.
+
+    Args:
+        model: a local folder, or a hub id such as ``org/name``. A folder wins where both could be meant.
+        revision: the 40 hex digits of a commit; required for a hub id, not used for a folder.
+        files: name patterns that are fetched from the hub.
+
+    Raises:
+        UsageError: WEIGHTS_UNPINNED, WEIGHTS_PICKLE_ONLY, WEIGHTS_CUSTOM_CODE.
+        EnvironmentProblem: WEIGHTS_MISSING, WEIGHTS_UNREADABLE.
+    """
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        folder = _from_hub(model, revision, files)
+    _refuse_code(folder)
+    _refuse_pickles(folder)
+    for path in _files(folder, ".safetensors"):
+        read_header(path)
+    return folder
+
+
+def _from_hub(model: str, revision: str, files: Sequence[str]) -> Path:
+    if not _HUB_ID.fullmatch(model):
+        raise EnvironmentProblem(
+            "WEIGHTS_MISSING", f"there is no folder {model!r}", fix="name an existing folder, or a hub id: org/name"
+        )
+    if not _PINNED.fullmatch(revision):
+        raise UsageError(
+            "WEIGHTS_UNPINNED",
+            f"the hub model {model!r} needs the 40 hex digits of a commit, not {revision!r}",
+            why="a branch or a tag can move, and then a resumed run would mix two models",
+            fix="copy the commit from the model's page on the hub; or name a local folder (no such folder exists here)",
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(files)))
+    except OSError as error:  # the hub's own errors and those of the network all derive from it
+        raise EnvironmentProblem(
+            "WEIGHTS_MISSING",
+            f"cannot get {model!r} at {revision[:8]} from the hub",
+            why=(str(error) or type(error).__name__).splitlines()[0],
+            fix=f"where the hub can be reached: hf download {model} --revision {revision}; or name a local folder",
+        ) from None
+
+
+def _files(folder: Path, *suffixes: str) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes and path.is_file())
+
+
+def _refuse_pickles(folder: Path) -> None:
+    safe = {path.parent for path in _files(folder, ".safetensors")}
+    for pickle in _files(folder, *PICKLES):
+        if pickle.parent not in safe:
+            raise UsageError(
+                "WEIGHTS_PICKLE_ONLY",
+                f"holds {pickle.name!r} and no safetensors beside it",
+                where=str(pickle.parent),
+                why="a pickle can run any code when it is read",
+                fix="take a revision that has safetensors, or save the model again with safe_serialization=True",
+            )
+    if not safe:
+        raise EnvironmentProblem(
+            "WEIGHTS_MISSING", "holds no safetensors", where=str(folder), fix="download the model into it again"
+        )
+
+
+def _refuse_code(folder: Path) -> None:
+    for path in _files(folder, ".json"):
+        if path.name == "model_index.json":
+            foreign = _foreign_classes(_read_json(path))
+        elif path.name in CONFIGS and _names_code(_read_json(path)):
+            foreign = ["auto_map"]
+        else:
+            continue
+        if foreign:
+            raise UsageError(
+                "WEIGHTS_CUSTOM_CODE",
+                f"asks for code of its own: {', '.join(foreign)}",
+                where=str(path),
+                why="code from a repository would run with your rights; this engine never runs it",
+                fix="take a model that diffusers, transformers or open_clip know without extra code",
+            )
+
+
+def _foreign_classes(index: Any) -> list[str]:
+    """Entries of a pipeline index that diffusers would import from anywhere but itself and transformers."""
+    if not isinstance(index, dict):
+        return ["model_index.json"]
+    custom = [] if isinstance(index.get("_class_name"), str) else ["_class_name"]
+    parts = {name: value[0] for name, value in index.items() if isinstance(value, list) and name != "_class_name"}
+    return custom + [name for name, library in parts.items() if library not in (None, *CODE_LIBRARIES)]
+
+
+def _names_code(config: Any) -> bool:
+    """Whether `auto_map`, which names classes in a repository's own files, stands at any depth."""
+    if isinstance(config, dict):
+        return "auto_map" in config or any(_names_code(value) for value in config.values())
+    return isinstance(config, list) and any(_names_code(value) for value in config)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, str(error) or "nested too deeply") from None
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file: tensor name -> dtype, shape, offsets; `__metadata__` -> strings.
+
+    Raises:
+        EnvironmentProblem: WEIGHTS_UNREADABLE where header and length of the file do not agree.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(_HEADER_LIMIT, size - 8):
+            raise _unreadable(path, "the file is cut off, or no safetensors file")
+        try:
+            header = json.loads(file.read(length))
+            end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+            raise _unreadable(path, "the header is no safetensors header") from None
+    if end != size - 8 - length:
+        raise _unreadable(path, f"the header promises {end:,} bytes of tensors, the file holds {size - 8 - length:,}")
+    return dict(header)
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """The tensors of one safetensors file, on the CPU.
+
+    Raises:
+        EnvironmentProblem: WEIGHTS_UNREADABLE.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    read_header(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise _unreadable(path, str(error)) from None
+
+
+def _unreadable(path: Path, why: str) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        "WEIGHTS_UNREADABLE", "damaged, or not what its name says", where=str(path), why=why, fix="download it again"
+    )
+
+
+def identify(name: str, folder: Path) -> Model:
+    """The model as rows record it, the same on every machine.
+
+    A snapshot of the hub, whose folder is called by its commit, is `name` at that commit. Any other folder goes by its
+    last name and by a hash of its bytes. The licence is what the folder's own model card (README.md) states.
+    """
+    card = folder / "README.md"
+    text = card.read_text("utf-8", "replace") if card.is_file() else ""
+    stated = _LICENSE.search(text.split("\n---", 1)[0]) if text.startswith("---") else None
+    license_ = stated.group(1) if stated else UNKNOWN_LICENSE
+    if _PINNED.fullmatch(folder.name):
+        return Model(name=name, revision=folder.name, license=license_)
+    return Model(name=folder.resolve().name, revision=fingerprint(folder), license=license_)
+
+
+def fingerprint(path: Path) -> str:
+    """`blake2b:` and 16 hex digits over names and bytes of a weights file, or of a folder's configs and weights.
+
+    All bytes count (about 1 s for 1 GB): fine-tuned attention weights alone can lie anywhere in a file.
+    """
+    total = blake2b(digest_size=8)
+    for file in [path] if path.is_file() else _files(path, ".json", ".txt", ".safetensors"):
+        total.update(file.relative_to(path.parent if path.is_file() else path).as_posix().encode())
+        with file.open("rb") as handle:
+            total.update(file_digest(handle, lambda: blake2b(digest_size=32)).digest())
+    return f"blake2b:{total.hexdigest()}"

@@ -1,0 +1,150 @@
+"""Connect for the length of a job: to a cluster that is there, or to a private one on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import EnvironmentProblem, UsageError
+
+LOCAL = "local"
+QUIET_ENVIRONMENT = {
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # ours counts samples; Ray's count blocks
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the cluster holds: CPU cores, GPUs, nodes."""
+
+    cpus: float
+    gpus: float
+    nodes: int
+
+
+@contextlib.contextmanager
+def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None = None) -> Iterator[Capacity]:
+    """A connection to Ray.
+
+    Args:
+        address: ``local`` starts a private cluster (a bare `ray.init` would join whatever lives on the machine);
+            ``auto`` joins the one that this machine belongs to; anything else is the address of a head node.
+        cpus: cores of a private cluster; none takes those of the machine.
+        gpus: GPUs of a private cluster; may be logical ones, for tests of placement.
+
+    Raises:
+        EnvironmentProblem: RAY_UNREACHABLE.
+    """
+    os.environ.update({key: value for key, value in QUIET_ENVIRONMENT.items() if key not in os.environ})
+    import ray  # 0.7 s: only the commands that need a cluster pay for it
+
+    folder = tempfile.mkdtemp(prefix="mc") if address == LOCAL else None  # short: socket paths end at 107 bytes
+    _divert_native_stderr()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ray.init(
+                address=address,
+                include_dashboard=False if folder else None,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                **({"_temp_dir": folder, "num_cpus": cpus, "num_gpus": gpus} if folder else {}),
+            )
+        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            raise EnvironmentProblem(
+                "RAY_UNREACHABLE",
+                "no Ray cluster answers",
+                where=f"--address {address}",
+                why=str(error).splitlines()[0],
+                fix="start one with `ray start --head`, or leave --address out to use this machine",
+            ) from error
+        _silence()
+    _close_token_file()
+    try:
+        resources = ray.cluster_resources()
+        yield Capacity(resources.get("CPU", 0.0), resources.get("GPU", 0.0), len(ray.nodes()))
+    finally:
+        ray.shutdown()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_readable(uri: str, *, purpose: str) -> None:
+    """Ask one worker on every node whether it can see `uri`.
+
+    Raises:
+        UsageError: URI_UNREACHABLE names the node.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    probe = ray.remote(num_cpus=0, max_retries=1)(_readable)
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    asked = [
+        probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(uri)
+        for node in nodes
+    ]
+    for node, problem in zip(nodes, ray.get(asked), strict=True):
+        if problem:
+            raise UsageError(
+                "URI_UNREACHABLE",
+                f"{purpose} cannot be read by workers on node {node['NodeManagerHostname']}",
+                where=uri,
+                why=problem,
+                fix="use a folder that every node mounts, or an object store such as s3://",
+            )
+
+
+def _readable(uri: str) -> str:
+    from engine.photos import open_folder
+
+    try:
+        open_folder(uri)
+    except UsageError as error:
+        return str(error.why or error.what)
+    return ""
+
+
+def _silence() -> None:
+    """Keep Ray's notes in its log files: deaths of workers are told by the journal, errors by the exception."""
+    from ray._private import worker
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    # Ray has no switch for this: its notes of dead workers go to stdout, which belongs to a command's data.
+    worker.print_to_stdstream = lambda *_, **__: None
+
+
+@functools.cache
+def _divert_native_stderr() -> None:
+    """Python keeps the terminal; what Ray's C++ core writes for its developers goes nowhere.
+
+    Once per process. The notes are in the session's log folder as well.
+    """
+    python_stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = python_stderr
+    sys.__stderr__ = python_stderr  # type: ignore[misc]
+
+
+def _close_token_file() -> None:
+    """Ray writes the cluster's token readable by everyone on the machine (0644)."""
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
+    with contextlib.suppress(OSError):
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)

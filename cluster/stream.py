@@ -1,0 +1,129 @@
+"""Units through actor pools, by Ray Data: unit numbers in, receipts out; pixels never come near the driver.
+
+One unit is one Ray Data block from start to end. Three settings keep it so, each measured on Ray 2.60:
+- the numbers come as one-row blocks (`repartition(..., strict=True)`), since sample rows mixed after one short unit;
+- blocks are never split (`target_max_block_size = None`);
+- a pool's `batch_size` equals the rows of a block, so none is bundled with another (with GPUs it must be a number).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.data.block import BlockMetadata
+from ray.data.datasource import Datasource, ReadTask
+
+from engine.commits import Committed, Receipt
+from engine.errors import MyCanvasError
+from engine.group import Group
+from engine.pipeline import Pipeline
+from engine.recipe import Pool
+
+CHUNK = 1024  # unit numbers per block of the source; each is then one block of its own
+_SCHEMA = pa.schema([("unit_id", pa.int64())])
+NO_PROGRESS_S = 6 * 3600  # weights of 20 GB may take their time; a stage's own timeout_s is the guard that counts
+
+
+class Units(Datasource):  # type: ignore[misc]  # ray has no types
+    """The numbers of the units that are still to be made. What travels is one bit a unit."""
+
+    def __init__(self, done: Committed) -> None:
+        super().__init__()
+        self._done = done
+
+    def get_name(self) -> str:
+        return "Units"
+
+    def estimate_inmemory_data_size(self) -> int:
+        return (self._done.units - self._done.count) * 8
+
+    def get_read_tasks(
+        self, parallelism: int, per_task_row_limit: int | None = None, data_context: DataContext | None = None
+    ) -> list[ReadTask]:
+        """One streaming task: in order, so that a run that is stopped has made a prefix."""
+        del parallelism, data_context
+        done, left = self._done, self._done.units - self._done.count
+        metadata = BlockMetadata(num_rows=left, size_bytes=left * 8, input_files=None, exec_stats=None)
+        return [ReadTask(lambda: _blocks(done), metadata, _SCHEMA, per_task_row_limit)]
+
+
+def stream(pipeline: Pipeline, pools: Sequence[Pool], replicas: Sequence[int], done: Committed) -> Iterator[Receipt]:
+    """Make the units that are not `done`; yields a receipt as each is committed.
+
+    Args:
+        pipeline: what to do.
+        pools: where each group of it runs.
+        replicas: processes of each pool.
+        done: which units are committed, and how many there are to be.
+
+    Raises:
+        MyCanvasError: whatever a worker raised that is not one row's fault.
+    """
+    if done.count == done.units:
+        return
+    context = DataContext.get_current()
+    context.target_max_block_size = None
+    context.execution_no_progress_timeout_s = NO_PROGRESS_S
+    dataset = ray.data.read_datasource(Units(done), override_num_blocks=1, num_cpus=0)
+    for position, (pool, size) in enumerate(zip(pools, replicas, strict=True)):
+        dataset = _through(dataset, pipeline, position, pool, size)
+    try:
+        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+            yield from (Receipt(**json.loads(text)) for text in batch.column("receipt").to_pylist())
+    except MyCanvasError:
+        raise
+    except Exception as error:
+        raise _cause(error) from error
+
+
+def _through(dataset: Dataset, pipeline: Pipeline, position: int, pool: Pool, size: int) -> Dataset:
+    return dataset.map_batches(
+        _named(pool),
+        fn_constructor_args=(pipeline, position),
+        batch_size=pipeline.unit_size if position else 1,
+        batch_format="pyarrow",
+        compute=ActorPoolStrategy(size=size),
+        num_cpus=pool.cpus,
+        num_gpus=pool.gpus or None,
+        memory=int(pool.memory_gb * 1024**3) or None,
+    )
+
+
+def _named(pool: Pool) -> type:
+    """The worker class under the pool's name: the dashboard calls an operator after its class."""
+    return type("-".join(pool.stages), (_Worker,), {})
+
+
+class _Worker:
+    def __init__(self, pipeline: Pipeline, position: int) -> None:
+        self._group = Group(pipeline, position)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return self._group(table)
+
+
+def _blocks(done: Committed) -> Iterator[pa.Table]:
+    """One row, and so one block, for each missing unit."""
+    for start in range(0, done.units, CHUNK):
+        for unit_id in done.missing(start, start + CHUNK):
+            yield pa.table({"unit_id": [unit_id]}, schema=_SCHEMA)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The error of ours that Ray wrapped, or the error itself."""
+    seen: set[int] = set()
+    queue: list[Any] = [error]
+    while queue:
+        current = queue.pop(0)
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, MyCanvasError):
+            return current
+        queue += [getattr(current, "cause", None), current.__cause__, current.__context__]
+    return error

@@ -1,0 +1,189 @@
+"""Photo folders: which photos there are, of which concept and class, under which licence. Names only; no pixels.
+
+Two layouts: ``<concept>/<image>`` and the published ``<scene>/<concept>/<image>``. Digits that end a folder's name mark
+instances of one class (``cat1``, ``cat2``). A ``metadata.jsonl`` beside the photos (or in a folder above them) says
+better: ``{"file_name": "rc_car/00.jpg", "class": "toy", "license": "CC0-1.0", "concept": "rc_car"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+
+from engine.errors import SampleError, UsageError
+from engine.records import UNKNOWN_LICENSE
+
+SCHEMES = (
+    "file",
+    "s3",
+    "gs",
+    "gcs",
+    "az",
+    "abfs",
+    "hf",
+)  # what a worker elsewhere can read, and no server can redirect
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+METADATA = "metadata.jsonl"
+MAX_NAME = 64
+CATALOGUE = "photos.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """One photo of one concept."""
+
+    source: str
+    concept: str
+    class_name: str
+    license: str = UNKNOWN_LICENSE
+
+
+def list_photos(uri: str) -> tuple[Photo, ...]:
+    """Every photo below `uri`, in the order of its path.
+
+    Raises:
+        UsageError: PHOTOS_UNREADABLE, PHOTOS_EMPTY, PHOTOS_METADATA.
+    """
+    filesystem, root = open_folder(uri)
+    found = [path for path in filesystem.find(root) if not _hidden(path, root)]
+    facts = _metadata(filesystem, (path for path in found if path.endswith("/" + METADATA)))
+    images = sorted(path for path in found if path.lower().endswith(EXTENSIONS))
+    photos = tuple(
+        _photo(filesystem.unstrip_protocol(path), facts.get(path, {}), PurePosixPath(path).relative_to(root))
+        for path in images
+        if len(PurePosixPath(path).relative_to(root).parts) > 1
+    )
+    if not photos:
+        raise UsageError(
+            "PHOTOS_EMPTY",
+            "holds no photos in concept folders",
+            where=uri,
+            fix=f"arrange them as <concept>/<image> with one of {', '.join(EXTENSIONS)}",
+        )
+    return photos
+
+
+def open_folder(uri: str) -> tuple[Any, str]:
+    """A file system and the folder's path in it.
+
+    Raises:
+        UsageError: PHOTOS_UNREADABLE when the scheme is not allowed or the folder cannot be read.
+    """
+    scheme = uri.split("://", maxsplit=1)[0] if "://" in uri else "file"
+    if scheme not in SCHEMES or "::" in uri:
+        raise UsageError(
+            "PHOTOS_UNREADABLE",
+            f"{scheme}:// is not a place that every worker can read",
+            where=uri,
+            fix=f"use a folder on shared storage: {', '.join(SCHEMES)}",
+        )
+    try:
+        filesystem, root = fsspec.url_to_fs(uri)
+        readable = filesystem.isdir(root)
+    except (OSError, ImportError, ValueError) as error:
+        raise UsageError("PHOTOS_UNREADABLE", "cannot be opened", where=uri, why=str(error)) from error
+    if not readable:
+        raise UsageError("PHOTOS_UNREADABLE", "there is no such folder", where=uri, fix="check the path")
+    return filesystem, root.rstrip("/")
+
+
+def read_file(uri: str) -> bytes:
+    """The bytes of one photo.
+
+    Raises:
+        SampleError: PHOTO_UNREADABLE.
+    """
+    try:
+        with fsspec.open(uri, "rb") as file:
+            data: bytes = file.read()
+    except (OSError, ValueError) as error:
+        raise SampleError(
+            "PHOTO_UNREADABLE", "cannot be read", where=uri, why=str(error), fix="check its permissions or remove it"
+        ) from error
+    return data
+
+
+def clean_name(name: str) -> str:
+    """A name that is safe to show: one line, no control or direction characters, at most 64 characters."""
+    kept = "".join(letter for letter in unicodedata.normalize("NFC", name) if unicodedata.category(letter)[0] != "C")
+    return " ".join(kept.split())[:MAX_NAME]
+
+
+def class_of(concept: str) -> str:
+    """The class that a folder's name suggests: ``cat2`` -> ``cat``, ``house_plant`` -> ``house plant``."""
+    words = re.sub(r"[_\-\s]+", " ", concept).strip()
+    return re.sub(r"\s*\d+$", "", words) or words or "object"
+
+
+def to_jsonl(photos: Iterable[Photo]) -> bytes:
+    """One JSON object a line."""
+    return "".join(json.dumps(asdict(photo), sort_keys=True) + "\n" for photo in photos).encode()
+
+
+def from_jsonl(data: bytes) -> tuple[Photo, ...]:
+    """Read back what `to_jsonl` wrote."""
+    return tuple(Photo(**json.loads(line)) for line in data.decode().splitlines())
+
+
+def fingerprint(photos: Iterable[Photo]) -> str:
+    """A hash of the listing: changes when a photo is added, removed or renamed, or its metadata changes."""
+    return blake2b(to_jsonl(photos), digest_size=16).hexdigest()
+
+
+def read_metadata(filesystem: Any, path: str) -> dict[str, Mapping[str, Any]]:
+    """The lines of one ``metadata.jsonl``, under the full path of the file that each describes.
+
+    Raises:
+        UsageError: PHOTOS_METADATA names the file and line.
+    """
+    folder = str(PurePosixPath(path).parent)
+    facts: dict[str, Mapping[str, Any]] = {}
+    with filesystem.open(path, "rb") as file:
+        lines = file.read().decode("utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            name = str(entry["file_name"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UsageError(
+                "PHOTOS_METADATA",
+                'not a JSON object with a "file_name"',
+                where=f"{path}:{number}",
+                why=f"{type(error).__name__}: {error}",
+                fix='write one object a line, such as {"file_name": "00.jpg", "class": "toy"}',
+            ) from error
+        facts[f"{folder}/{name}"] = entry
+    return facts
+
+
+def _metadata(filesystem: Any, paths: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    facts: dict[str, Mapping[str, Any]] = {}
+    for path in sorted(paths, key=lambda path: path.count("/")):  # the nearest file speaks last
+        facts.update(read_metadata(filesystem, path))
+    return facts
+
+
+def _photo(source: str, facts: Mapping[str, Any], relative: PurePosixPath) -> Photo:
+    concept = clean_name(str(facts.get("concept") or relative.parent.name)) or "unnamed"
+    class_name = facts.get("class") or facts.get("class_name") or class_of(concept)
+    license_name = facts.get("license") or facts.get("licence") or UNKNOWN_LICENSE
+    return Photo(
+        source=source,
+        concept=concept,
+        class_name=clean_name(str(class_name)) or "object",
+        license=clean_name(str(license_name)),
+    )
+
+
+def _hidden(path: str, root: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(path).relative_to(root).parts)

@@ -1,0 +1,124 @@
+"""Recipes: YAML in, a checked tree of stage specs out. A wrong one dies here, with file, line and a suggestion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import Field, ValidationError
+
+from engine.errors import UsageError
+from engine.recipe_source import Origins, Path, override, read_yaml
+from engine.registry import Registry
+from engine.stage import Spec, Stage
+
+COMMIT = "commit"
+
+S = TypeVar("S", bound=Spec)
+
+
+class Pool(Spec):
+    """Stages that share one process, and what one such process needs. Grouping is placement: it never changes data."""
+
+    stages: tuple[str, ...] = Field(min_length=1, description="consecutive stages; the last pool ends with `commit`")
+    cpus: float = Field(1.0, ge=0, description="CPU cores of one replica")
+    gpus: float = Field(0.0, ge=0, description="GPUs of one replica; 0.25 lets four share a card")
+    memory_gb: float = Field(0.0, ge=0, description="host memory reserved for one replica; 0 reserves none")
+    min_replicas: int = Field(1, ge=1)
+    max_replicas: int | None = Field(None, ge=1, description="none: as many as the cluster holds")
+
+
+class Recipe(Spec):
+    """What to make (everything but `pools`) and where each part of it runs (`pools`)."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    description: str = ""
+    size: int = Field(512, ge=64, le=4096, multiple_of=8, description="side of the square canvas in pixels")
+    seed: int = Field(0, ge=0, lt=1 << 63, description="root seed of every draw")
+    unit_size: int = Field(16, ge=1, le=4096, description="samples per unit, which is a block, a shard and a retry")
+    segment: Stage
+    stages: tuple[Stage, ...]
+    pools: tuple[Pool, ...]
+    segment_pool: Pool = Pool(stages=("segment", COMMIT))
+
+    def affects_data(self) -> dict[str, Any]:
+        """The part of the recipe on which the rows depend; a resume must agree with it."""
+        return {
+            "size": self.size,
+            "seed": self.seed,
+            "unit_size": self.unit_size,
+            "stages": {stage.name: stage.model_dump(mode="json", exclude={"timeout_s"}) for stage in self.stages},
+        }
+
+    def groups(self) -> list[tuple[Stage, ...]]:
+        """The stages of each pool.
+
+        Raises:
+            UsageError: POOLS_ORDER when the pools do not hold every stage once, in order, with `commit` last.
+        """
+        by_name = {stage.name: stage for stage in self.stages}
+        wanted = [*by_name, COMMIT]
+        given = [name for pool in self.pools for name in pool.stages]
+        if given != wanted:
+            raise UsageError(
+                "POOLS_ORDER",
+                f"the pools run {', '.join(given)}",
+                where=f"recipe {self.name}, pools",
+                fix=f"list each stage once, in this order: {', '.join(wanted)}",
+            )
+        return [tuple(by_name[name] for name in pool.stages if name != COMMIT) for pool in self.pools]
+
+
+def parse_recipe(text: str, *, where: str, stages: Registry[type[Stage]], overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from YAML and ``--set a.b=value`` overrides.
+
+    Args:
+        text: the YAML document.
+        where: file name for messages.
+        stages: stage classes by name.
+        overrides: ``key=value`` with a YAML value; a stage's key may be written without ``stages.``.
+
+    Raises:
+        UsageError: RECIPE_YAML, RECIPE_SET, RECIPE_KEY, RECIPE_VALUE, each with line or option and a suggestion.
+    """
+    tree, origins = read_yaml(text, where)
+    for item in overrides:
+        origins = override(tree, item, origins, stage_names=[name for name in stages if name != "segment"])
+    for key in ("segment", "stages"):
+        if not isinstance(tree.get(key), dict):
+            raise UsageError("RECIPE_KEY", f"{key!r} is missing or no mapping", where=where, fix="see `mycanvas init`")
+    segment = _stage(tree["segment"], ("segment",), origins, stages)
+    steps = tuple(_stage(value, ("stages", name), origins, stages) for name, value in tree["stages"].items())
+    return _validated(Recipe, {**tree, "segment": segment, "stages": steps}, (), origins)
+
+
+def _stage(value: Any, path: Path, origins: Origins, stages: Registry[type[Stage]]) -> Stage:
+    if path[-1] not in stages:
+        raise UsageError(
+            "RECIPE_KEY",
+            f"there is no stage {path[-1]!r}",
+            where=origins.of(path),
+            fix=_suggestion(path[-1], list(stages)),
+        )
+    return _validated(stages.resolve(path[-1]), value or {}, path, origins)
+
+
+def _validated(kind: type[S], values: Any, path: Path, origins: Origins) -> S:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = (*path, *(str(part) for part in first["loc"]))
+        unknown = first["type"] == "extra_forbidden"
+        raise UsageError(
+            "RECIPE_KEY" if unknown else "RECIPE_VALUE",
+            f"unknown key {'.'.join(place)!r}" if unknown else f"{'.'.join(place)}: {first['msg']}",
+            where=origins.of(place),
+            fix=_suggestion(place[-1], list(kind.model_fields)) if unknown else "see `mycanvas recipe schema`",
+        ) from error
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"known keys: {', '.join(known)}"

@@ -1,0 +1,259 @@
+"""The `mycanvas` command. Nothing heavy is imported until a command runs: `--help` answers in under 0.4 s."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.errors import EXIT_INTERRUPTED, MyCanvasError
+from jobs.console import Console, Format
+
+if TYPE_CHECKING:
+    from jobs.run import Tally
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Compose concept photos into training images: captioned, scored, committed shards, on one machine or many.",
+)
+recipes = typer.Typer(no_args_is_help=True, help="List recipes, show one as it will run, print the schema.")
+app.add_typer(recipes, name="recipe")
+
+Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="change one value: --set gate.min_identity_psnr=36")]
+Address = Annotated[str, typer.Option(help="local, auto, or a Ray address")]
+Failures = Annotated[str, typer.Option("--max-failures", help="stop when more rows fail: a share (1%) or a number")]
+Dataset = Annotated[str, typer.Argument(help="the --out of a compose or segment run", metavar="OUT")]
+
+
+def main() -> None:
+    """Run a command; end with the exit code that its outcome has."""
+    try:
+        app(standalone_mode=False)
+    except MyCanvasError as error:
+        Console("human").say(str(error))
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(EXIT_INTERRUPTED)
+    except KeyboardInterrupt:
+        Console("human").say("interrupted; the same command goes on where it stopped")
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        show = getattr(error, "show", None)  # the usage errors of the command line library print themselves
+        if show is None:
+            raise
+        show()
+        sys.exit(2)
+
+
+@app.command()
+def demo(
+    samples: Annotated[int, typer.Option("-n", min=1, help="how many compositions")] = 64,
+    out: Annotated[Path, typer.Option("-o", help="folder for photos, shards and gallery")] = Path("mycanvas-demo"),
+    output: Output = "auto",
+) -> None:
+    """Compose the photos that ship with scikit-image, and open the result.
+
+    Example: mycanvas demo -n 64 -o mycanvas-demo
+    """
+    from jobs import demo as job
+
+    job.demo(samples, out, Console(output))
+
+
+@app.command()
+def segment(
+    photos: Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")],
+    out: Annotated[str, typer.Option(help="folder or s3:// prefix of the library")],
+    recipe: Annotated[str, typer.Option(help="name or file; its `segment` part is used")] = "classic",
+    override: Overrides = None,
+    address: Address = "local",
+    output: Output = "auto",
+) -> None:
+    """Cut every concept out of its photos into a library that compositions draw from.
+
+    Example: mycanvas segment --photos photos/ --out library/
+    """
+    from jobs.recipes import load
+    from jobs.segment import segment as job
+
+    console = Console(output)
+    tally = job(load(recipe, override or []), photos=photos, out=out, address=address, console=console)
+    _report(console, tally, out, f"mycanvas gallery {out} -o library.html")
+
+
+@app.command()
+def compose(
+    recipe: Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")],
+    photos: Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")],
+    samples: Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")],
+    out: Annotated[str, typer.Option(help="folder or s3:// prefix of the dataset")],
+    backgrounds: Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")] = "",
+    library: Annotated[str, typer.Option(help="library of cut-outs to use; none: OUT/library")] = "",
+    seed: Annotated[int | None, typer.Option(min=0, help="root seed; overrides the recipe's")] = None,
+    override: Overrides = None,
+    max_failures: Failures = "5%",
+    address: Address = "local",
+    output: Output = "auto",
+) -> None:
+    """Make a dataset; the same command again resumes it.
+
+    Example: mycanvas compose classic --photos photos/ --samples 1000 --out out/mine --set unit_size=8
+    """
+    from jobs.compose import Order
+    from jobs.compose import compose as job
+    from jobs.recipes import load
+    from jobs.run import parse_budget
+
+    console = Console(output)
+    chosen = load(recipe, [*(override or []), *([f"seed={seed}"] if seed is not None else [])])
+    order = Order(
+        recipe=chosen,
+        photos=photos,
+        samples=samples,
+        out=out,
+        library=library,
+        backgrounds=backgrounds,
+        address=address,
+        budget=parse_budget(max_failures),
+    )
+    _report(console, job(order, console), out, f"mycanvas gallery {out} -o gallery.html")
+
+
+@recipes.command("list")
+def recipe_list() -> None:
+    """Name the recipes that come with the engine.
+
+    Example: mycanvas recipe list
+    """
+    from jobs.recipes import built_in, load
+
+    for name in built_in():
+        typer.echo(f"{name:<12} {load(name).description}")
+
+
+@recipes.command("show")
+def recipe_show(recipe: Annotated[str, typer.Argument(help="name or file")], override: Overrides = None) -> None:
+    """Print a recipe as it will run, every default written out.
+
+    Example: mycanvas recipe show classic --set unit_size=8
+    """
+    from jobs.recipes import load, show
+
+    typer.echo(show(load(recipe, override or [])), nl=False)
+
+
+@recipes.command("schema")
+def recipe_schema() -> None:
+    """Print the JSON schema of recipe files, for editors.
+
+    Example: mycanvas recipe schema > recipe.schema.json
+    """
+    import json
+
+    from jobs.recipes import schema
+
+    typer.echo(json.dumps(schema(), indent=2))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="file to write", metavar="FILE")],
+    force: Annotated[bool, typer.Option(help="overwrite")] = False,
+) -> None:
+    """Write a commented recipe of your own to start from.
+
+    Example: mycanvas init mine.yaml
+    """
+    from jobs.recipes import init as job
+
+    job(path, force=force)
+    typer.echo(f"{path}\nnext: mycanvas compose {path} --photos photos/ --samples 64 --out out/mine")
+
+
+@app.command()
+def stats(dataset: Dataset, output: Output = "auto") -> None:
+    """Say what became of the rows: by reason, concept, score and stage.
+
+    Example: mycanvas stats out/mine
+    """
+    from jobs.stats import lines
+    from jobs.stats import stats as job
+
+    report = job(dataset)
+    Console(output).result(report, lines(report))
+
+
+@app.command()
+def verify(dataset: Dataset, output: Output = "auto") -> None:
+    """Read every stored byte and name what is damaged; exit code 6 when something is.
+
+    Example: mycanvas verify out/mine
+    """
+    from jobs.keep import verify as job
+
+    job(dataset, Console(output))
+
+
+@app.command()
+def gc(
+    dataset: Dataset,
+    delete: Annotated[bool, typer.Option(help="delete them; without it they are only listed")] = False,
+    older_than: Annotated[float, typer.Option(help="hours; younger leftovers may belong to a live run")] = 24.0,
+    output: Output = "auto",
+) -> None:
+    """List, or delete, what dead runs left behind. Committed files are never touched.
+
+    Example: mycanvas gc out/mine --delete
+    """
+    from jobs.keep import collect as job
+
+    job(dataset, Console(output), delete=delete, older_than_hours=older_than)
+
+
+@app.command()
+def gallery(
+    dataset: Dataset,
+    page: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write")],
+    limit: Annotated[int, typer.Option(min=1, help="most cards on the page")] = 200,
+) -> None:
+    """Write one self-contained HTML page to look through a dataset and rate it.
+
+    Example: mycanvas gallery out/mine -o gallery.html
+    """
+    from jobs.gallery import gallery as job
+
+    count = job(dataset, page, limit)
+    typer.echo(f"{count} cards  {page}")
+
+
+@app.command()
+def doctor(output: Output = "auto") -> None:
+    """Check that this machine is fit, and say how to mend what is not.
+
+    Example: mycanvas doctor
+    """
+    from dataclasses import asdict
+
+    from jobs.doctor import examine
+
+    findings = examine()
+    lines = [f"{f.verdict:<5} {f.name:<16} {f.detail}" + (f"\n      fix: {f.fix}" if f.fix else "") for f in findings]
+    Console(output).result({"findings": [asdict(finding) for finding in findings]}, lines)
+    if any(finding.verdict == "fail" for finding in findings):
+        sys.exit(4)
+
+
+def _report(console: Console, tally: Tally, out: str, following: str) -> None:
+    from dataclasses import asdict
+
+    made = (
+        f"{tally.rows:,} rows made: {tally.accepted:,} accepted, {tally.rejected:,} rejected, {tally.failed:,} failed"
+    )
+    if not tally.rows:
+        made = "nothing to do: every row asked for is committed"
+    console.result({"out": out, **asdict(tally)}, [made, f"  {out}", f"next: {following}"])

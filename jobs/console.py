@@ -1,0 +1,110 @@
+"""How commands talk: data on stdout, talk on stderr, and nothing that a name from outside could do to the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Format = Literal["auto", "human", "json", "quiet"]
+LINE_EVERY_S = 10.0
+
+
+def plain(text: str) -> str:
+    """Text without control characters: what a folder name holds must not move the cursor or colour the screen."""
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where a command's words go."""
+
+    format: Format = "auto"
+
+    @property
+    def as_json(self) -> bool:
+        return self.format == "json" or (self.format == "auto" and not sys.stdout.isatty() and not sys.stderr.isatty())
+
+    def say(self, text: str) -> None:
+        """A line for the person, on stderr."""
+        if self.format != "quiet":
+            print(plain(text), file=sys.stderr, flush=True)
+
+    def result(self, data: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """The command's answer: `lines` for a person, `data` for a program."""
+        if self.format == "json":
+            print(json.dumps(data, sort_keys=True, default=str))
+        elif self.format != "quiet":
+            print("\n".join(plain(line) for line in lines))
+
+    def progress(self, label: str, total: int) -> Progress:
+        """A counter of samples: a bar on a terminal, a line every ten seconds elsewhere."""
+        return Progress(self, label, total)
+
+
+@dataclass(slots=True)
+class Progress:
+    """Samples done, with the rate and what is left to wait."""
+
+    console: Console
+    label: str
+    total: int
+    done: int = 0
+    started: float = field(default_factory=time.monotonic)
+    spoken: float = field(default_factory=time.monotonic)
+    note: str = ""
+
+    def advance(self, samples: int, note: str = "") -> None:
+        """Count `samples` more."""
+        self.done += samples
+        self.note = note
+        now = time.monotonic()
+        every = 0.1 if self._live else LINE_EVERY_S
+        if now - self.spoken >= every or self.done >= self.total:
+            self.spoken = now
+            self._show()
+
+    def close(self) -> None:
+        """End the bar's line."""
+        if self._live and self.done:
+            print(file=sys.stderr, flush=True)
+
+    @property
+    def _live(self) -> bool:
+        return sys.stderr.isatty() and self.console.format in ("auto", "human")
+
+    def _show(self) -> None:
+        if self.console.format == "quiet":
+            return
+        seconds = max(time.monotonic() - self.started, 1e-3)
+        rate = self.done / seconds
+        left = (self.total - self.done) / rate if rate else 0.0
+        text = f"{self.label}  {self.done:,}/{self.total:,}  {rate:.1f}/s  {clock(left)} left  {self.note}"
+        if self._live:
+            filled = int(24 * self.done / max(self.total, 1))
+            print(f"\r\x1b[K{'━' * filled}{'╌' * (24 - filled)} {plain(text)}", end="", file=sys.stderr, flush=True)
+        else:
+            print(plain(text), file=sys.stderr, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a person says them: ``42 s``, ``3 min``, ``5.2 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Bytes as a person says them."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

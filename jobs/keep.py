@@ -1,0 +1,46 @@
+"""`mycanvas verify` and `mycanvas gc`: is everything still what was committed, and what did dead runs leave behind?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from engine.collect import collect as remove
+from engine.collect import garbage
+from engine.errors import Damaged
+from engine.store import open_store
+from engine.verify import verify as examine
+from jobs.console import Console, size
+
+SHOWN = 20
+
+
+def verify(uri: str, console: Console) -> None:
+    """Read everything below `uri`.
+
+    Raises:
+        Damaged: DATASET_DAMAGED after every damaged file has been named.
+    """
+    report = examine(open_store(uri))
+    lines = [f"damaged  {damage.path}: {damage.what}" for damage in report.damage]
+    lines.append(f"{report.files:,} files read, {len(report.damage)} damaged")
+    console.result({"dataset": uri, **asdict(report)}, lines)
+    if report.damage:
+        raise Damaged(
+            "DATASET_DAMAGED",
+            f"{len(report.damage)} files are not what was committed",
+            where=uri,
+            fix="delete a damaged part-*.parquet and run the same compose command: the unit is made again",
+        )
+
+
+def collect(uri: str, console: Console, *, delete: bool, older_than_hours: float) -> None:
+    """List or delete leftovers."""
+    store = open_store(uri)
+    found = garbage(store, older_than_hours * 3600)
+    if delete:
+        remove(store, found)
+    total = sum(entry.size for entry in found)
+    verb = "deleted" if delete else "would delete"
+    lines = [f"{verb}  {entry.path}  {size(entry.size)}" for entry in found[:SHOWN]]
+    lines.append(f"{verb} {len(found)} leftovers, {size(total)}" + ("" if delete else "   (add --delete)"))
+    console.result({"dataset": uri, "deleted": delete, "leftovers": [asdict(entry) for entry in found]}, lines)

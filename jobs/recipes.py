@@ -1,0 +1,90 @@
+"""Recipes by name or by file: list them, show one as it will run, print the schema, start a file of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from actors.catalogue import STAGES
+from engine.errors import UsageError
+from engine.recipe import Recipe, parse_recipe
+
+FOLDER = Path(__file__).parent.parent / "recipes"
+
+
+def built_in() -> dict[str, Path]:
+    """The recipes that come with the engine."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def read(name: str) -> tuple[str, str]:
+    """The text of a built-in recipe or of a file, and what to call it in messages.
+
+    Raises:
+        UsageError: RECIPE_MISSING.
+    """
+    known = built_in()
+    path = known.get(name, Path(name))
+    try:
+        return path.read_text(encoding="utf-8"), path.name if name in known else name
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "RECIPE_MISSING",
+            f"there is no recipe {name!r}",
+            why=str(error),
+            fix=f"built in: {', '.join(known)}; or give the path of a YAML file (`mycanvas init FILE` writes one)",
+        ) from error
+
+
+def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A checked recipe."""
+    text, where = read(name)
+    recipe = parse_recipe(text, where=where, stages=STAGES, overrides=overrides)
+    recipe.groups()
+    return recipe
+
+
+def show(recipe: Recipe) -> str:
+    """The recipe as YAML with every default written out."""
+    tree = {
+        **recipe.model_dump(mode="json", exclude={"segment", "stages", "pools", "segment_pool"}),
+        "segment": recipe.segment.model_dump(mode="json"),
+        "stages": {stage.name: stage.model_dump(mode="json") for stage in recipe.stages},
+        "pools": [pool.model_dump(mode="json") for pool in recipe.pools],
+        "segment_pool": recipe.segment_pool.model_dump(mode="json"),
+    }
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a recipe file, for editors."""
+    stages = {name: STAGES.resolve(name).model_json_schema() for name in STAGES}
+    base = Recipe.model_json_schema()
+    segment = stages.pop("segment")
+    definitions = {key: value for key, value in base.pop("$defs", {}).items() if key != "Stage"}
+    for stage in [segment, *stages.values()]:
+        definitions.update(stage.pop("$defs", {}))
+    steps = {name: {"anyOf": [stage, {"type": "null"}]} for name, stage in stages.items()}
+    base["properties"]["segment"] = segment
+    base["properties"]["stages"] = {"type": "object", "properties": steps, "additionalProperties": False}
+    return {**base, "$defs": definitions}
+
+
+def init(path: Path, *, force: bool = False) -> None:
+    """Write a commented recipe to start from.
+
+    Raises:
+        UsageError: FILE_EXISTS.
+    """
+    if path.exists() and not force:
+        raise UsageError("FILE_EXISTS", "is there already", where=str(path), fix="choose another name, or --force")
+    text, _ = read("classic")
+    path.write_text(text.replace("name: classic", f"name: {_slug(path.stem)}", 1), encoding="utf-8")
+
+
+def _slug(name: str) -> str:
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower()).strip("-")
+    return kept[:64] or "mine"

@@ -1,0 +1,103 @@
+"""How many replicas of each pool a cluster holds: arithmetic alone, so that it can be checked without a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from engine.errors import UsageError
+from engine.recipe import Pool
+
+_STEPS = 10_000  # Ray's own grain: resources are counted in ten-thousandths
+
+
+def replicas(pools: Sequence[Pool], *, cpus: float, gpus: float) -> tuple[int, ...]:
+    """Replicas of each pool, max-min fair: no pool has one more while one that has fewer could still grow.
+
+    Every pool first gets its `min_replicas`, then the pool with the fewest grows, as long as it fits. A replica that
+    asks for a part of a GPU lies on one card, as Ray places it, so cards are packed one by one (best fit) and three
+    replicas of 0.6 need three cards. A pool that asks for nothing stays at its minimum.
+
+    Args:
+        pools: in the order of the pipeline; a tie goes to the earlier one.
+        cpus: cores of the cluster that are free for pools.
+        gpus: whole GPUs of the cluster.
+
+    Raises:
+        UsageError: CAPACITY when the minimum does not fit, naming pool and shortage; GPU_FRACTION for 1.5 GPUs.
+    """
+    free = _Free(round(cpus * _STEPS), [_STEPS] * int(gpus))
+    counts = [0] * len(pools)
+    whole_cards_first = sorted(range(len(pools)), key=lambda number: (-pools[number].gpus, number))
+    for number in whole_cards_first:
+        pool = pools[number]
+        if pool.gpus > 1 and pool.gpus != int(pool.gpus):
+            raise UsageError(
+                "GPU_FRACTION",
+                f"a replica asks for {pool.gpus:g} GPUs",
+                where=_name(pool),
+                fix="a whole number, or < 1",
+            )
+        for _ in range(pool.min_replicas):
+            if not free.take(pool):
+                raise _does_not_fit(pool, pools, cpus, gpus)
+            counts[number] += 1
+    growing = {number for number, pool in enumerate(pools) if pool.cpus or pool.gpus}
+    while growing:
+        number = min(growing, key=lambda candidate: (counts[candidate], candidate))
+        limit = pools[number].max_replicas
+        if (limit is None or counts[number] < limit) and free.take(pools[number]):
+            counts[number] += 1
+        else:
+            growing.discard(number)  # what is free only shrinks: it will not fit later either
+    return tuple(counts)
+
+
+@final
+class _Free:
+    """What is left of a cluster, in ten-thousandths."""
+
+    def __init__(self, cpus: int, cards: list[int]) -> None:
+        self._cpus, self._cards = cpus, cards
+
+    def take(self, pool: Pool) -> bool:
+        """Reserve one replica of `pool`; False, and nothing is taken, when it does not fit."""
+        cpus, gpus = round(pool.cpus * _STEPS), round(pool.gpus * _STEPS)
+        cards = self._whole(gpus // _STEPS) if gpus >= _STEPS else self._shared(gpus)
+        if cpus > self._cpus or cards is None:
+            return False
+        self._cpus -= cpus
+        for card in cards:
+            self._cards[card] -= min(gpus, _STEPS)
+        return True
+
+    def _whole(self, count: int) -> list[int] | None:
+        untouched = [card for card, left in enumerate(self._cards) if left == _STEPS]
+        return untouched[:count] if len(untouched) >= count else None
+
+    def _shared(self, part: int) -> list[int] | None:
+        if not part:
+            return []
+        fitting = [card for card, left in enumerate(self._cards) if left >= part]
+        return [min(fitting, key=lambda card: (self._cards[card], card))] if fitting else None
+
+
+def _does_not_fit(pool: Pool, pools: Sequence[Pool], cpus: float, gpus: float) -> UsageError:
+    asked_cpus = sum(each.cpus * each.min_replicas for each in pools)
+    asked_gpus = sum(each.gpus * each.min_replicas for each in pools)
+    short = [
+        f"{asked:g} {what} asked, {there:g} there"
+        for what, asked, there in (("CPUs", asked_cpus, cpus), ("GPUs", asked_gpus, gpus))
+        if asked > there
+    ] or [f"{asked_gpus:g} GPUs asked of {gpus:g}, but a replica must lie on one card"]
+    return UsageError(
+        "CAPACITY",
+        f"the cluster cannot hold one set of replicas: {'; '.join(short)}",
+        where=f"pool {_name(pool)}",
+        why=f"one replica of it needs {pool.cpus:g} CPUs and {pool.gpus:g} GPUs",
+        fix="add machines, lower cpus or gpus of a pool, or put more stages into one pool",
+    )
+
+
+def _name(pool: Pool) -> str:
+    return "+".join(pool.stages)

@@ -1,0 +1,61 @@
+"""Which rows are good enough: thresholds and the verdict. Scores stay in the row, so users can judge again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from engine.records import Composition
+from engine.stage import Spec
+
+
+class Thresholds(Spec):
+    """The least that a row must reach. A threshold that is null is not asked for."""
+
+    min_identity_psnr: float | None = Field(34.0, description="dB, of the worst object: the subject was not redrawn")
+    min_visible_fraction: float | None = Field(0.7, ge=0, le=1, description="of the most hidden object")
+    max_seam: float | None = Field(
+        0.12, ge=0, description="contrast along the alpha edges; a halo of 30 grey levels gives 0.2"
+    )
+    require_valid_layout: bool = Field(default=True, description="reject rows whose boxes break a rule")
+    min_clip_score: float | None = Field(None, ge=-1, le=1, description="image and caption; needs a CLIP model")
+    min_ti_clip: float | None = Field(None, ge=-1, le=1, description="image and background phrase; needs a CLIP model")
+    min_cp_clip: float | None = Field(None, ge=-1, le=1, description="crops and concepts; needs a CLIP model")
+
+
+def judge(row: Composition, thresholds: Thresholds) -> tuple[str, ...]:
+    """Why a row is rejected, one reason a rule, such as ``identity_psnr<34``; empty for a good row.
+
+    A measure of pixels that is null says that there was nothing to measure (an object too small to have a core) and
+    rejects nobody. A CLIP score that is null although a threshold asks for it rejects with ``clip_score_missing``.
+    """
+    return tuple(_reasons(row, thresholds))
+
+
+def _reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
+    identity = [item.identity_psnr for item in row.objects if item.identity_psnr is not None]
+    visible = [item.visible_fraction for item in row.objects]
+    if identity:
+        yield from _below("identity_psnr", min(identity), limits.min_identity_psnr)
+    if visible:
+        yield from _below("visible_fraction", min(visible), limits.min_visible_fraction)
+    if row.seam is not None and limits.max_seam is not None and not row.seam <= limits.max_seam:
+        yield f"seam>{limits.max_seam:g}"
+    if limits.require_valid_layout and row.layout_valid is False:
+        yield "layout_invalid"
+    scores = (
+        ("clip_score", row.clip_score, limits.min_clip_score),
+        ("ti_clip", row.ti_clip, limits.min_ti_clip),
+        ("cp_clip", row.cp_clip, limits.min_cp_clip),
+    )
+    for name, score, least in scores:
+        if score is None and least is not None:
+            yield f"{name}_missing"
+        elif score is not None:
+            yield from _below(name, score, least)
+
+
+def _below(name: str, score: float, least: float | None) -> Iterator[str]:
+    if least is not None and not score >= least:  # not "<": a score that is no number passes nothing
+        yield f"{name}<{least:g}"

@@ -1,0 +1,173 @@
+"""A language model's answer as a layout: text in, placements out, nothing evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import SampleError
+from engine.geometry import Box, contain
+from engine.library import CutoutInfo
+from engine.records import Placement
+from planners.layout_rules import PLACES, placed_borders, problems, stands_on
+from planners.sizes import relative_sizes
+
+GRID = 1000
+FARTHEST = 9
+LONGEST_ANSWER = 16 * 1024
+_ANSWERS_TRIED = 8
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@final
+class AnsweredObject(_Strict):
+    """One object of an answer; the box is left, top, right, bottom in thousandths."""
+
+    id: int = Field(ge=0, le=15)
+    box: list[int] = Field(min_length=4, max_length=4)
+    support: str
+    depth: int = Field(ge=0, le=FARTHEST)
+
+
+@final
+class Answer(_Strict):
+    """The form that an answer must have."""
+
+    objects: list[AnsweredObject] = Field(min_length=1, max_length=16)
+
+
+def answer_schema(count: int) -> dict[str, Any]:
+    """JSON schema of an answer for `count` objects. Closed: every string is one of a list, no key may be added."""
+    number = {"type": "integer", "minimum": 0, "maximum": GRID}
+    item = {
+        "id": {"type": "integer", "enum": list(range(count))},
+        "box": {"type": "array", "items": number, "minItems": 4, "maxItems": 4},
+        "support": {"type": "string", "enum": [*PLACES, *(stands_on(other) for other in range(count))]},
+        "depth": {"type": "integer", "minimum": 0, "maximum": FARTHEST},
+    }
+    one = {"type": "object", "properties": item, "required": list(item), "additionalProperties": False}
+    many = {"type": "array", "items": one, "minItems": count, "maxItems": count}
+    return {"type": "object", "properties": {"objects": many}, "required": ["objects"], "additionalProperties": False}
+
+
+def parse(answer: str, cast: Sequence[CutoutInfo], ground_line: float | None) -> tuple[Placement, ...]:
+    """The placements that an answer describes, farthest first.
+
+    Code fences and prose around the JSON object are passed over. The true aspect is fitted into the answered box,
+    standing on its bottom; cut sides are drawn to the edge of the canvas, mirrored where that edge is nearer. What
+    has no place on the ground is sorted in by its depth.
+
+    Raises:
+        SampleError: LAYOUT_JSON (no answer of the schema's form), LAYOUT_IDS (not every object exactly once),
+            LAYOUT_RULES (the layout breaks a rule; `why` lists them).
+    """
+    objects = sorted(_read(answer).objects, key=lambda item: item.id)
+    if [item.id for item in objects] != list(range(len(cast))):
+        raise SampleError("LAYOUT_IDS", f"the answer must place ids 0 to {len(cast) - 1} once each", why=_shown(answer))
+    if not all(_box(item).inside_canvas for item in objects):
+        raise SampleError("LAYOUT_RULES", "a box is empty or leaves the canvas", why=_shown(answer))
+    placements = _placements(objects, cast)
+    broken = problems(placements, cast, ground_line)
+    if broken:
+        raise SampleError("LAYOUT_RULES", f"the answered layout breaks {len(broken)} rules", why="; ".join(broken))
+    return placements
+
+
+def _read(answer: str) -> Answer:
+    """The first JSON object in the text that has the form of an answer."""
+    data = answer.encode(errors="replace")
+    if len(data) > LONGEST_ANSWER:
+        raise SampleError("LAYOUT_JSON", f"the answer has {len(data):,} bytes, more than {LONGEST_ANSWER:,}")
+    why = "it holds no complete {...}"
+    for text in _objects(data.decode()):
+        try:
+            return Answer.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            why = f"{'.'.join(str(part) for part in first['loc'])[:80]}: {first['msg'][:120]}"
+    raise SampleError(
+        "LAYOUT_JSON", "the answer is not JSON of the asked form", why=f"{why}; it began {_shown(answer)}"
+    )
+
+
+def _objects(text: str) -> Iterator[str]:
+    """Outermost {...} of a text, at most eight tries; braces in JSON strings do not count."""
+    start = text.find("{")
+    for _ in range(_ANSWERS_TRIED):
+        if start < 0:
+            return
+        end = _closing(text, start)
+        if end is not None:
+            yield text[start:end]
+        start = text.find("{", start + 1 if end is None else end)
+
+
+def _closing(text: str, start: int) -> int | None:
+    depth, quoted, escaped = 0, False, False
+    for position in range(start, len(text)):
+        character = text[position]
+        if quoted:
+            quoted = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            quoted = True
+        elif character in "{}":
+            depth += 1 if character == "{" else -1
+            if depth == 0:
+                return position + 1
+    return None
+
+
+def _box(item: AnsweredObject) -> Box:
+    left, top, right, bottom = item.box
+    return Box(left / GRID, top / GRID, right / GRID, bottom / GRID)
+
+
+def _placements(answered: Sequence[AnsweredObject], cast: Sequence[CutoutInfo]) -> tuple[Placement, ...]:
+    sizes = relative_sizes([info.class_name for info in cast])
+    sequence = sorted(answered, key=lambda item: (_base(item, answered), item.support.startswith("on:"), item.id))
+    orders = {stands_on(item.id): stands_on(order) for order, item in enumerate(sequence)}
+    placements = []
+    for order, item in enumerate(sequence):
+        flip = _mirrored(cast[item.id], _box(item))
+        box = _fitted(cast[item.id], _box(item), flip=flip)
+        placements.append(
+            Placement(
+                cutout_id=cast[item.id].cutout_id,
+                box=(box.x0, box.y0, box.x1, box.y1),
+                flip=flip,
+                order=order,
+                support=orders.get(item.support, item.support),
+                relative_size=sizes[item.id],
+            )
+        )
+    return tuple(placements)
+
+
+def _base(item: AnsweredObject, answered: Sequence[AnsweredObject]) -> float:
+    """Sorts far to near: where it, or what it stands on, meets the ground; off the ground its depth says it."""
+    if item.support in PLACES[1:]:
+        return 1.0 - item.depth / FARTHEST
+    return next((_box(other).y1 for other in answered if item.support == stands_on(other.id)), _box(item).y1)
+
+
+def _mirrored(info: CutoutInfo, box: Box) -> bool:
+    centre = (box.x0 + box.x1) / 2
+    return centre > 0.5 if "left" in info.cut_borders else centre < 0.5 and "right" in info.cut_borders
+
+
+def _fitted(info: CutoutInfo, box: Box, *, flip: bool) -> Box:
+    fitted = contain(info.aspect, box)
+    borders = placed_borders(info, flip=flip)
+    right = -fitted.x0 if "left" in borders else 1.0 - fitted.x1 if "right" in borders else 0.0
+    down = 1.0 - fitted.y1 if "bottom" in borders else 0.0
+    return Box(fitted.x0 + right, fitted.y0 + down, fitted.x1 + right, fitted.y1 + down)
+
+
+def _shown(answer: str) -> str:
+    return ascii(answer[:120])

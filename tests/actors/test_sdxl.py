@@ -1,0 +1,194 @@
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from actors.backends.sdxl import SdxlInpaint
+from actors.inpaint import Inpaint
+from engine.errors import EnvironmentProblem, SampleError, UsageError
+from engine.paste import over
+from engine.records import Composition
+from engine.seeds import derive
+from engine.stage import Run
+from tests.actors.tiny_models import save_sdxl_inpaint
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers")
+
+OBJECT = (slice(16, 40), slice(16, 40))
+
+
+def spec(folder, **changes):
+    return Inpaint(backend="sdxl", model=str(folder), **{"steps": 4, "negative_prompt": "blurry", **changes})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_sdxl_inpaint(tmp_path_factory.mktemp("models") / "sdxl")
+
+
+@pytest.fixture(scope="module")
+def painter(folder):
+    return SdxlInpaint(spec(folder))
+
+
+def row(index=0, *, size=64, prompt="in a garden"):
+    noise = np.random.default_rng(index)
+    foreground = np.zeros((size, size, 4), np.uint8)
+    foreground[OBJECT] = (200, 30, 30, 255)
+    mask = np.full((size, size), 255, np.uint8)
+    mask[OBJECT] = 0
+    background = noise.integers(0, 256, (size, size, 3), dtype=np.uint8)
+    for pixels in (foreground, mask, background):
+        pixels.flags.writeable = False
+    return Composition(
+        sample_id=f"{index:010d}", unit_id=0, seed=derive(7, index), background_prompt=prompt,
+        background=background, foreground=foreground, repaint_mask=mask,
+    )  # fmt: skip
+
+
+def distance(one, other):
+    return int(np.abs(one.astype(int) - other).max())
+
+
+def test_a_canvas_comes_back_painted_in_its_own_size(painter):
+    (painted,) = painter.paint([row()])
+    assert painted.shape == (64, 64, 3)
+    assert painted.dtype == np.uint8
+    assert painted.std() > 5
+
+
+def test_a_sample_does_not_depend_on_its_company(painter):
+    rows = [row(0), row(1, prompt="on a beach"), row(2)]
+    together = painter.paint(rows)
+    alone = [painter.paint([item])[0] for item in reversed(rows)][::-1]
+    assert max(map(distance, together, alone)) <= 2  # of 255: float noise
+    assert distance(together[0], together[1]) > 50
+
+
+def test_the_seed_and_the_prompt_of_the_row_decide(painter):
+    first = painter.paint([row()])[0]
+    assert distance(first, painter.paint([row()])[0]) == 0
+    assert distance(first, painter.paint([replace(row(), seed=8)])[0]) > 5
+    assert distance(first, painter.paint([row(prompt="at night")])[0]) > 0
+
+
+def test_the_picture_is_the_one_that_diffusers_paints_from_plain_prompts(painter):
+    item = row()
+    expected = painter.pipe(
+        prompt="a realistic photo in a garden", negative_prompt="blurry",
+        image=Image.fromarray(over(item.foreground, item.background)), mask_image=Image.fromarray(item.repaint_mask),
+        height=64, width=64, original_size=(1024, 1024), num_inference_steps=4, guidance_scale=6.0, strength=0.9,
+        generator=torch.Generator("cpu").manual_seed(derive(item.seed, "inpaint", "latents")), output_type="np",
+    ).images[0]  # fmt: skip
+    assert distance(painter.paint([item])[0], np.rint(expected * 255)) <= 1
+
+
+def test_the_mask_decides_what_is_repainted(painter):
+    everything = replace(row(), repaint_mask=np.full((64, 64), 255, np.uint8))
+    assert distance(painter.paint([row()])[0], painter.paint([everything])[0]) > 0
+
+
+def test_a_prompt_is_encoded_once(folder):
+    painter = SdxlInpaint(spec(folder))
+    encoded = []
+    painter.pipe.text_encoder.register_forward_pre_hook(lambda *_: encoded.append(1))
+    painter.paint([row(0), row(1), row(2, prompt="on a beach")])
+    painter.paint([row(3)])
+    assert len(encoded) == 3  # two prompts and the negative one
+
+
+def test_no_negative_prompt_means_zeros_where_the_model_says_so(folder):
+    painter = SdxlInpaint(spec(folder, negative_prompt=""))
+    assert painter.pipe.config.force_zeros_for_empty_prompt
+    assert not painter._negative()[0].any()
+    assert painter.paint([row()])[0].std() > 5
+
+
+def test_a_batch_too_large_for_the_card_is_halved_and_the_limit_kept(folder, caplog):
+    painter = SdxlInpaint(spec(folder))
+    expected = painter.paint([row(index) for index in range(5)])
+    sizes = []
+
+    def card(_, inputs):
+        sizes.append(len(inputs[0]) // 2)  # guidance doubles the batch
+        if sizes[-1] > 2:
+            message = "CUDA out of memory"
+            raise torch.cuda.OutOfMemoryError(message)
+
+    painter.pipe.unet.register_forward_pre_hook(card)
+    painted = painter.paint([row(index) for index in range(5)])
+    assert max(map(distance, painted, expected)) <= 2
+    assert [size for size in sizes if size > 2] == [5]
+    assert painter.most == 2
+    assert "out of GPU memory with 5 canvases at once: going on with 2" in caplog.text
+
+
+def test_a_card_too_small_for_one_canvas_is_a_named_problem(folder):
+    painter = SdxlInpaint(spec(folder))
+
+    def card(*_):
+        message = "CUDA out of memory"
+        raise torch.cuda.OutOfMemoryError(message)
+
+    painter.pipe.unet.register_forward_pre_hook(card)
+    with pytest.raises(EnvironmentProblem, match="GPU_MEMORY"):
+        painter.paint([row(0), row(1)])
+
+
+def test_a_picture_of_nan_or_of_one_colour_fails_its_own_row_alone(folder):
+    painter = SdxlInpaint(spec(folder))
+    values = {0: float("nan"), 2: 0.0}
+    decoded = []
+
+    def spoil(_, __, output):
+        decoded.append(1)
+        return output * 0 + values[len(decoded) - 1] if len(decoded) - 1 in values else output
+
+    painter.pipe.vae.decoder.register_forward_hook(spoil)  # called once a row: the decoder is sliced
+    answers = painter.paint([row(0), row(1), row(2)])
+    assert [getattr(answer, "code", "") for answer in answers] == ["PAINT_BLANK", "", "PAINT_BLANK"]
+    assert isinstance(answers[0], SampleError)
+    assert answers[0].where == "0000000000"
+
+
+def test_a_canvas_that_is_no_multiple_of_8_is_refused(painter):
+    with pytest.raises(UsageError, match="CANVAS_SIZE"):
+        painter.paint([row(size=60)])
+
+
+def test_steps_and_strength_that_leave_no_step_are_refused(folder):
+    with pytest.raises(UsageError, match="INPAINT_STEPS"):
+        SdxlInpaint(spec(folder, steps=4, strength=0.2))
+
+
+def test_the_model_of_a_row_is_named_with_revision_and_licence(painter):
+    assert painter.model.name == "sdxl"
+    assert painter.model.revision.startswith("blake2b:")
+    assert painter.model.license == "openrail++"
+
+
+def test_a_folder_with_one_pickled_part_is_refused(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "sdxl")
+    (copy / "unet" / "diffusion_pytorch_model.safetensors").rename(copy / "unet" / "diffusion_pytorch_model.bin")
+    with pytest.raises(UsageError, match=r"WEIGHTS_PICKLE_ONLY .*unet"):
+        SdxlInpaint(spec(copy))
+
+
+def test_a_part_that_brings_its_own_class_is_refused_and_not_run(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "sdxl")
+    index = json.loads((copy / "model_index.json").read_text())
+    (copy / "model_index.json").write_text(json.dumps({**index, "unet": ["evil", "UNet2DConditionModel"]}))
+    (copy / "unet" / "evil.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')")
+    with pytest.raises(UsageError, match="WEIGHTS_CUSTOM_CODE"):
+        SdxlInpaint(spec(copy))
+    assert not (tmp_path / "canary").exists()
+
+
+def test_the_stage_paints_rows_through_it(painter, folder):
+    run = Run(out="", library="", backgrounds="", size=64, seed=0)
+    (answer,) = spec(folder).load(run)([row()])
+    assert distance(answer.painted, painter.paint([row()])[0]) == 0

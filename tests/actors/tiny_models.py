@@ -1,0 +1,96 @@
+"""Production architectures, tiny and of random weights, in the folder formats of production. Built in a second."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def _tokenizer(folder: Path):
+    """CLIP's byte-pair tokenizer over single letters, at CLIP's length of 77."""
+    from transformers import CLIPTokenizer
+
+    tokens = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), "<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir(parents=True)
+    (folder / "vocab.json").write_text(json.dumps({token: index for index, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer.from_pretrained(folder, model_max_length=77), len(tokens)
+
+
+def _text_config(vocabulary: int):
+    from transformers import CLIPTextConfig
+
+    return CLIPTextConfig(
+        vocab_size=vocabulary, hidden_size=32, intermediate_size=37, num_hidden_layers=3, num_attention_heads=4,
+        projection_dim=32, max_position_embeddings=77, bos_token_id=vocabulary - 2, eos_token_id=vocabulary - 1,
+        pad_token_id=vocabulary - 1,
+    )  # fmt: skip
+
+
+def _unet():
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=8, in_channels=9, out_channels=4, block_out_channels=(32, 64), layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=64, attention_head_dim=(2, 4), use_linear_projection=True,
+        addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=6 * 8 + 32,
+    )  # fmt: skip
+
+
+def _vae():
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8), norm_num_groups=4, layers_per_block=1, latent_channels=4, sample_size=64,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, scaling_factor=0.13025,
+    )  # fmt: skip
+
+
+def save_sdxl_inpaint(folder: Path) -> Path:
+    """An SDXL inpainting pipeline as `save_pretrained` writes it: 9 channels in, VAE factor 8, two text encoders."""
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLInpaintPipeline
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    torch.manual_seed(0)
+    tokenizer, vocabulary = _tokenizer(folder.parent / f"{folder.name}-vocabulary")
+    pipe = StableDiffusionXLInpaintPipeline(
+        vae=_vae(),
+        text_encoder=CLIPTextModel(_text_config(vocabulary)),
+        text_encoder_2=CLIPTextModelWithProjection(_text_config(vocabulary)),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=_unet(),
+        scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1),
+        add_watermarker=False,
+    )
+    pipe.save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").write_text("---\nlicense: openrail++\n---\nTiny and random.\n")
+    return folder
+
+
+def save_open_clip(folder: Path, *, quick_gelu: bool = False) -> Path:
+    """A CLIP of 32 px images in the folder format that open_clip reads through `local-dir:`."""
+    import open_clip
+
+    model = {
+        "embed_dim": 16,
+        "quick_gelu": quick_gelu,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "patch_size": 8, "head_width": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+    }
+    preprocess = {
+        "mean": [0.4, 0.5, 0.6],
+        "std": [0.2, 0.25, 0.3],
+        "interpolation": "bicubic",
+        "resize_mode": "shortest",
+    }
+    torch.manual_seed(0)
+    folder.mkdir(parents=True)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": model, "preprocess_cfg": preprocess}))
+    save_file(open_clip.CLIP(**model).state_dict(), folder / "open_clip_model.safetensors")
+    (folder / "README.md").write_text("---\nlicense: mit\n---\nTiny and random.\n")
+    return folder
