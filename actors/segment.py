@@ -19,7 +19,7 @@ from engine.registry import Registry
 from engine.stage import Run, Stage, Worker
 
 LEAST_COVER, MOST_COVER = 0.01, 0.92  # of the frame; beyond, a speck or the whole photo was taken for the subject
-OWN_ALPHA = Model(name="own-alpha", revision="1", license="")
+OWN_ALPHA = Model(name="own-alpha", revision="1", license="none")
 WORKING_SIDES = 2  # photos are reduced to this multiple of `max_side` first: a 64-megapixel photo then needs 0.2 GB
 
 
@@ -70,7 +70,7 @@ class Segment(Stage):
     max_side: int = Field(
         1024, ge=64, le=8192, description="longest side of a cut-out, pixels; larger ones are reduced"
     )
-    min_quality: float = Field(0.6, ge=0, le=1, description="cut-outs that the backend trusts less are rejected")
+    min_quality: float = Field(0.62, ge=0, le=1, description="cut-outs that the backend trusts less are rejected")
 
     def load(self, run: Run) -> Worker:
         """Load the backend; it lives as long as the worker."""

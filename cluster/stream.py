@@ -9,6 +9,7 @@ One unit is one Ray Data block from start to end. Three settings keep it so, eac
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -72,6 +73,7 @@ def stream(pipeline: Pipeline, pools: Sequence[Pool], replicas: Sequence[int], d
     dataset = ray.data.read_datasource(Units(done), override_num_blocks=1, num_cpus=0)
     for position, (pool, size) in enumerate(zip(pools, replicas, strict=True)):
         dataset = _through(dataset, pipeline, position, pool, size)
+    warnings.filterwarnings("ignore", "The minimum number of concurrent actors")  # it counts read tasks, not units
     try:
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
             yield from (Receipt(**json.loads(text)) for text in batch.column("receipt").to_pylist())
@@ -100,10 +102,18 @@ def _named(pool: Pool) -> type:
 
 
 class _Worker:
+    """A group in an actor. What its loading raises is kept for the first call: from a constructor Ray hands on text."""
+
     def __init__(self, pipeline: Pipeline, position: int) -> None:
-        self._group = Group(pipeline, position)
+        self._problem: MyCanvasError | None = None
+        try:
+            self._group = Group(pipeline, position)
+        except MyCanvasError as error:
+            self._problem = error
 
     def __call__(self, table: pa.Table) -> pa.Table:
+        if self._problem:
+            raise self._problem
         return self._group(table)
 
 

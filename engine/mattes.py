@@ -21,7 +21,7 @@ PixelBox = tuple[int, int, int, int]
 OPAQUE = 128  # from here on a pixel counts as object
 CUT_SHARE = 0.02  # an object leaves the photo where it covers this share of a side; a mere touch is shorter
 GUIDE_EPS = 1e-3  # of the guided filter: about 3 % of the way from background to foreground is noise
-FUSION_RADII = (90, 6)  # px, Forte and Germer 2021, section 3
+FUSION_RADII = (90, 6)  # px, as Forte and Germer 2021 propose
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,20 @@ def fill_holes(mask: Pixels) -> Pixels:
     _, labels = cv2.connectedComponents((outside >= OPAQUE).astype(np.uint8), connectivity=4)
     holes = (labels != labels[0, 0]) & (outside >= OPAQUE)
     return np.where(holes[1:-1, 1:-1], 255, mask).astype(np.uint8)
+
+
+def convex_hull(mask: Pixels) -> NDArray[np.bool_]:
+    """HxW, true inside the convex hull of everything in the mask."""
+    hull = np.zeros_like(mask)
+    points = cv2.findNonZero(mask)
+    if points is not None:
+        cv2.fillConvexPoly(hull, cv2.convexHull(points), 255)
+    return hull > 0
+
+
+def overlap(one: Pixels, other: Pixels) -> float:
+    """Intersection over union of two masks, 0 to 1; 0 where both are empty."""
+    return float(np.count_nonzero(one & other) / max(int(np.count_nonzero(one | other)), 1))
 
 
 def tight_box(alpha: Pixels, least: int = 1) -> PixelBox | None:
@@ -113,7 +127,7 @@ def soft_edge(photo: Pixels, mask: Pixels, band: int) -> Pixels:
 def foreground_colors(photo: Pixels, alpha: Pixels) -> Pixels:
     """The object's own colours, with the background's share taken out of every half-covered pixel.
 
-    Blur fusion (Forte and Germer, "Approximate Fast Foreground Colour Estimation", ICIP 2021, eqs. 4 to 7), twice:
+    Blur fusion (Forte and Germer, "Approximate Fast Foreground Colour Estimation", ICIP 2021), twice:
     a wide pass finds plausible colours, a narrow one fits them to the photo. Opaque pixels stay exactly as they are.
 
     Args:

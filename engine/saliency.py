@@ -69,9 +69,9 @@ def barrier_distance(lab: Floats, seeds: Bools, rounds: int = 3) -> Floats:
 
 
 def unlike_sides(lab: Floats, sides: Sequence[str]) -> Floats:
-    """Mahalanobis distance to the colours of each side; the least telling side is left out.
+    """Mahalanobis distance to the colours of each side, summed; the farthest side is left out.
 
-    After the whitened colour distance of the same paper, section 4.
+    From the same paper: the subject may lie on one side, whose colours then say nothing about the background.
     """
     depth = max(3, lab.shape[0] // 12)
     distances = [np.sqrt(_mahalanobis(lab, lab[rim(lab.shape, (side,), depth)], 4.0)) for side in sides]
@@ -90,22 +90,13 @@ def unlike_clusters(lab: Floats, clusters: int = 6) -> Floats:
     return np.asarray(np.sqrt(np.min(near, axis=0)), np.float32)
 
 
-def contrast(lab: Floats, mask: Pixels) -> float:
-    """How far apart the colours on the two sides of the contour are, 0 to 1, on average along it.
-
-    A difference of 12 (CIE76) counts 0.63, one of 30 counts 0.92.
-    """
-    steps = _steps(lab, mask, 11)
-    return float(np.mean(1 - np.exp(-steps / 12))) if steps.size else 0.0
-
-
 def edge_sharpness(lab: Floats, mask: Pixels) -> float:
     """The step seen from near over the step seen from farther away: about 1 at an edge, 0.45 on an even gradient."""
-    return float(_steps(lab, mask, 5).mean() / max(float(_steps(lab, mask, 11).mean()), 1e-6))
+    return float(contour_steps(lab, mask, 5).mean() / max(float(contour_steps(lab, mask).mean()), 1e-6))
 
 
-def _steps(lab: Floats, mask: Pixels, window: int) -> Floats:
-    """Distances between the mean colours of both sides, within `window` px of each pixel of the contour."""
+def contour_steps(lab: Floats, mask: Pixels, window: int = 11) -> Floats:
+    """For each pixel of the contour, how far apart (CIE76) the mean colours of its two sides are within `window` px."""
     inside = (mask > 0).astype(np.float32)
     front, back = (
         cv2.boxFilter(lab * side[..., None], -1, (window, window), normalize=False)

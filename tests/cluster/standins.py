@@ -13,7 +13,7 @@ from typing import ClassVar, final
 import numpy as np
 from pydantic import Field
 
-from engine.errors import SampleError
+from engine.errors import EnvironmentProblem, SampleError
 from engine.pipeline import Source
 from engine.records import ACCEPTED, Composition, Pixels
 from engine.seeds import rng, sample_id, sample_seed
@@ -84,21 +84,21 @@ class Nap(Stage):
 
 @final
 class Finish(Stage):
-    """Stores the pixels, and says who worked: the process and the card it may use."""
+    """Stores the pixels. With `tell`, every process says which card it was given."""
 
     name: ClassVar[str] = "finish"
     reads: ClassVar[tuple[str, ...]] = ("painted",)
-    writes: ClassVar[tuple[str, ...]] = ("image", "status", "scene")
+    writes: ClassVar[tuple[str, ...]] = ("image", "status")
     stored: int = 1000
     tell: bool = False
 
     def load(self, run: Run) -> Worker:
-        who = f"{os.getpid()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}" if self.tell else ""
+        if self.tell:
+            card = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+            Path(run.out, f"process-{os.getpid()}").write_text(card, encoding="utf-8")
 
         def work(rows: Sequence[Composition]) -> list[Composition]:
-            return [
-                replace(row, image=row.painted.tobytes()[: self.stored], status=ACCEPTED, scene=who) for row in rows
-            ]
+            return [replace(row, image=row.painted.tobytes()[: self.stored], status=ACCEPTED) for row in rows]
 
         return work
 
@@ -131,3 +131,15 @@ class Trap(Stage):
         if row.sample_id in self.hangs:
             time.sleep(3600)
         return replace(row, painted=row.background)
+
+
+@final
+class Broken(Stage):
+    """Cannot be loaded on this machine."""
+
+    name: ClassVar[str] = "broken"
+    reads: ClassVar[tuple[str, ...]] = ("background",)
+    writes: ClassVar[tuple[str, ...]] = ("painted",)
+
+    def load(self, run: Run) -> Worker:
+        raise EnvironmentProblem("NO_WEIGHTS", "the weights are not there", fix="fetch them")

@@ -1,9 +1,5 @@
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +15,7 @@ from engine.commits import (
     receipts,
 )
 from engine.errors import Damaged, MyCanvasError
-from engine.failpoints import NAMES, VARIABLE
+from engine.failpoints import NAMES
 from engine.parquet import open_shard
 from engine.receipts import data_path, derive, failures_path, receipt_path
 from engine.records import Composition
@@ -27,8 +23,7 @@ from engine.schema import to_table
 from engine.store import open_store
 from engine.verify import verify
 from tests.engine.units import COLUMNS, commit, failed, row, unit
-
-ROOT = Path(__file__).parents[2]
+from tests.engine.writers import work
 
 
 def test_a_unit_is_committed_with_its_failures_and_a_receipt(tmp_path):
@@ -165,24 +160,6 @@ def test_ten_million_units_take_a_megabyte_and_no_time():
     assert done.count == 5_000_000
     assert done.missing(9_000_000, 9_000_010).tolist() == [9_000_001, 9_000_003, 9_000_005, 9_000_007, 9_000_009]
     assert time.process_time() - before < 0.2
-
-
-WORKER = """
-import sys
-from engine.collect import collect, garbage
-from engine.store import open_store
-from tests.engine.units import make_run
-
-store = open_store(sys.argv[1])
-store.put("_tmp/1-dead", b"left by an earlier run")
-make_run(store, samples=10)
-collect(store, garbage(store, 0))
-"""
-
-
-def work(folder, failpoint=""):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: failpoint}
-    return subprocess.run([sys.executable, "-c", WORKER, str(folder)], env=environment, check=False).returncode
 
 
 def stored(folder):

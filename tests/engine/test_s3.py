@@ -1,4 +1,3 @@
-import multiprocessing
 import pickle
 import socket
 import subprocess
@@ -15,8 +14,8 @@ from engine.receipts import data_path
 from engine.store import open_store
 from engine.verify import verify
 from tests.engine.units import commit, make_run
+from tests.engine.writers import KEYS, race
 
-WRITERS, KEYS = 8, 40
 BUCKET = "photos"
 
 
@@ -61,23 +60,11 @@ def uri(endpoint, monkeypatch, request):
     return f"s3://{BUCKET}/{request.node.name}/out"
 
 
-def create_all(uri, mark, won):
-    store = open_store(uri)
-    won.put([(number, mark) for number in range(KEYS) if store.create(f"keys/{number}", mark.encode())])
-
-
 def test_of_eight_writers_of_a_key_one_wins(uri):
-    context = multiprocessing.get_context("spawn")  # the client's threads do not survive a fork
-    won = context.Queue()
-    writers = [context.Process(target=create_all, args=(uri, f"w{number}", won)) for number in range(WRITERS)]
-    for writer in writers:
-        writer.start()
-    wins = [win for _ in writers for win in won.get(timeout=120)]
-    for writer in writers:
-        writer.join()
+    wins = race(uri, 8)
     store = open_store(uri)
-    assert sorted(number for number, _ in wins) == list(range(KEYS))
-    assert all(store.read(f"keys/{number}") == mark.encode() for number, mark in wins)
+    assert sorted(key for key, _ in wins) == list(range(KEYS))
+    assert all(store.read(f"keys/{key}") == mark.encode() for key, mark in wins)
 
 
 def test_files_are_put_read_listed_and_removed(uri):

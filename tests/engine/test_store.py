@@ -1,5 +1,4 @@
 import errno
-import multiprocessing
 import os
 import pickle
 import time
@@ -8,12 +7,7 @@ import pytest
 
 from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 from engine.store import TMP, open_store
-
-
-def create_all(uri, mark, won):
-    """One of several writers: try every key, report those that were won."""
-    store = open_store(uri)
-    won.put([(number, mark) for number in range(40) if store.create(f"keys/{number}", mark.encode())])
+from tests.engine.writers import KEYS, race
 
 
 def test_a_path_and_a_file_uri_name_the_same_store(tmp_path):
@@ -56,17 +50,10 @@ def test_create_puts_once_and_put_puts_always(tmp_path):
 
 
 def test_of_eight_writers_of_a_key_one_wins(tmp_path):
-    context = multiprocessing.get_context("fork")
-    won = context.Queue()
-    writers = [context.Process(target=create_all, args=(str(tmp_path), f"w{n}", won)) for n in range(8)]
-    for writer in writers:
-        writer.start()
-    wins = [win for _ in writers for win in won.get()]
-    for writer in writers:
-        writer.join()
+    wins = race(str(tmp_path), 8)
     store = open_store(str(tmp_path))
-    assert sorted(number for number, _ in wins) == list(range(40))
-    assert all(store.read(f"keys/{number}") == mark.encode() for number, mark in wins)
+    assert sorted(key for key, _ in wins) == list(range(KEYS))
+    assert all(store.read(f"keys/{key}") == mark.encode() for key, mark in wins)
 
 
 def test_a_link_whose_answer_was_lost_still_counts_as_won(tmp_path, monkeypatch):

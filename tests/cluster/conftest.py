@@ -1,0 +1,12 @@
+from collections.abc import Iterator
+
+import pytest
+
+from cluster.session import Capacity, session
+
+
+@pytest.fixture(scope="session")
+def ray_capacity() -> Iterator[Capacity]:
+    """One private cluster for all tests of the folder, with four cards that exist on paper only."""
+    with session(cpus=8, gpus=4) as capacity:
+        yield capacity
