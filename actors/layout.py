@@ -57,7 +57,7 @@ class Layout(Stage):
     writes: ClassVar[tuple[str, ...]] = ("placements", "layout_source")
 
     planner: str = Field(default="solver", description="who plans: " + ", ".join(LAYOUT_PLANNERS))
-    mirror: bool = Field(default=True, description="mirror some cut-outs; off for things with lettering")
+    mirror: bool = Field(default=False, description="mirror every other cut-out; lettering and clock faces lose by it")
 
     def load(self, run: Run) -> Worker:
         """A worker with the planner of that name over the run's library.

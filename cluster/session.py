@@ -17,6 +17,8 @@ from pathlib import Path
 from engine.errors import EnvironmentProblem, UsageError
 
 LOCAL = "local"
+SOURCE_CPUS = 1
+"""Kept from the pools: the tasks that hand out unit numbers need a core by the books, and wait for ever without one."""
 QUIET_ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # ours counts samples; Ray's count blocks
     "RAY_DEDUP_LOGS": "1",
@@ -28,7 +30,7 @@ QUIET_ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the cluster holds: CPU cores, GPUs, nodes."""
+    """What the cluster holds for pools: CPU cores, GPUs, nodes."""
 
     cpus: float
     gpus: float
@@ -61,7 +63,7 @@ def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None =
                 include_dashboard=False if folder else None,
                 logging_level=logging.ERROR,
                 log_to_driver=False,
-                **({"_temp_dir": folder, "num_cpus": cpus, "num_gpus": gpus} if folder else {}),
+                **({"_temp_dir": folder, "num_cpus": _cores(cpus) + SOURCE_CPUS, "num_gpus": gpus} if folder else {}),
             )
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise EnvironmentProblem(
@@ -75,11 +77,18 @@ def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None =
     _close_token_file()
     try:
         resources = ray.cluster_resources()
-        yield Capacity(resources.get("CPU", 0.0), resources.get("GPU", 0.0), len(ray.nodes()))
+        yield Capacity(resources.get("CPU", 0.0) - SOURCE_CPUS, resources.get("GPU", 0.0), len(ray.nodes()))
     finally:
         ray.shutdown()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cores(asked: int | None) -> int:
+    """The cores that this process may use: a container's share, not the machine's."""
+    if asked:
+        return asked
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_readable(uri: str, *, purpose: str) -> None:

@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
-from engine.errors import UsageError
-from engine.photos import EXTENSIONS, METADATA, clean_name, open_folder, read_metadata
+from engine.errors import SampleError, UsageError
+from engine.photos import EXTENSIONS, clean_name, list_files, open_folder, read_all_metadata, read_file
 from engine.records import UNKNOWN_LICENSE
 from engine.store import Store
 
@@ -58,14 +58,12 @@ def photographed(uri: str) -> tuple[Background, ...]:
     Without them the folder's name is the scene and the ground begins at 0.55.
 
     Raises:
-        UsageError: PHOTOS_UNREADABLE, PHOTOS_METADATA, BACKGROUNDS_EMPTY, BACKGROUND_GROUND.
+        UsageError: PHOTOS_UNREADABLE, PHOTOS_METADATA, PHOTOS_NAME, BACKGROUNDS_EMPTY, BACKGROUND_UNREADABLE,
+            BACKGROUND_GROUND.
     """
     filesystem, root = open_folder(uri)
-    found = sorted(filesystem.find(root))
-    facts: dict[str, Mapping[str, Any]] = {}
-    for path in found:
-        if path.endswith("/" + METADATA):
-            facts.update(read_metadata(filesystem, path))
+    found = list_files(filesystem, root)
+    facts = read_all_metadata(filesystem, found)
     images = [path for path in found if path.lower().endswith(EXTENSIONS)]
     if not images:
         raise UsageError("BACKGROUNDS_EMPTY", "holds no photos", where=uri, fix="leave --backgrounds out, or fill it")
@@ -73,7 +71,8 @@ def photographed(uri: str) -> tuple[Background, ...]:
 
 
 def _background(filesystem: Any, path: str, facts: Mapping[str, Any]) -> Background:
-    digest = sha256(filesystem.cat_file(path)).hexdigest()
+    uri = filesystem.unstrip_protocol(path)
+    digest = _digest(uri)
     scene = clean_name(str(facts.get("scene") or PurePosixPath(path).parent.name).replace("_", " ")) or "scene"
     ground = facts.get("ground_line", DEFAULT_GROUND_LINE)
     if isinstance(ground, bool) or not isinstance(ground, (int, float)) or not 0.0 <= ground <= 0.9:
@@ -89,6 +88,13 @@ def _background(filesystem: Any, path: str, facts: Mapping[str, Any]) -> Backgro
         phrase=clean_name(str(facts.get("phrase") or f"in front of a {scene}")),
         ground_line=float(ground),
         license=clean_name(str(facts.get("license") or facts.get("licence") or UNKNOWN_LICENSE)),
-        uri=filesystem.unstrip_protocol(path),
+        uri=uri,
         sha256=digest,
     )
+
+
+def _digest(uri: str) -> str:
+    try:
+        return sha256(read_file(uri)).hexdigest()
+    except SampleError as error:
+        raise UsageError("BACKGROUND_UNREADABLE", error.what, where=uri, why=error.why, fix=error.fix) from error

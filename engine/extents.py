@@ -7,8 +7,11 @@ that is extended keeps all units that it has; the last unit of an extent may be 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import Damaged, UsageError
 from engine.failpoints import reach
@@ -63,9 +66,15 @@ class Extents:
         start = extent.start + (unit_id - extent.first_unit) * extent.unit_size
         return start, min(start + extent.unit_size, extent.stop)
 
-    def samples_of(self, unit_ids: Iterable[int]) -> int:
-        """How many samples the units hold together."""
-        return sum(stop - start for start, stop in map(self.span, unit_ids))
+    def samples_of(self, unit_ids: NDArray[np.int64]) -> int:
+        """How many samples the units hold together; only the last unit of an extent may be short."""
+        total = 0
+        for extent in self.log:
+            last = extent.first_unit + extent.units - 1
+            inside = (unit_ids >= extent.first_unit) & (unit_ids <= last)
+            short = extent.units * extent.unit_size - (extent.stop - extent.start)
+            total += int(inside.sum()) * extent.unit_size - short * int((unit_ids == last).sum())
+        return total
 
     def limit(self, samples: int) -> int:
         """How many units, from 0, cover the first `samples` samples: for a run that asks for fewer than there are."""

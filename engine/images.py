@@ -7,7 +7,7 @@ import warnings
 from typing import cast
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from engine.errors import SampleError
 from engine.records import Pixels
@@ -16,6 +16,17 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # of Pillow's 43 opener
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 64 * 1024 * 1024
 JPEG_QUALITY = 95  # 4:4:4; with 4:2:0 the codec alone puts 38 % of real photos below 40 dB
+STILL = "MPO"  # what phones write: one JPEG photo, then its depth or gain map
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a photo upright, by its EXIF orientation."""
 
 
 def decode_photo(data: bytes, *, where: str = "") -> Pixels:
@@ -32,10 +43,11 @@ def decode_photo(data: bytes, *, where: str = "") -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of bombs; the check below refuses them
             return _decode(data, where)
+    except SampleError:
+        raise
     except Image.DecompressionBombError as error:
         raise _too_large("the header declares a decompression bomb", where) from error
-    except (OSError, SyntaxError, ValueError, IndexError, OverflowError, MemoryError) as error:
-        # Pillow raises SyntaxError for some broken PNG files: 78 of 10,000 mutated images.
+    except Exception as error:  # Pillow raises SyntaxError, TypeError, struct.error, … for broken bytes
         raise SampleError(
             "IMAGE_UNREADABLE",
             "not a readable image",
@@ -49,22 +61,34 @@ def _decode(data: bytes, where: str) -> Pixels:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         if image.width * image.height > MAX_PIXELS:
             raise _too_large(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS:,}", where)
-        if getattr(image, "n_frames", 1) > 1:
+        if image.format != STILL and getattr(image, "n_frames", 1) > 1:
             raise SampleError(
                 "IMAGE_ANIMATED", "holds more than one frame", where=where, fix="save one frame as JPEG or PNG"
             )
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_to_rgb(upright))
+        return np.asarray(_to_rgb(_upright(image)))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned by its EXIF orientation. `ImageOps.exif_transpose` writes the EXIF anew, and fails where it is broken."""
+    turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float64)
-        scale = 257.0 if values.max(initial=0) > 255 else 1.0  # 65535 / 255
-        return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8)).convert("RGB")
+        white = _white(float(values.max(initial=0.0)), fractions=image.mode == "F")
+        return Image.fromarray(np.clip(values * (255.0 / white), 0, 255).astype(np.uint8)).convert("RGB")
     has_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
     return image.convert("RGBA" if has_alpha else "RGB")
+
+
+def _white(peak: float, *, fractions: bool) -> float:
+    """The value that white has: such files do not say which scale they use."""
+    if fractions and peak <= 1.0:
+        return 1.0
+    return 255.0 if peak <= 255.0 else 65535.0
 
 
 def _too_large(what: str, where: str) -> SampleError:

@@ -14,22 +14,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 import fsspec
 
 from engine.errors import SampleError, UsageError
+from engine.images import MAX_BYTES
 from engine.records import UNKNOWN_LICENSE
 
-SCHEMES = (
-    "file",
-    "s3",
-    "gs",
-    "gcs",
-    "az",
-    "abfs",
-    "hf",
-)  # what a worker elsewhere can read, and no server can redirect
+SCHEMES = ("file", "s3", "gs", "gcs", "az", "abfs", "hf")
+"""What a worker elsewhere can read, and no server can redirect."""
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 METADATA = "metadata.jsonl"
 MAX_NAME = 64
@@ -50,12 +45,12 @@ def list_photos(uri: str) -> tuple[Photo, ...]:
     """Every photo below `uri`, in the order of its path.
 
     Raises:
-        UsageError: PHOTOS_UNREADABLE, PHOTOS_EMPTY, PHOTOS_METADATA.
+        UsageError: PHOTOS_UNREADABLE, PHOTOS_EMPTY, PHOTOS_METADATA, PHOTOS_NAME.
     """
     filesystem, root = open_folder(uri)
-    found = [path for path in filesystem.find(root) if not _hidden(path, root)]
-    facts = _metadata(filesystem, (path for path in found if path.endswith("/" + METADATA)))
-    images = sorted(path for path in found if path.lower().endswith(EXTENSIONS))
+    found = list_files(filesystem, root)
+    facts = read_all_metadata(filesystem, found)
+    images = [path for path in found if path.lower().endswith(EXTENSIONS)]
     photos = tuple(
         _photo(filesystem.unstrip_protocol(path), facts.get(path, {}), PurePosixPath(path).relative_to(root))
         for path in images
@@ -79,32 +74,48 @@ def open_folder(uri: str) -> tuple[Any, str]:
     """
     scheme = uri.split("://", maxsplit=1)[0] if "://" in uri else "file"
     if scheme not in SCHEMES or "::" in uri:
+        what = "a chain of URIs (::)" if "::" in uri else f"{scheme}://"
         raise UsageError(
             "PHOTOS_UNREADABLE",
-            f"{scheme}:// is not a place that every worker can read",
+            f"{what} is not a place that every worker can read",
             where=uri,
             fix=f"use a folder on shared storage: {', '.join(SCHEMES)}",
         )
     try:
         filesystem, root = fsspec.url_to_fs(uri)
         readable = filesystem.isdir(root)
-    except (OSError, ImportError, ValueError) as error:
-        raise UsageError("PHOTOS_UNREADABLE", "cannot be opened", where=uri, why=str(error)) from error
+    except Exception as error:  # no credentials, no network, no library: each file system has errors of its own
+        fix = "check the path, and the credentials of an object store"
+        raise UsageError("PHOTOS_UNREADABLE", "cannot be opened", where=uri, why=str(error), fix=fix) from error
     if not readable:
         raise UsageError("PHOTOS_UNREADABLE", "there is no such folder", where=uri, fix="check the path")
-    return filesystem, root.rstrip("/")
+    return filesystem, root.rstrip("/") or root
+
+
+def list_files(filesystem: Any, root: str) -> list[str]:
+    """The full paths of all files below a folder, sorted; what begins with a dot is left out.
+
+    Raises:
+        UsageError: PHOTOS_NAME for a name that is not UTF-8 and so cannot be recorded.
+    """
+    found = sorted(path for path in filesystem.find(root) if not _hidden(path, root))
+    for path in found:
+        if not _is_utf8(path):
+            raise UsageError("PHOTOS_NAME", "the file's name is not UTF-8", where=ascii(path), fix="rename the file")
+    return found
 
 
 def read_file(uri: str) -> bytes:
-    """The bytes of one photo.
+    """The bytes of one photo, or the first of them that are too many for `engine.images.decode_photo`.
 
     Raises:
         SampleError: PHOTO_UNREADABLE.
     """
+    filesystem = fsspec.filesystem(uri.partition("://")[0])  # fsspec.open would take a "::" in a name for a chain
     try:
-        with fsspec.open(uri, "rb") as file:
-            data: bytes = file.read()
-    except (OSError, ValueError) as error:
+        with filesystem.open(uri, "rb") as file:
+            data: bytes = file.read(MAX_BYTES + 1)
+    except Exception as error:  # each file system has errors of its own
         raise SampleError(
             "PHOTO_UNREADABLE", "cannot be read", where=uri, why=str(error), fix="check its permissions or remove it"
         ) from error
@@ -138,6 +149,18 @@ def fingerprint(photos: Iterable[Photo]) -> str:
     return blake2b(to_jsonl(photos), digest_size=16).hexdigest()
 
 
+def read_all_metadata(filesystem: Any, paths: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """What every ``metadata.jsonl`` among `paths` says, by file; of two that speak of a file, the nearer one counts.
+
+    Raises:
+        UsageError: PHOTOS_METADATA names the file and line.
+    """
+    facts: dict[str, Mapping[str, Any]] = {}
+    for path in sorted((path for path in paths if path.endswith("/" + METADATA)), key=lambda path: path.count("/")):
+        facts.update(read_metadata(filesystem, path))
+    return facts
+
+
 def read_metadata(filesystem: Any, path: str) -> dict[str, Mapping[str, Any]]:
     """The lines of one ``metadata.jsonl``, under the full path of the file that each describes.
 
@@ -147,7 +170,7 @@ def read_metadata(filesystem: Any, path: str) -> dict[str, Mapping[str, Any]]:
     folder = str(PurePosixPath(path).parent)
     facts: dict[str, Mapping[str, Any]] = {}
     with filesystem.open(path, "rb") as file:
-        lines = file.read().decode("utf-8", errors="replace").splitlines()
+        lines = file.read().decode("utf-8-sig", errors="replace").split("\n")  # JSON may hold U+2028 as it is
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -162,14 +185,7 @@ def read_metadata(filesystem: Any, path: str) -> dict[str, Mapping[str, Any]]:
                 why=f"{type(error).__name__}: {error}",
                 fix='write one object a line, such as {"file_name": "00.jpg", "class": "toy"}',
             ) from error
-        facts[f"{folder}/{name}"] = entry
-    return facts
-
-
-def _metadata(filesystem: Any, paths: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    facts: dict[str, Mapping[str, Any]] = {}
-    for path in sorted(paths, key=lambda path: path.count("/")):  # the nearest file speaks last
-        facts.update(read_metadata(filesystem, path))
+        facts[normpath(f"{folder}/{name}")] = entry
     return facts
 
 
@@ -187,3 +203,11 @@ def _photo(source: str, facts: Mapping[str, Any], relative: PurePosixPath) -> Ph
 
 def _hidden(path: str, root: str) -> bool:
     return any(part.startswith(".") for part in PurePosixPath(path).relative_to(root).parts)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from engine.errors import UsageError
 from engine.recipe_source import Origins, Path, override, read_yaml
@@ -14,6 +14,8 @@ from engine.registry import Registry
 from engine.stage import Spec, Stage
 
 COMMIT = "commit"
+SEGMENT_POOL = ("segment", COMMIT)
+UNKNOWN_KEY = "extra_forbidden"  # as pydantic calls it
 
 S = TypeVar("S", bound=Spec)
 
@@ -28,6 +30,12 @@ class Pool(Spec):
     min_replicas: int = Field(1, ge=1)
     max_replicas: int | None = Field(None, ge=1, description="none: as many as the cluster holds")
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.max_replicas is not None and self.min_replicas > self.max_replicas:
+            raise ValueError("min_replicas must not be more than max_replicas")
+        return self
+
 
 class Recipe(Spec):
     """What to make (everything but `pools`) and where each part of it runs (`pools`)."""
@@ -40,7 +48,13 @@ class Recipe(Spec):
     segment: Stage
     stages: tuple[Stage, ...]
     pools: tuple[Pool, ...]
-    segment_pool: Pool = Pool(stages=("segment", COMMIT))
+    segment_pool: Pool = Pool(stages=SEGMENT_POOL)
+
+    @field_validator("segment_pool", mode="before")
+    @classmethod
+    def _with_stages(cls, pool: Any) -> Any:
+        """Its stages are always the same: ``--set segment_pool.gpus=1`` need not name them."""
+        return {"stages": SEGMENT_POOL, **pool} if isinstance(pool, dict) else pool
 
     def affects_data(self) -> dict[str, Any]:
         """The part of the recipe on which the rows depend; a resume must agree with it."""
@@ -58,16 +72,19 @@ class Recipe(Spec):
             UsageError: POOLS_ORDER when the pools do not hold every stage once, in order, with `commit` last.
         """
         by_name = {stage.name: stage for stage in self.stages}
-        wanted = [*by_name, COMMIT]
-        given = [name for pool in self.pools for name in pool.stages]
+        self._agree("pools", self.pools, [*by_name, COMMIT])
+        self._agree("segment_pool", [self.segment_pool], list(SEGMENT_POOL))
+        return [tuple(by_name[name] for name in pool.stages if name != COMMIT) for pool in self.pools]
+
+    def _agree(self, key: str, pools: Sequence[Pool], wanted: list[str]) -> None:
+        given = [name for pool in pools for name in pool.stages]
         if given != wanted:
             raise UsageError(
                 "POOLS_ORDER",
-                f"the pools run {', '.join(given)}",
-                where=f"recipe {self.name}, pools",
+                f"the pools run {', '.join(given) or 'nothing'}",
+                where=f"recipe {self.name}, {key}",
                 fix=f"list each stage once, in this order: {', '.join(wanted)}",
             )
-        return [tuple(by_name[name] for name in pool.stages if name != COMMIT) for pool in self.pools]
 
 
 def parse_recipe(text: str, *, where: str, stages: Registry[type[Stage]], overrides: Sequence[str] = ()) -> Recipe:
@@ -89,7 +106,7 @@ def parse_recipe(text: str, *, where: str, stages: Registry[type[Stage]], overri
         if not isinstance(tree.get(key), dict):
             raise UsageError("RECIPE_KEY", f"{key!r} is missing or no mapping", where=where, fix="see `mycanvas init`")
     segment = _stage(tree["segment"], ("segment",), origins, stages)
-    steps = tuple(_stage(value, ("stages", name), origins, stages) for name, value in tree["stages"].items())
+    steps = tuple(_stage(value, ("stages", str(name)), origins, stages) for name, value in tree["stages"].items())
     return _validated(Recipe, {**tree, "segment": segment, "stages": steps}, (), origins)
 
 
@@ -101,22 +118,39 @@ def _stage(value: Any, path: Path, origins: Origins, stages: Registry[type[Stage
             where=origins.of(path),
             fix=_suggestion(path[-1], list(stages)),
         )
-    return _validated(stages.resolve(path[-1]), value or {}, path, origins)
+    return _validated(stages.resolve(path[-1]), {} if value is None else value, path, origins)
 
 
 def _validated(kind: type[S], values: Any, path: Path, origins: Origins) -> S:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        problems = sorted(error.errors(), key=lambda problem: problem["type"] != UNKNOWN_KEY)
+        first = problems[0]  # a misspelt key before the field that it leaves out
         place = (*path, *(str(part) for part in first["loc"]))
-        unknown = first["type"] == "extra_forbidden"
+        unknown = first["type"] == UNKNOWN_KEY
         raise UsageError(
             "RECIPE_KEY" if unknown else "RECIPE_VALUE",
             f"unknown key {'.'.join(place)!r}" if unknown else f"{'.'.join(place)}: {first['msg']}",
             where=origins.of(place),
-            fix=_suggestion(place[-1], list(kind.model_fields)) if unknown else "see `mycanvas recipe schema`",
+            fix=_suggestion(place[-1], _known_keys(kind, first["loc"])) if unknown else "see `mycanvas recipe schema`",
         ) from error
+
+
+def _known_keys(kind: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
+    """The keys that may stand where `loc` ends: those of `kind`, or of a spec inside it."""
+    for part in loc[:-1]:
+        if isinstance(part, str) and part in kind.model_fields:
+            kind = next(_specs(kind.model_fields[part].annotation), kind)
+    return list(kind.model_fields)
+
+
+def _specs(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The specs that a field may hold: itself, or inside a tuple or a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _specs(inner)
 
 
 def _suggestion(name: str, known: list[str]) -> str:

@@ -10,7 +10,10 @@ import yaml
 
 from engine.errors import UsageError
 
-MAX_CHARACTERS = 256 * 1024
+MAX_CHARACTERS = 64 * 1024
+MAX_DEPTH = 32  # of lists and mappings; 100,000 open brackets would keep the scanner busy for six minutes
+NOT_YAML = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What the parser raises for broken text: ``!!int ""`` is an IndexError, ``!!bool x`` a KeyError."""
 
 Path = tuple[str, ...]
 
@@ -29,6 +32,12 @@ class Origins:
                 return self.places[path[:length]]
         return self.document
 
+    def overridden(self, path: Path, option: str) -> Origins:
+        """What stands at `path`, and the keys above it that were not written before, come from `option`."""
+        kept = {place: text for place, text in self.places.items() if place[: len(path)] != path}
+        made = {path[:length]: option for length in range(1, len(path) + 1)}
+        return Origins(self.document, {**made, **kept})
+
 
 def read_yaml(text: str, document: str) -> tuple[dict[str, Any], Origins]:
     """The mapping that `text` holds, and where its keys stand.
@@ -39,11 +48,10 @@ def read_yaml(text: str, document: str) -> tuple[dict[str, Any], Origins]:
     if len(text) > MAX_CHARACTERS:
         raise UsageError("RECIPE_YAML", f"longer than {MAX_CHARACTERS:,} characters", where=document)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise UsageError("RECIPE_YAML", "aliases are not allowed", where=document, fix="write the value out")
+        _refuse_tangles(text, document)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         tree = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except NOT_YAML as error:
         raise UsageError("RECIPE_YAML", "not YAML", where=document, why=str(error).replace("\n", " ")) from error
     if not isinstance(tree, dict):
         raise UsageError("RECIPE_YAML", "a recipe is a mapping of keys", where=document, fix="see `mycanvas init`")
@@ -73,10 +81,21 @@ def override(tree: dict[str, Any], item: str, origins: Origins, *, stage_names: 
             raise UsageError("RECIPE_SET", f"{part!r} holds no keys", where=f"--set {item}")
         node = child
     try:
+        _refuse_tangles(text, f"--set {item}")
         node[path[-1]] = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except NOT_YAML as error:
         raise UsageError("RECIPE_YAML", "the value is not YAML", where=f"--set {item}", why=str(error)) from error
-    return Origins(origins.document, {**origins.places, path: f"--set {item}"})
+    return origins.overridden(path, f"--set {item}")
+
+
+def _refuse_tangles(text: str, document: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise UsageError("RECIPE_YAML", "aliases are not allowed", where=document, fix="write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise UsageError("RECIPE_YAML", f"nested deeper than {MAX_DEPTH}", where=document)
 
 
 def _mark(node: yaml.Node | None, path: Path, document: str, places: dict[Path, str]) -> None:

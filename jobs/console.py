@@ -26,10 +26,6 @@ class Console:
 
     format: Format = "auto"
 
-    @property
-    def as_json(self) -> bool:
-        return self.format == "json" or (self.format == "auto" and not sys.stdout.isatty() and not sys.stderr.isatty())
-
     def say(self, text: str) -> None:
         """A line for the person, on stderr."""
         if self.format != "quiet":

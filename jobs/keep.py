@@ -21,7 +21,7 @@ def verify(uri: str, console: Console) -> None:
         Damaged: DATASET_DAMAGED after every damaged file has been named.
     """
     report = examine(open_store(uri))
-    lines = [f"damaged  {damage.path}: {damage.what}" for damage in report.damage]
+    lines = [f"damaged  {damage.path}: {damage.what}\n    fix: {damage.mend}" for damage in report.damage]
     lines.append(f"{report.files:,} files read, {len(report.damage)} damaged")
     console.result({"dataset": uri, **asdict(report)}, lines)
     if report.damage:
@@ -29,7 +29,7 @@ def verify(uri: str, console: Console) -> None:
             "DATASET_DAMAGED",
             f"{len(report.damage)} files are not what was committed",
             where=uri,
-            fix="delete a damaged part-*.parquet and run the same compose command: the unit is made again",
+            fix="as said of each file; then run the same command again, which makes what is missing",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import yaml
 from actors.catalogue import STAGES
 from engine.errors import UsageError
 from engine.recipe import Recipe, parse_recipe
+from engine.records import Composition
+from engine.schema import column_names
+from engine.stage import check_pipeline
+from engine.unit import IDENTITY
 
 FOLDER = Path(__file__).parent.parent / "recipes"
 
@@ -30,20 +35,27 @@ def read(name: str) -> tuple[str, str]:
     path = known.get(name, Path(name))
     try:
         return path.read_text(encoding="utf-8"), path.name if name in known else name
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that cannot be one
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(
             "RECIPE_MISSING",
             f"there is no recipe {name!r}",
             why=str(error),
-            fix=f"built in: {', '.join(known)}; or give the path of a YAML file (`mycanvas init FILE` writes one)",
+            fix=f"{hint}built in: {', '.join(known)}; or the path of a YAML file (`mycanvas init FILE` writes one)",
         ) from error
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A checked recipe."""
+    """A checked recipe, whose stages fit together.
+
+    Raises:
+        UsageError: RECIPE_MISSING, and as `engine.recipe.parse_recipe`, `Recipe.groups` and `check_pipeline`.
+    """
     text, where = read(name)
     recipe = parse_recipe(text, where=where, stages=STAGES, overrides=overrides)
     recipe.groups()
+    check_pipeline(recipe.stages, IDENTITY, column_names(Composition, stored=False))
     return recipe
 
 
@@ -77,12 +89,18 @@ def init(path: Path, *, force: bool = False) -> None:
     """Write a commented recipe to start from.
 
     Raises:
-        UsageError: FILE_EXISTS.
+        UsageError: FILE_EXISTS, FILE_UNWRITABLE.
     """
     if path.exists() and not force:
         raise UsageError("FILE_EXISTS", "is there already", where=str(path), fix="choose another name, or --force")
     text, _ = read("classic")
-    path.write_text(text.replace("name: classic", f"name: {_slug(path.stem)}", 1), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("name: classic", f"name: {_slug(path.stem)}", 1), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            "FILE_UNWRITABLE", "cannot be written", where=str(path), why=str(error), fix="choose another place"
+        ) from error
 
 
 def _slug(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from engine.commits import data_files, failure_files, receipts
 from engine.errors import UsageError
-from engine.parquet import open_shard
+from engine.manifest import read_manifest, scores_path
+from engine.parquet import open_shard, without_pixels
 from engine.store import Store, open_store
 
 OBJECT_SCORES = ("identity_psnr", "visible_fraction")
@@ -32,7 +33,7 @@ def stats(uri: str) -> dict[str, Any]:
         name: sum(getattr(receipt, name) for receipt in known)
         for name in ("rows", "accepted", "rejected", "failed", "bytes")
     }
-    table = pa.concat_tables(_slim(store))
+    table = pa.concat_tables(_slim(store, len(known)))
     return {
         "dataset": uri,
         "units": len(known),
@@ -68,13 +69,23 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def _slim(store: Store) -> Iterable[pa.Table]:
-    for path in data_files(store):
+def _slim(store: Store, units: int) -> Iterator[pa.Table]:
+    """The rows without pixels: from the summary's score tables where they cover every unit, else from the shards."""
+    for path in _summary(store, units) or data_files(store):
         with open_shard(store, path) as shard:
-            schema = shard.schema_arrow
-            columns = [name for name in schema.names if name not in ("image", "objects")]
-            columns += [f"objects.list.element.{score}" for score in OBJECT_SCORES if "objects" in schema.names]
+            columns = [name for name in without_pixels(shard) if name.split(".")[0] != "objects"]
+            if "objects" in shard.schema_arrow.names:
+                columns += [f"objects.list.element.{score}" for score in OBJECT_SCORES]
             yield shard.read(columns=columns)
+
+
+def _summary(store: Store, units: int) -> list[str]:
+    try:
+        segments = read_manifest(store).segments
+    except FileNotFoundError:
+        return []
+    covered = sum(segment.units for segment in segments) == units
+    return [scores_path(segment.number) for segment in segments] if covered else []
 
 
 def _counted(table: pa.Table, column: str) -> dict[str, int]:

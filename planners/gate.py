@@ -16,7 +16,9 @@ class Thresholds(Spec):
     min_identity_psnr: float | None = Field(34.0, description="dB, of the worst object: the subject was not redrawn")
     min_visible_fraction: float | None = Field(0.7, ge=0, le=1, description="of the most hidden object")
     max_seam: float | None = Field(
-        0.12, ge=0, description="contrast along the alpha edges; a halo of 30 grey levels gives 0.2"
+        0.16,
+        ge=0,
+        description="contrast along the alpha edges: 0.2 for a halo of 30 grey levels, 0.14 for a drawn outline",
     )
     require_valid_layout: bool = Field(default=True, description="reject rows whose boxes break a rule")
     min_clip_score: float | None = Field(None, ge=-1, le=1, description="image and caption; needs a CLIP model")

@@ -23,7 +23,7 @@ SUPPORT_CHANCE = 0.6
 
 
 def solve(
-    seed: int, cast: Sequence[CutoutInfo], ground_line: float | None, *, mirror: bool = True
+    seed: int, cast: Sequence[CutoutInfo], ground_line: float | None, *, mirror: bool = False
 ) -> tuple[Placement, ...]:
     """Place every cut-out of `cast`, farthest first.
 
@@ -34,7 +34,7 @@ def solve(
         seed: of the row.
         cast: 1 to 5 cut-outs.
         ground_line: horizon of the ground, 0 (top) to 1; None where the background shows none.
-        mirror: whether cut-outs may be mirrored; lettering and clock faces lose by it.
+        mirror: whether cut-outs may be mirrored by chance; lettering and clock faces lose by it.
 
     Raises:
         SampleError: LAYOUT_UNSOLVED when no attempt obeys the rules.
@@ -63,7 +63,7 @@ def solve(
 
 def _task(draw: np.random.Generator, cast: Sequence[CutoutInfo], ground: float, *, mirror: bool) -> Task:
     aspect = np.array([item.aspect for item in cast])
-    flips = _flips(draw, cast) if mirror else (False,) * len(cast)
+    flips = _flips(draw, cast, mirror=mirror)
     rider, carrier = _support(draw, cast)
     return Task(
         aspect=aspect,
@@ -77,12 +77,12 @@ def _task(draw: np.random.Generator, cast: Sequence[CutoutInfo], ground: float, 
     )
 
 
-def _flips(draw: np.random.Generator, cast: Sequence[CutoutInfo]) -> tuple[bool, ...]:
-    """Mirror each with a chance of one half; two that are cut at the sides go to different edges."""
+def _flips(draw: np.random.Generator, cast: Sequence[CutoutInfo], *, mirror: bool) -> tuple[bool, ...]:
+    """Mirror each with a chance of one half, if at all; two that are cut at the sides go to different edges."""
     flips: list[bool] = []
     taken: set[str] = set()
     for item, coin in zip(cast, draw.random(len(cast)), strict=True):
-        flip = bool(coin < 0.5)
+        flip = mirror and bool(coin < 0.5)
         if placed_borders(item, flip=flip) & taken & {"left", "right"}:
             flip = not flip
         taken |= placed_borders(item, flip=flip)

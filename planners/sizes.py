@@ -22,7 +22,7 @@ _METRES = """
 0.25: bread, cake, pie, duckling, headphones, radio, jug, pitcher, statuette, trophy, food, fruit
 0.30: sneaker, trainer, boot, stuffed animal, plushie, teddy bear, teddy, bottle, wine bottle, pizza, hat, cap, helmet
 0.30: sculpture, skull, lantern, bouquet, squirrel, rabbit, bunny, pumpkin, watermelon, handbag, basket, lunchbox
-0.30: typewriter, gnome, pigeon, crow
+0.30: rc car, remote control car, model car, typewriter, gnome, pigeon, crow
 0.35: picture frame, bucket, globe, laptop, duck, chicken, hen, rooster, box, birdhouse, toaster, drum, iron
 0.45: cat, kitten, puppy, backpack, rucksack, school bag, bag, pillow, cushion, table lamp, lamp, microwave, crate
 0.45: computer, monitor, stool, racket, owl, parrot, printer, chest, footstool

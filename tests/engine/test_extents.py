@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from engine.errors import Damaged, UsageError
@@ -39,7 +40,7 @@ def test_fewer_samples_take_the_units_that_cover_them():
 
 
 def test_samples_of_units_counts_short_ones():
-    assert cut(10, 3).samples_of([0, 2, 3]) == 4 + 2 + 3
+    assert cut(10, 3).samples_of(np.array([0, 2, 3])) == 4 + 2 + 3
 
 
 def test_ten_million_samples_are_one_small_file(tmp_path):

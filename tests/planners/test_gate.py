@@ -37,7 +37,7 @@ def row(psnr=40.0, visible=0.9, **scores):
         (row(psnr=None), {}, ()),
         (row(psnr=float("nan")), {}, ("identity_psnr<34",)),
         (row(visible=0.5, psnr=10), {}, ("identity_psnr<34", "visible_fraction<0.7")),
-        (row(seam=0.5), {}, ("seam>0.12",)),
+        (row(seam=0.5), {}, ("seam>0.16",)),
         (row(seam=None), {}, ()),
         (row(layout_valid=False), {}, ("layout_invalid",)),
         (row(layout_valid=False), {"require_valid_layout": False}, ()),

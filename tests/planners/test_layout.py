@@ -70,8 +70,9 @@ def test_a_cup_may_stand_on_a_table_and_never_on_a_dog():
     assert 10 < len(supports) < 40
 
 
-def test_flips_are_drawn_for_half_of_the_objects():
-    flips = [item.flip for seed in range(200) for item in solve(seed, [DOG, CAT], 0.5)]
+def test_half_of_the_objects_are_mirrored_where_that_is_asked_for():
+    assert not any(item.flip for seed in range(50) for item in solve(seed, [DOG, CAT], 0.5))
+    flips = [item.flip for seed in range(200) for item in solve(seed, [DOG, CAT], 0.5, mirror=True)]
     assert 160 < sum(flips) < 240
 
 

@@ -1,0 +1,258 @@
+"""The documents say what the code does. What they list is compared with the code; what they show is run."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from typer.main import get_command
+
+from actors.backends import __name__ as backends
+from actors.catalogue import STAGES
+from actors.inpaint import PAINTERS
+from actors.score import CLIP_SCORERS, ClipSpec
+from actors.segment import SEGMENTERS
+from engine.commits import FailedRow
+from engine.errors import MyCanvasError
+from engine.failpoints import NAMES
+from engine.journal import KILLED, TIMED_OUT
+from engine.manifest import write_manifest
+from engine.recipe import Pool, Recipe
+from engine.records import Composition, Cutout, Model, PlacedObject
+from engine.schema import IMAGE, arrow_schema, column_names
+from engine.store import open_store
+from jobs.cli import app
+from jobs.recipes import built_in
+from tests.jobs.gallery_rows import commit, composition
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("engine", "planners", "actors", "cluster", "jobs")
+GENERATED = {"out", "build", "dist", "mycanvas-demo", "__pycache__"}
+BRANCHES = {kind.__name__ for kind in (MyCanvasError, *MyCanvasError.__subclasses__())}
+UPPER_SNAKE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+MACHINE_PATH = re.compile(r"(?<![\w.*/:])/(?:work|root|tmp|home|Users|mnt)/")
+
+
+def files(*suffixes: str) -> list[Path]:
+    """The repository's own files with these endings; neither hidden nor generated ones."""
+    found = (path for path in ROOT.rglob("*") if path.suffix in suffixes and path.is_file())
+    parts = {path: path.relative_to(ROOT).parts for path in found}
+    return sorted(path for path, names in parts.items() if not any(_foreign(name) for name in names[:-1]))
+
+
+def _foreign(name: str) -> bool:
+    return (name.startswith(".") and name != ".ci") or name in GENERATED
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def rows(path: str) -> Iterator[tuple[str, list[str]]]:
+    """Each row of each table with the heading above it; cells without their backticks."""
+    heading = ""
+    for line in text(path).splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ")
+        elif line.startswith("| `"):
+            yield heading, [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def listed(path: str, heading: str) -> dict[str, list[str]]:
+    """The tables under headings that begin so: first cell without backticks -> the other cells."""
+    return {cells[0].strip("`"): cells[1:] for above, cells in rows(path) if above.startswith(heading)}
+
+
+def raised() -> set[tuple[str, str]]:
+    """Branch and code of every error that the five folders make."""
+    found = {("SampleError", KILLED), ("SampleError", TIMED_OUT)}  # the journal hands these on as values
+    for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
+        for call in (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)):
+            name = call.func.id if isinstance(call.func, ast.Name) else ""
+            if name in BRANCHES and call.args:
+                found |= {(name, code) for code in _codes(call.args[0])}
+            elif name == "Failure" and len(call.args) > 1:
+                found |= {("SampleError", code) for code in _codes(call.args[1])}
+    return found
+
+
+def _codes(argument: ast.expr) -> Iterator[str]:
+    constants = (node.value for node in ast.walk(argument) if isinstance(node, ast.Constant))
+    return (value for value in constants if isinstance(value, str) and UPPER_SNAKE.fullmatch(value))
+
+
+def test_every_error_code_is_documented_under_its_branch_and_every_documented_one_exists():
+    documented = {
+        (heading.split("`")[1], cells[0].strip("`"))
+        for heading, cells in rows("docs/errors.md")
+        if heading.startswith("`") and heading.split("`")[1] in BRANCHES
+    }
+    assert documented == raised()
+
+
+def test_the_exit_codes_in_the_documents_are_those_of_the_tree():
+    headings = re.findall(r"^## `(\w+)`: .*exit (\d+)$", text("docs/errors.md"), re.MULTILINE)
+    kinds = {kind.__name__: kind.exit_code for kind in (MyCanvasError, *MyCanvasError.__subclasses__())}
+    del kinds["SampleError"]  # costs a row, ends nothing
+    assert {name: int(code) for name, code in headings} == kinds
+
+
+def test_every_command_is_in_the_table_of_the_readme():
+    table = "\n".join(line for line in text("README.md").splitlines() if line.startswith("|"))
+    for name, command in get_command(app).commands.items():
+        assert re.search(rf"`mycanvas {name}\b", table), name
+        for below in getattr(command, "commands", {}):
+            assert re.search(rf"^.*`mycanvas {name}.*\b{below}\b", table, re.MULTILINE), f"{name} {below}"
+
+
+@pytest.mark.parametrize(
+    ("heading", "record"),
+    [
+        ("Compositions", Composition),
+        ("An entry of `objects`", PlacedObject),
+        ("An entry of `models`", Model),
+        ("Cut-outs", Cutout),
+        ("Failed rows", FailedRow),
+    ],
+)
+def test_every_stored_column_is_described_with_its_type_in_order(heading, record):
+    names = column_names(record, stored=True)
+    types = {field.name: _named(field.type) for field in arrow_schema(record, names)}
+    documented = {name: cells[0].strip("`") for name, cells in listed("docs/record.md", heading).items()}
+    assert list(documented.items()) == list(types.items())
+
+
+def _named(kind) -> str:
+    if kind == IMAGE:
+        return "image"
+    if hasattr(kind, "value_type"):
+        return f"list<{_named(kind.value_type)}>"
+    return str(kind).split("<")[0]
+
+
+def test_the_stage_that_the_documents_name_writes_the_column():
+    for heading, known in (("Compositions", STAGES), ("Cut-outs", ("segment",))):
+        writers = {column: name for name in known for column in STAGES.resolve(name).writes}
+        for column, cells in listed("docs/record.md", heading).items():
+            expected = writers.get(column, "plan") if heading == "Compositions" or column in writers else "plan"
+            assert cells[1] == expected, column
+
+
+def test_every_key_of_a_recipe_is_described_with_its_default():
+    kinds: dict[str, type[BaseModel]] = {"The file": Recipe, "Pools": Pool, "`score.clip`": ClipSpec}
+    kinds |= {f"`{name}`": STAGES.resolve(name) for name in STAGES}
+    shared = listed("docs/recipes.md", "Every stage")
+    for heading, kind in kinds.items():
+        documented = listed("docs/recipes.md", heading) | (shared if hasattr(kind, "reads") else {})
+        assert set(documented) == set(kind.model_fields), heading
+        for name, field in kind.model_fields.items():
+            assert documented[name][0].strip("`") in _written(field.default), f"{heading} {name}"
+
+
+def _written(default: object) -> tuple[str, ...]:
+    if default is PydanticUndefined:
+        return ("required",)
+    return ("one CPU",) if isinstance(default, Pool) else (json.dumps(default),)
+
+
+def test_every_recipe_is_in_the_readme_of_the_recipes():
+    assert set(listed("recipes/README.md", "recipes")) == set(built_in())
+
+
+def test_every_stage_and_backend_is_in_the_readme_of_its_folder():
+    assert set(listed("actors/README.md", "actors")) >= set(STAGES)
+    named = " ".join(cells[0] for cells in listed("actors/backends/README.md", backends.replace(".", "/")).values())
+    for stage, registry in (("segment", SEGMENTERS), ("inpaint", PAINTERS), ("score.clip", CLIP_SCORERS)):
+        for name in registry:
+            assert f"`{stage}: {name}`" in named
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, "actors/backends"])
+def test_the_readme_of_a_folder_names_every_file_in_it(folder):
+    known = text(f"{folder}/README.md")
+    inside = (path for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix != ".md")
+    missing = [path.name for path in inside if path.stem != "__init__" and f"`{path.name}`" not in known]
+    assert not missing
+
+
+def test_every_failpoint_is_described():
+    assert set(listed("docs/reliability.md", "How it is tested")) == set(NAMES)
+
+
+def test_every_make_target_is_described():
+    targets = re.findall(r"^\.PHONY: (.+)$", text("Makefile"), re.MULTILINE)[0].split()
+    assert set(listed("CONTRIBUTING.md", "Set up")) == {f"make {target}" for target in targets}
+
+
+@pytest.mark.parametrize("path", files(".md"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(path):
+    for link in LINK.findall(path.read_text(encoding="utf-8")):
+        target, _, anchor = link.partition("#")
+        if "://" in target:
+            continue
+        place = (path.parent / target) if target else path
+        assert place.exists(), link
+        assert not anchor or anchor in _anchors(place), link
+
+
+def _anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_no_file_holds_a_path_of_one_machine():
+    kinds = (".py", ".md", ".toml", ".yaml", ".txt", ".js", ".css", ".html", ".json", "")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in files(*kinds)
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if MACHINE_PATH.search(line) and path != Path(__file__)
+    ]
+    assert not found
+
+
+def blocks(path: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", text(path), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> str:
+    """Eight committed rows, summarised, with a card: what `compose` leaves behind."""
+    folder = tmp_path_factory.mktemp("documented")
+    uri = commit(folder, [composition(index) for index in range(8)])
+    store = open_store(uri)
+    store.put("README.md", b"---\nconfigs:\n- config_name: default\n  data_files: data/*.parquet\n---\n")
+    write_manifest(store)
+    return uri
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.filterwarnings("default")
+def test_the_examples_of_reading_run(number, dataset, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
+    examples = blocks("docs/record.md")
+    assert len(examples) == 3
+    exec(compile(examples[number], "docs/record.md", "exec"), {"OUT": dataset})
+    assert capsys.readouterr().out
+
+
+def test_the_examples_of_placement_hold():
+    for example in blocks("docs/cluster.md"):
+        exec(compile(example, "docs/cluster.md", "exec"), {})
+
+
+def test_the_example_recipe_is_a_recipe(tmp_path):
+    from jobs.recipes import load
+
+    for number, example in enumerate(
+        re.findall(r"^```yaml\n(.*?)^```", text("docs/recipes.md"), re.MULTILINE | re.DOTALL)
+    ):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(example, encoding="utf-8")
+        assert load(str(path)).stages
