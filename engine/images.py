@@ -7,7 +7,7 @@ import warnings
 from typing import cast
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from engine.errors import SampleError
 from engine.records import Pixels
@@ -47,14 +47,10 @@ def decode_photo(data: bytes, *, where: str = "") -> Pixels:
         raise
     except Image.DecompressionBombError as error:
         raise _too_large("the header declares a decompression bomb", where) from error
+    except UnidentifiedImageError as error:  # its own words hold an address in memory: no two runs would agree
+        raise _unreadable(f"it is none of {', '.join(FORMATS)}", where) from error
     except Exception as error:  # Pillow raises SyntaxError, TypeError, struct.error, … for broken bytes
-        raise SampleError(
-            "IMAGE_UNREADABLE",
-            "not a readable image",
-            where=where,
-            why=str(error) or type(error).__name__,
-            fix="save it again as JPEG or PNG, or remove it",
-        ) from error
+        raise _unreadable(str(error) or type(error).__name__, where) from error
 
 
 def _decode(data: bytes, where: str) -> Pixels:
@@ -89,6 +85,11 @@ def _white(peak: float, *, fractions: bool) -> float:
     if fractions and peak <= 1.0:
         return 1.0
     return 255.0 if peak <= 255.0 else 65535.0
+
+
+def _unreadable(why: str, where: str) -> SampleError:
+    fix = "save it again as JPEG or PNG, or remove it"
+    return SampleError("IMAGE_UNREADABLE", "not a readable image", where=where, why=why, fix=fix)
 
 
 def _too_large(what: str, where: str) -> SampleError:

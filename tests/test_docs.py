@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
-from actors.backends import __name__ as backends
 from actors.catalogue import STAGES
 from actors.inpaint import PAINTERS
 from actors.score import CLIP_SCORERS, ClipSpec
@@ -26,12 +25,12 @@ from engine.records import Composition, Cutout, Model, PlacedObject
 from engine.schema import IMAGE, arrow_schema, column_names
 from engine.store import open_store
 from jobs.cli import app
-from jobs.recipes import built_in
+from jobs.recipes import built_in, load
 from tests.jobs.gallery_rows import commit, composition
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("engine", "planners", "actors", "cluster", "jobs")
-GENERATED = {"out", "build", "dist", "mycanvas-demo", "__pycache__"}
+GENERATED = {"out", "build", "dist", "mycanvas-demo"}
 BRANCHES = {kind.__name__ for kind in (MyCanvasError, *MyCanvasError.__subclasses__())}
 UPPER_SNAKE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -40,13 +39,9 @@ MACHINE_PATH = re.compile(r"(?<![\w.*/:])/(?:work|root|tmp|home|Users|mnt)/")
 
 def files(*suffixes: str) -> list[Path]:
     """The repository's own files with these endings; neither hidden nor generated ones."""
-    found = (path for path in ROOT.rglob("*") if path.suffix in suffixes and path.is_file())
-    parts = {path: path.relative_to(ROOT).parts for path in found}
-    return sorted(path for path, names in parts.items() if not any(_foreign(name) for name in names[:-1]))
-
-
-def _foreign(name: str) -> bool:
-    return (name.startswith(".") and name != ".ci") or name in GENERATED
+    tops = (top for top in ROOT.iterdir() if not top.name.startswith(".") and top.name not in GENERATED)
+    found = (path for top in tops for path in (top.rglob("*") if top.is_dir() else [top]))
+    return sorted(path for path in found if path.suffix in suffixes and path.is_file())
 
 
 def text(path: str) -> str:
@@ -136,11 +131,11 @@ def _named(kind) -> str:
 
 
 def test_the_stage_that_the_documents_name_writes_the_column():
-    for heading, known in (("Compositions", STAGES), ("Cut-outs", ("segment",))):
-        writers = {column: name for name in known for column in STAGES.resolve(name).writes}
-        for column, cells in listed("docs/record.md", heading).items():
-            expected = writers.get(column, "plan") if heading == "Compositions" or column in writers else "plan"
-            assert cells[1] == expected, column
+    composing = [name for name in STAGES if name != "segment"]
+    for heading, stages in (("Compositions", composing), ("Cut-outs", ["segment"])):
+        writers = {column: name for name in stages for column in STAGES.resolve(name).writes}
+        documented = {column: cells[1] for column, cells in listed("docs/record.md", heading).items()}
+        assert documented == {column: writers.get(column, "plan") for column in documented}
 
 
 def test_every_key_of_a_recipe_is_described_with_its_default():
@@ -166,7 +161,7 @@ def test_every_recipe_is_in_the_readme_of_the_recipes():
 
 def test_every_stage_and_backend_is_in_the_readme_of_its_folder():
     assert set(listed("actors/README.md", "actors")) >= set(STAGES)
-    named = " ".join(cells[0] for cells in listed("actors/backends/README.md", backends.replace(".", "/")).values())
+    named = " ".join(cells[0] for cells in listed("actors/backends/README.md", "actors/backends").values())
     for stage, registry in (("segment", SEGMENTERS), ("inpaint", PAINTERS), ("score.clip", CLIP_SCORERS)):
         for name in registry:
             assert f"`{stage}: {name}`" in named
@@ -216,8 +211,8 @@ def test_no_file_holds_a_path_of_one_machine():
     assert not found
 
 
-def blocks(path: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", text(path), re.MULTILINE | re.DOTALL)
+def blocks(path: str, language: str = "python") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text(path), re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -248,11 +243,7 @@ def test_the_examples_of_placement_hold():
 
 
 def test_the_example_recipe_is_a_recipe(tmp_path):
-    from jobs.recipes import load
-
-    for number, example in enumerate(
-        re.findall(r"^```yaml\n(.*?)^```", text("docs/recipes.md"), re.MULTILINE | re.DOTALL)
-    ):
-        path = tmp_path / f"{number}.yaml"
+    path = tmp_path / "example.yaml"
+    for example in blocks("docs/recipes.md", "yaml"):
         path.write_text(example, encoding="utf-8")
         assert load(str(path)).stages

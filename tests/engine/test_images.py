@@ -72,6 +72,13 @@ def test_what_is_no_image_is_unreadable(data):
     assert refused(data) == "IMAGE_UNREADABLE"
 
 
+def test_the_reason_is_the_same_in_every_run():
+    with pytest.raises(SampleError) as caught:
+        decode_photo(b"no image")
+    assert "0x" not in str(caught.value), "an address in memory would make two runs differ"
+    assert "JPEG, PNG" in caught.value.why
+
+
 def test_formats_with_a_history_of_holes_are_not_opened():
     for kind in ("ICO", "PPM", "TGA", "PCX", "SGI"):
         assert refused(encoded(PIXELS, kind)) == "IMAGE_UNREADABLE"
