@@ -14,7 +14,7 @@ from engine.library import open_library
 from engine.records import Composition
 from engine.stage import Run, Stage, Worker
 from engine.store import open_store
-from planners.scenes import casting, plan_scene
+from planners.scenes import ensembles, one_of, plan_scene
 
 
 @final
@@ -42,13 +42,16 @@ class Scene(Stage):
         Raises:
             UsageError: TOO_FEW_CONCEPTS, NO_BACKGROUNDS.
         """
-        index = casting(open_library(run.library).cutouts)
+        castings = ensembles(open_library(run.library).cutouts)
         backgrounds = read_catalogue(open_store(run.out))
         if not backgrounds:
             raise UsageError("NO_BACKGROUNDS", "the run has no background", where=run.out, fix="give --backgrounds")
 
         def work(rows: Sequence[Composition]) -> list[object]:
-            plans = [plan_scene(row.seed, index, backgrounds, self.min_objects, self.max_objects) for row in rows]
+            plans = [
+                plan_scene(row.seed, one_of(castings, row.seed), backgrounds, self.min_objects, self.max_objects)
+                for row in rows
+            ]
             return [
                 replace(
                     row,

@@ -6,16 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 MYCANVAS = (sys.executable, "-c", "from jobs.cli import main; main()")
-_TAIL = 2000  # characters of stderr that are worth repeating
+_TAIL = 2000  # bytes of stderr that are worth repeating
 
 
-class ChildFailed(RuntimeError):  # noqa: N818
+class ChildFailed(RuntimeError):
     """A process of a benchmark ended badly; its last words are the message."""
 
 
@@ -27,18 +28,26 @@ def environment() -> dict[str, str]:
 def call(command: Sequence[str], *, timeout_s: float) -> str:
     """Run a command in the repository's root; returns what it printed.
 
+    Its words go to files, not to pipes: a daemon that it leaves behind would keep a pipe open and us waiting.
+
     Raises:
         ChildFailed: it ended with another code than 0, or did not end in time.
     """
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ChildFailed(f"{' '.join(command[:4])} took more than {timeout_s:g} s") from error
-    if done.returncode:
-        raise ChildFailed(f"{' '.join(command[:4])} ended with {done.returncode}: {done.stderr[-_TAIL:]}")
-    return done.stdout
+    told = f"{Path(command[0]).name} {' '.join(command[1:5])}"
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=out, stderr=err)
+        try:
+            code = child.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise ChildFailed(f"{told} took more than {timeout_s:g} s") from error
+        finally:
+            child.kill()
+            child.wait()
+        err.seek(max(0, err.seek(0, os.SEEK_END) - _TAIL))
+        if code:
+            raise ChildFailed(f"{told} ended with {code}: {err.read().decode(errors='replace')}")
+        out.seek(0)
+        return out.read().decode()
 
 
 def ask(module: str, *arguments: object, timeout_s: float) -> Any:

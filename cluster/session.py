@@ -11,10 +11,12 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from engine.errors import EnvironmentProblem, UsageError
+from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 
 LOCAL = "local"
 SOURCE_CPUS = 1
@@ -53,35 +55,57 @@ def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None =
     os.environ.update({key: value for key, value in QUIET_ENVIRONMENT.items() if key not in os.environ})
     import ray  # 0.7 s: only the commands that need a cluster pay for it
 
-    folder = tempfile.mkdtemp(prefix="mc") if address == LOCAL else None  # short: socket paths end at 107 bytes
     _divert_native_stderr()
+    private = address == LOCAL
+    scope: AbstractContextManager[dict[str, Any]] = _private(cpus, gpus) if private else nullcontext({})
+    with scope as options:
+        _connect(address, options)
+        _silence()
+        _close_token_file()
+        try:
+            resources = ray.cluster_resources()
+            yield Capacity(resources.get("CPU", 0.0) - SOURCE_CPUS, resources.get("GPU", 0.0), len(ray.nodes()))
+        finally:
+            ray.shutdown()
+
+
+@contextlib.contextmanager
+def _private(cpus: int | None, gpus: int | None) -> Iterator[dict[str, Any]]:
+    """The options of a private cluster. Its logs go with it, unless something went wrong that has no name."""
+    folder = tempfile.mkdtemp(prefix="mc")  # short: socket paths end at 107 bytes
+    try:
+        yield {
+            "_temp_dir": folder,
+            "num_cpus": _cores(cpus) + SOURCE_CPUS,
+            "num_gpus": gpus,
+            "include_dashboard": False,  # 3 s of start-up
+        }
+    except (MyCanvasError, KeyboardInterrupt):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except BaseException as error:
+        error.add_note(f"Ray's logs: {folder}")
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _connect(address: str, options: dict[str, Any]) -> None:
+    import ray
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            ray.init(
-                address=address,
-                include_dashboard=False if folder else None,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                **({"_temp_dir": folder, "num_cpus": _cores(cpus) + SOURCE_CPUS, "num_gpus": gpus} if folder else {}),
-            )
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
+        except Exception as error:  # ray raises a bare Exception when a node is slow to start
             raise EnvironmentProblem(
                 "RAY_UNREACHABLE",
                 "no Ray cluster answers",
                 where=f"--address {address}",
-                why=str(error).splitlines()[0],
-                fix="start one with `ray start --head`, or leave --address out to use this machine",
+                why=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                fix="try again when the machine is less busy"
+                if options
+                else "start one with `ray start --head`, or leave --address out to use this machine",
             ) from error
-        _silence()
-    _close_token_file()
-    try:
-        resources = ray.cluster_resources()
-        yield Capacity(resources.get("CPU", 0.0) - SOURCE_CPUS, resources.get("GPU", 0.0), len(ray.nodes()))
-    finally:
-        ray.shutdown()
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _cores(asked: int | None) -> int:

@@ -18,7 +18,7 @@ from engine.store import Store, open_store
 
 INDEX_COLUMNS = (
     "cutout_id", "concept", "class_name", "license", "source_sha256", "width", "height", "cut_borders", "quality",
-    "models",
+    "models", "ensemble",
 )  # fmt: skip
 
 
@@ -36,6 +36,7 @@ class CutoutInfo:
     cut_borders: tuple[str, ...] = ()
     quality: float | None = None
     models: tuple[Model, ...] = ()
+    ensemble: str = ""
 
     @property
     def aspect(self) -> float:

@@ -29,16 +29,18 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 METADATA = "metadata.jsonl"
 MAX_NAME = 64
 CATALOGUE = "photos.jsonl"
+SHALLOW = 2  # parts of <concept>/<image>
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """One photo of one concept."""
+    """One photo of one concept. Concepts of one ensemble, the scene folder of the published layout, go together."""
 
     source: str
     concept: str
     class_name: str
     license: str = UNKNOWN_LICENSE
+    ensemble: str = ""
 
 
 def list_photos(uri: str) -> tuple[Photo, ...]:
@@ -54,7 +56,7 @@ def list_photos(uri: str) -> tuple[Photo, ...]:
     photos = tuple(
         _photo(filesystem.unstrip_protocol(path), facts.get(path, {}), PurePosixPath(path).relative_to(root))
         for path in images
-        if len(PurePosixPath(path).relative_to(root).parts) > 1
+        if len(PurePosixPath(path).relative_to(root).parts) >= SHALLOW
     )
     if not photos:
         raise UsageError(
@@ -198,6 +200,7 @@ def _photo(source: str, facts: Mapping[str, Any], relative: PurePosixPath) -> Ph
         concept=concept,
         class_name=clean_name(str(class_name)) or "object",
         license=clean_name(str(license_name)),
+        ensemble=clean_name(relative.parts[-3]) if len(relative.parts) > SHALLOW else "",
     )
 
 

@@ -133,6 +133,7 @@ class Cutout:
     concept: str = ""
     class_name: str = ""
     license: str = UNKNOWN_LICENSE
+    ensemble: str = ""
     # segment
     source_sha256: str = ""
     cutout_id: str = ""

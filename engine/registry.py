@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast, final
 
 from engine.errors import EnvironmentProblem, UsageError
 
 T = TypeVar("T")
 
 
+@final
 class Registry(Generic[T]):
     """Names of one kind of backend. Reading the table imports nothing."""
 

@@ -51,7 +51,7 @@ class Photos(Source):
 
     @property
     def planned(self) -> tuple[str, ...]:
-        return ("sample_id", "unit_id", "seed", "source", "concept", "class_name", "license")
+        return ("sample_id", "unit_id", "seed", "source", "concept", "class_name", "license", "ensemble")
 
     def _row(self, index: int, unit_id: int) -> Cutout:
         photo, name = self._catalogue[index], sample_id(index)
@@ -63,4 +63,5 @@ class Photos(Source):
             concept=photo.concept,
             class_name=photo.class_name,
             license=photo.license,
+            ensemble=photo.ensemble,
         )

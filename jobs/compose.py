@@ -29,7 +29,7 @@ from jobs.card import write_card
 from jobs.console import Console
 from jobs.run import Budget, Tally, make_missing, run_id
 from jobs.segment import build_library
-from planners.scenes import casting
+from planners.scenes import ensembles
 
 LIBRARIES = ("ray", "pyarrow", "numpy", "pillow", "opencv-python-headless")
 
@@ -54,9 +54,9 @@ def compose(order: Order, console: Console) -> Tally:
     backgrounds = photographed(order.backgrounds) if order.backgrounds else procedural_backgrounds()
     store = open_store(order.out)
     with session(order.address) as capacity:
-        for uri, purpose in ((order.photos, "--photos"), (order.backgrounds, "--backgrounds")):
-            if uri:
-                check_readable(uri, purpose=purpose)
+        if order.address != LOCAL:
+            check_readable(order.photos, purpose="--photos")
+            check_readable(order.backgrounds or order.photos, purpose="--backgrounds")
         library = _library(order, photos, capacity, console)
         extents = _lock(order, store, library, backgrounds)
         tally = make_missing(
@@ -76,8 +76,8 @@ def compose(order: Order, console: Console) -> Tally:
 
 
 def library_uri(order: Order) -> str:
-    """Where the order's cut-outs are."""
-    return order.library or f"{order.out.rstrip('/')}/library"
+    """Where the order's cut-outs are; absolute, as the output's, since a worker runs in a folder of its own."""
+    return open_store(order.library or f"{open_store(order.out).uri}/library").uri
 
 
 def _library(order: Order, photos: tuple[Photo, ...], capacity: Capacity, console: Console) -> Library:
@@ -88,7 +88,7 @@ def _library(order: Order, photos: tuple[Photo, ...], capacity: Capacity, consol
             f"library {made.accepted} cut-outs, {made.rejected} rejected, {made.failed} failed   {library_uri(order)}"
         )
     library = open_library(library_uri(order))
-    casting(library.cutouts)
+    ensembles(library.cutouts)
     return library
 
 
@@ -122,7 +122,7 @@ def _pipeline(order: Order, extents: Extents) -> Pipeline:
     return Pipeline(
         record=Composition,
         run=Run(
-            out=order.out,
+            out=open_store(order.out).uri,
             library=library_uri(order),
             backgrounds=order.backgrounds,
             size=recipe.size,

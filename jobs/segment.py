@@ -25,7 +25,8 @@ def segment(recipe: Recipe, *, photos: str, out: str, address: str = LOCAL, cons
     """Cut out every photo below `photos` into the library `out`."""
     listed = list_photos(photos)
     with session(address) as capacity:
-        check_readable(photos, purpose="--photos")
+        if address != LOCAL:
+            check_readable(photos, purpose="--photos")
         return build_library(recipe, listed, out, capacity, console)
 
 
@@ -39,9 +40,9 @@ def build_library(recipe: Recipe, photos: tuple[Photo, ...], out: str, capacity:
     extents = extend(store, len(photos), UNIT_SIZE)
     pipeline = Pipeline(
         record=Cutout,
-        run=Run(out=out, library=out, backgrounds="", size=recipe.size, seed=recipe.seed),
+        run=Run(out=store.uri, library=store.uri, backgrounds="", size=recipe.size, seed=recipe.seed),
         run_id=run_id(),
-        source=Photos(extents, recipe.seed, out),
+        source=Photos(extents, recipe.seed, store.uri),
         groups=((recipe.segment,),),
         unit_size=UNIT_SIZE,
     )

@@ -67,16 +67,32 @@ def casting(cutouts: Mapping[str, CutoutInfo]) -> Casting:
     Raises:
         UsageError: TOO_FEW_CONCEPTS when fewer than two concepts have a cut-out that can be placed.
     """
-    groups: dict[str, list[CutoutInfo]] = {}
-    for key in sorted(cutouts):
-        groups.setdefault(cutouts[key].concept, []).append(cutouts[key])
-    found = [_concept(name, [item for item in group if usable(item)]) for name, group in sorted(groups.items())]
-    concepts = [concept for concept in found if concept.whole or concept.cut]
+    concepts = _concepts(cutouts)
     if len(concepts) < FEWEST:
-        raise _too_few(groups, concepts)
+        raise _too_few(_by_name(cutouts), concepts)
     known = sorted((c for c in concepts if c.metres is not None), key=lambda c: c.metres or 0.0)
     unknown = [c for c in concepts if c.metres is None]
     return Casting(tuple(known + unknown), tuple(c.metres for c in known if c.metres is not None))
+
+
+def ensembles(cutouts: Mapping[str, CutoutInfo]) -> tuple[Casting, ...]:
+    """One casting for each scene folder of the published layout; one of all where photos lie in concept folders.
+
+    A scene folder with a single usable concept is left out; where that leaves none, all concepts go together.
+
+    Raises:
+        UsageError: TOO_FEW_CONCEPTS.
+    """
+    folders: dict[str, dict[str, CutoutInfo]] = {}
+    for key, cutout in sorted(cutouts.items()):
+        folders.setdefault(cutout.ensemble, {})[key] = cutout
+    whole = [inside for _, inside in sorted(folders.items()) if len(_concepts(inside)) >= FEWEST]
+    return tuple(casting(inside) for inside in whole) or (casting(cutouts),)
+
+
+def one_of(castings: Sequence[Casting], seed: int) -> Casting:
+    """The ensemble that a row is cast from."""
+    return castings[int(rng(seed, "scene", "ensemble").integers(len(castings)))]
 
 
 def usable(cutout: CutoutInfo) -> bool:
@@ -114,6 +130,20 @@ def plan_scene(
         background_id=background.background_id,
         ground_line=background.ground_line,
     )
+
+
+def _by_name(cutouts: Mapping[str, CutoutInfo]) -> dict[str, list[CutoutInfo]]:
+    named: dict[str, list[CutoutInfo]] = {}
+    for key in sorted(cutouts):
+        named.setdefault(cutouts[key].concept, []).append(cutouts[key])
+    return named
+
+
+def _concepts(cutouts: Mapping[str, CutoutInfo]) -> list[Concept]:
+    """The concepts of which something can be placed."""
+    named = sorted(_by_name(cutouts).items())
+    found = [_concept(name, [item for item in group if usable(item)]) for name, group in named]
+    return [concept for concept in found if concept.whole or concept.cut]
 
 
 def _concept(name: str, cutouts: Sequence[CutoutInfo]) -> Concept:

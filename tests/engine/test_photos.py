@@ -265,7 +265,7 @@ def test_the_catalogue_that_was_locked_is_what_workers_read(tmp_path):
     write(tmp_path / "library" / CATALOGUE, to_jsonl(listed))
     source = Photos(extend(open_store(library), len(listed), 2), 0, library)
     rows = [row for unit_id in range(3) for row in source.rows(unit_id)]
-    assert [(row.source, row.concept, row.class_name, row.license) for row in rows] == [
+    assert [(row.source, row.concept, row.class_name, row.license, row.ensemble) for row in rows] == [
         astuple(item) for item in listed
     ]
     assert [row.unit_id for row in rows] == [0, 0, 1, 1, 2]

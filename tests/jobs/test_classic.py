@@ -182,13 +182,11 @@ def test_running_it_again_changes_nothing_and_asking_for_more_only_adds(library,
 
 
 def test_thresholds_reject_rows_with_reasons_and_keep_them(library, tmp_path):
-    receipts = compose(
-        library, str(tmp_path), 4, "gate.min_identity_psnr=99", "gate.max_seam=0", "gate.min_clip_score=0"
-    )
+    receipts = compose(library, str(tmp_path), 4, "gate.min_identity_psnr=99", "gate.min_clip_score=0")
     assert [(receipt.accepted, receipt.rejected) for receipt in receipts] == [(0, 4)]
     (path,) = tmp_path.glob("data/*.parquet")
     for row in pq.read_table(path).to_pylist():
-        assert row["reasons"] == ["identity_psnr<99", "seam>0", "clip_score_missing"]
+        assert row["reasons"] == ["identity_psnr<99", "clip_score_missing"]
         assert row["image"]["bytes"]
 
 

@@ -10,7 +10,7 @@ BEACH = Background(background_id="b", scene="beach", phrase="on the beach", grou
 TABLE = Background(background_id="t", scene="table", phrase="on a wooden table", ground_line=0.5, license="CC0-1.0")
 
 
-def cutout(class_name, aspect=1.0, borders=(), concept=None, key=None):
+def cutout(class_name, aspect=1.0, borders=(), concept=None, key=None, ensemble=""):
     concept = concept or class_name
     return CutoutInfo(
         cutout_id=key or f"{concept}-0",
@@ -21,6 +21,7 @@ def cutout(class_name, aspect=1.0, borders=(), concept=None, key=None):
         width=round(1000 * aspect),
         height=1000,
         cut_borders=tuple(borders),
+        ensemble=ensemble,
     )
 
 

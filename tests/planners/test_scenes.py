@@ -3,7 +3,7 @@ import time
 import pytest
 
 from engine.errors import UsageError
-from planners.scenes import casting, plan_scene, usable
+from planners.scenes import casting, ensembles, one_of, plan_scene, usable
 from planners.sizes import real_size
 from tests.planners.cutouts import BEACH, TABLE, cutout, library, random_library
 
@@ -84,3 +84,18 @@ def test_ten_thousand_cutouts_cost_no_more_than_a_few():
     for seed in range(200):
         plan_scene(seed, index, BACKGROUNDS, 2, 5)
     assert (time.process_time() - start) / 200 < 0.001  # measured 0.00012
+
+
+def test_concepts_of_one_scene_folder_are_composed_together():
+    farm = [cutout(name, ensemble="farm") for name in ("pig", "goat", "sheep")]
+    desk = [cutout(name, ensemble="desk") for name in ("mug", "book")]
+    castings = ensembles(library(*farm, *desk, cutout("vase", ensemble="lonely")))
+    casts = {plan_scene(seed, one_of(castings, seed), BACKGROUNDS, 2, 2).concepts for seed in range(60)}
+    assert {frozenset(cast) for cast in casts} == {
+        frozenset(pair) for pair in (("pig", "goat"), ("pig", "sheep"), ("goat", "sheep"), ("mug", "book"))
+    }
+
+
+def test_scene_folders_of_one_concept_each_go_together_after_all():
+    castings = ensembles(library(cutout("mug", ensemble="a"), cutout("book", ensemble="b")))
+    assert {concept.name for concept in castings[0].concepts} == {"mug", "book"}
