@@ -1,4 +1,4 @@
-"""SIGKILLs at random points of the commit layer, two writers on one output: the storm of the tests, with its figures."""
+"""SIGKILLs at random points of the commit layer, two writers on one output: the storm of the tests, told as figures."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ def run() -> list[Figure]:
             "all",
             f"{alike} of {len(made)}",
             whole,
-            f"data, failures and scores byte-identical in {alike}; verify finds no lost, doubled or torn row in {sound}",
+            f"data, failures, scores byte-identical in {alike}; verify finds no lost, doubled or torn row in {sound}",
         ),
     ]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +22,13 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
 from engine.commits import Committed, Receipt
-from engine.errors import MyCanvasError
+from engine.errors import MyCanvasError, from_json, to_json
 from engine.group import Group
 from engine.pipeline import Pipeline
 from engine.recipe import Pool
 
 CHUNK, MOST_TASKS = 512, 256  # units per read task; a task costs the driver 1.5 ms and 10 KB
+PROBLEM = "problem"
 _SCHEMA = pa.schema([("unit_id", pa.int64())])
 NO_PROGRESS_S = 6 * 3600  # weights of 20 GB may take their time; a stage's own timeout_s is the guard that counts
 
@@ -81,13 +81,8 @@ def stream(pipeline: Pipeline, pools: Sequence[Pool], replicas: Sequence[int], d
     for position, (pool, size) in enumerate(zip(pools, replicas, strict=True)):
         dataset = _through(dataset, pipeline, position, pool, size)
     warnings.filterwarnings("ignore", "The minimum number of concurrent actors")  # it counts read tasks, not units
-    try:
-        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-            yield from (Receipt(**json.loads(text)) for text in batch.column("receipt").to_pylist())
-    except MyCanvasError:
-        raise
-    except Exception as error:
-        raise _cause(error) from error
+    for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+        yield from _receipts(batch)
 
 
 def _through(dataset: Dataset, pipeline: Pipeline, position: int, pool: Pool, size: int) -> Dataset:
@@ -109,9 +104,13 @@ def _named(pool: Pool) -> type:
 
 
 class _Worker:
-    """A group in an actor. What its loading raises is kept for the first call: from a constructor Ray hands on text."""
+    """A group in an actor. A problem that is no row's fault travels on as a block of its own, to stop the run by name.
+
+    From an exception Ray hands on only text, and one in a constructor it takes for the death of the actor.
+    """
 
     def __init__(self, pipeline: Pipeline, position: int) -> None:
+        self._rows = pipeline.unit_size if position < len(pipeline.groups) - 1 else 1
         self._problem: MyCanvasError | None = None
         try:
             self._group = Group(pipeline, position)
@@ -119,21 +118,17 @@ class _Worker:
             self._problem = error
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        if self._problem:
-            raise self._problem
-        return self._group(table)
+        if PROBLEM in table.column_names:
+            return table.slice(0, self._rows)
+        try:
+            if self._problem:
+                raise self._problem
+            return self._group(table)
+        except MyCanvasError as error:
+            return pa.table({PROBLEM: [to_json(error)] * self._rows})
 
 
-def _cause(error: BaseException) -> BaseException:
-    """The error of ours that Ray wrapped, or the error itself."""
-    seen: set[int] = set()
-    queue: list[Any] = [error]
-    while queue:
-        current = queue.pop(0)
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        if isinstance(current, MyCanvasError):
-            return current
-        queue += [getattr(current, "cause", None), current.__cause__, current.__context__]
-    return error
+def _receipts(batch: pa.Table) -> Iterator[Receipt]:
+    if PROBLEM in batch.column_names:
+        raise from_json(batch.column(PROBLEM)[0].as_py())
+    yield from (Receipt(**json.loads(text)) for text in batch.column("receipt").to_pylist())

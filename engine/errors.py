@@ -12,6 +12,8 @@ The branch says what may be done about it; `code` says what happened. `docs/erro
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import ClassVar
 
 EXIT_INTERRUPTED = 130
@@ -44,7 +46,19 @@ class MyCanvasError(Exception):
         return (_rebuild, (type(self), self.args))
 
 
-def _rebuild(kind: type[MyCanvasError], parts: tuple[str, str, str, str, str]) -> MyCanvasError:
+def to_json(error: MyCanvasError) -> str:
+    """An error as text: what a worker hands to the driver, since Ray hands on only the text of an exception's cause."""
+    return json.dumps([type(error).__name__, *error.args])
+
+
+def from_json(text: str) -> MyCanvasError:
+    """Read back what `to_json` wrote."""
+    name, *parts = json.loads(text)
+    kinds = {kind.__name__: kind for kind in (UsageError, OverBudget, EnvironmentProblem, Damaged, SampleError)}
+    return _rebuild(kinds.get(name, MyCanvasError), parts)
+
+
+def _rebuild(kind: type[MyCanvasError], parts: Sequence[str]) -> MyCanvasError:
     code, what, where, why, fix = parts
     return kind(code, what, where=where, why=why, fix=fix)
 

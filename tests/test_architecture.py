@@ -21,7 +21,6 @@ LONG_FILES = {"jobs/cli.py": "every command with its options and its help"}
 OPEN_CLASSES = {
     "cluster/stream.py:_Worker": "a subclass is made for each pool, since Ray calls an operator after its class",
     "engine/errors.py:MyCanvasError": "the root of the tree",
-    "engine/registry.py:Registry": "generic",
     "engine/stage.py:Spec": "what all configuration is made of",
     "planners/layout_answer.py:_Strict": "what answers are made of",
 }

@@ -1,0 +1,78 @@
+"""A `mycanvas` command as a process that may be killed, with the workers that its private cluster started."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Self, final
+
+import psutil
+
+from benchmarks.child import MYCANVAS, ROOT, ChildFailed, environment
+
+_WORKER = "ray::MapWorker"  # how Ray names the process of an actor of a pool
+_GONE_S = 60.0
+
+
+@final
+class Driver:
+    """Runs while the ``with`` block does; nothing of it is left afterwards."""
+
+    def __init__(self, arguments: list[str], limit_s: float) -> None:
+        self._deadline = time.monotonic() + limit_s
+        self._process = subprocess.Popen(
+            [*MYCANVAS, *arguments], cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self.kill_all()
+
+    def ended(self, *, before: Callable[[], bool]) -> bool:
+        """Wait until the command ends or `before` holds; True when it ended, well, first.
+
+        Raises:
+            ChildFailed: it ended badly, or neither happened in time.
+        """
+        while not before():
+            code = self._process.poll()
+            if code == 0:
+                return True
+            if code is not None:
+                raise ChildFailed(f"mycanvas ended with {code}")
+            if time.monotonic() > self._deadline:
+                raise ChildFailed("mycanvas took too long")
+            time.sleep(0.01)
+        return False
+
+    def workers(self) -> list[psutil.Process]:
+        """Processes that work on units now."""
+        return [process for process in self._family() if _title(process).startswith(_WORKER)]
+
+    def kill_all(self) -> None:
+        """SIGKILL to the driver alone; returns when the cluster that it started is gone too, by itself."""
+        family = self._family()
+        self._process.kill()
+        self._process.wait()
+        _, alive = psutil.wait_procs(family, timeout=_GONE_S)
+        for process in alive:
+            process.kill()
+        if alive:
+            raise ChildFailed(f"{len(alive)} processes outlived their driver by {_GONE_S:g} s")
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            return list(psutil.Process(self._process.pid).children(recursive=True))
+        except psutil.NoSuchProcess:
+            return []
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
