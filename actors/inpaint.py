@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from string import Formatter
-from typing import ClassVar, Protocol, Self, final
+from typing import Annotated, ClassVar, Protocol, Self, final
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from engine.errors import SampleError
 from engine.records import Composition, Model, Pixels
@@ -41,7 +41,9 @@ class Inpaint(Stage):
     )  # fmt: skip
     writes: ClassVar[tuple[str, ...]] = ("painted", "painters")
 
-    backend: str = Field(default="blend", description="blend (no model) or sdxl")
+    backend: Annotated[str, AfterValidator(PAINTERS.known)] = Field(
+        default="blend", description="blend (no model) or sdxl"
+    )
     model: str = Field(default="", description="hub id or local folder of the weights; empty for blend")
     revision: str = Field(default="", description="commit of the weights on the hub")
     steps: int = Field(default=30, ge=1, le=200, description="denoising steps")

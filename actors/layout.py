@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol, final
+from typing import Annotated, ClassVar, Protocol, final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from engine.errors import SampleError
 from engine.library import CutoutInfo, open_library
@@ -56,7 +56,9 @@ class Layout(Stage):
     reads: ClassVar[tuple[str, ...]] = ("cast", "concepts", "ground_line")
     writes: ClassVar[tuple[str, ...]] = ("placements", "layout_source")
 
-    planner: str = Field(default="solver", description="who plans: " + ", ".join(LAYOUT_PLANNERS))
+    planner: Annotated[str, AfterValidator(LAYOUT_PLANNERS.known)] = Field(
+        default="solver", description="who plans: " + ", ".join(LAYOUT_PLANNERS)
+    )
     mirror: bool = Field(default=False, description="mirror every other cut-out; lettering and clock faces lose by it")
 
     def load(self, run: Run) -> Worker:

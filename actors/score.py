@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import ClassVar, Protocol, final
+from typing import Annotated, ClassVar, Protocol, final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from engine.images import decode, encode_png
 from engine.library import Library, open_library
@@ -46,7 +46,9 @@ CLIP_SCORERS: Registry[Callable[[ClipSpec], ClipScorer]] = Registry(
 class ClipSpec(Spec):
     """Which CLIP gives the scores."""
 
-    backend: str = Field(default="open_clip", description="library that runs the model")
+    backend: Annotated[str, AfterValidator(CLIP_SCORERS.known)] = Field(
+        default="open_clip", description="library that runs the model"
+    )
     model: str = Field(description="model name, hub id or local folder")
     pretrained: str = Field(default="", description="tag of the weights, where the model name has several")
     revision: str = Field(default="", description="commit of the weights on the hub")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b, sha256
-from typing import ClassVar, Protocol, final
+from typing import Annotated, ClassVar, Protocol, final
 
 import cv2
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from engine.errors import SampleError
 from engine.images import decode_photo, encode_png, resize
@@ -59,13 +59,15 @@ class Segment(Stage):
     """Photo in, cut-out out."""
 
     name: ClassVar[str] = "segment"
-    reads: ClassVar[tuple[str, ...]] = ("source", "concept", "class_name", "license")
+    reads: ClassVar[tuple[str, ...]] = ("source", "concept", "class_name", "license", "ensemble")
     writes: ClassVar[tuple[str, ...]] = (
         "source_sha256", "cutout_id", "image", "width", "height", "box", "cut_borders", "quality", "models",
         "status", "reasons",
     )  # fmt: skip
 
-    backend: str = Field("grabcut", description="what finds the subject: grabcut (no weights) or isnet")
+    backend: Annotated[str, AfterValidator(SEGMENTERS.known)] = Field(
+        "grabcut", description="what finds the subject: grabcut (no weights) or isnet"
+    )
     weights: str | None = Field(None, description="file of the backend's weights; grabcut has none")
     max_side: int = Field(
         1024, ge=64, le=8192, description="longest side of a cut-out, pixels; larger ones are reduced"
@@ -109,7 +111,7 @@ def segment_row(spec: Segment, segmenter: Segmenter, row: Cutout) -> Cutout:
     return replace(
         row,
         source_sha256=sha,
-        cutout_id=_cutout_id(sha, model, spec),
+        cutout_id=_cutout_id(row, sha, model, spec),
         image=encode_png(image),
         width=image.shape[1],
         height=image.shape[0],
@@ -171,7 +173,7 @@ def _unit_box(alpha: Pixels) -> tuple[float, float, float, float]:
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height
 
 
-def _cutout_id(sha: str, model: Model, spec: Segment) -> str:
-    """16 hex digits of everything that the pixels of a cut-out depend on."""
-    parts = (sha, model.name, model.revision, spec.weights or "", str(spec.max_side))
+def _cutout_id(row: Cutout, sha: str, model: Model, spec: Segment) -> str:
+    """16 hex digits of who is seen and of everything that the pixels depend on: two concepts may share a photo."""
+    parts = (row.ensemble, row.concept, sha, model.name, model.revision, spec.weights or "", str(spec.max_side))
     return blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()

@@ -1,10 +1,11 @@
-"""Does `verify` find every flipped bit, and every file that was cut short, removed or swapped, and name the right one?"""
+"""Does `verify` find every flipped bit, and every file cut short, removed or swapped, and name the right one?"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def run() -> list[Figure]:
         kinds = _kinds(stores)
         flips = [_flip(target, number) for number, target in enumerate(_drawn(kinds))]
         spoilt = [named for group in kinds.values() for target in group for named in (_cut(target), _lose(target))]
-        swapped = [_swap(*pair) for group in kinds.values() for pair in zip(group, group[1:], strict=False)]
+        swapped = [_swap(*pair) for group in kinds.values() for pair in pairwise(group)]
     over = f"over {len(kinds)} kinds of file of two datasets with libraries, each kind as often"
     return [
         _figure("single-bit flips found and the file named", flips, over),
@@ -47,7 +48,7 @@ def run() -> list[Figure]:
     ]
 
 
-def _figure(name: str, named: list[bool | None], detail: str) -> Figure:
+def _figure(name: str, named: Sequence[bool | None], detail: str) -> Figure:
     tried = [each for each in named if each is not None]
     return Figure(name, f"{len(tried)} of {len(tried)}", f"{sum(tried)} of {len(tried)}", all(tried), detail)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from engine.records import Failure
 from engine.stage import Worker
 
 MAX_MESSAGE = 500
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def guarded(stage: str, worker: Worker, rows: Sequence[Any]) -> list[Any]:
@@ -42,7 +44,12 @@ def _halved(stage: str, worker: Worker, rows: Sequence[Any], error: Exception) -
 
 def _failure(stage: str, error: Exception) -> Failure:
     if isinstance(error, SampleError):
-        return Failure(stage, error.code, str(error)[:MAX_MESSAGE])
+        return Failure(stage, error.code, _storable(str(error)))
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return Failure(stage, "STAGE_RAISED", f"{type(error).__name__}: {error}{place}"[:MAX_MESSAGE])
+    return Failure(stage, "STAGE_RAISED", _storable(f"{type(error).__name__}: {error}{place}"))
+
+
+def _storable(text: str) -> str:
+    """What a shard can hold and every run repeats: no half characters, no addresses in memory."""
+    return _ADDRESS.sub("", text.encode("utf-8", "replace").decode())[:MAX_MESSAGE]

@@ -131,7 +131,9 @@ def _validated(kind: type[S], values: Any, path: Path, origins: Origins) -> S:
         unknown = first["type"] == UNKNOWN_KEY
         raise UsageError(
             "RECIPE_KEY" if unknown else "RECIPE_VALUE",
-            f"unknown key {'.'.join(place)!r}" if unknown else f"{'.'.join(place)}: {first['msg']}",
+            f"unknown key {'.'.join(place)!r}"
+            if unknown
+            else f"{'.'.join(place)}: {first['msg'].removeprefix('Value error, ')}",
             where=origins.of(place),
             fix=_suggestion(place[-1], _known_keys(kind, first["loc"])) if unknown else "see `mycanvas recipe schema`",
         ) from error

@@ -25,6 +25,16 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._table
 
+    def known(self, name: str) -> str:
+        """The name, if it is in the table: a validator for the fields of a stage.
+
+        Raises:
+            ValueError: lists the right names.
+        """
+        if name not in self._table:
+            raise ValueError(f"no {self._kind} is called {name!r}; there are: {', '.join(self._table)}")
+        return name
+
     def resolve(self, name: str) -> T:
         """The class or function behind `name`.
 

@@ -33,21 +33,21 @@ Dataset = Annotated[str, typer.Argument(help="the --out of a compose or segment 
 def main() -> None:
     """Run a command; end with the exit code that its outcome has."""
     try:
-        app(standalone_mode=False)
+        interrupted = app(standalone_mode=False) == EXIT_INTERRUPTED  # what the library makes of KeyboardInterrupt
     except MyCanvasError as error:
         Console("human").say(str(error))
         sys.exit(error.exit_code)
-    except typer.Abort:
-        sys.exit(EXIT_INTERRUPTED)
-    except KeyboardInterrupt:
-        Console("human").say("interrupted; the same command goes on where it stopped")
-        sys.exit(EXIT_INTERRUPTED)
+    except (typer.Abort, KeyboardInterrupt):
+        interrupted = True
     except Exception as error:
         show = getattr(error, "show", None)  # the usage errors of the command line library print themselves
         if show is None:
             raise
         show()
         sys.exit(2)
+    if interrupted:
+        Console("human").say("interrupted; the same command goes on where it stopped")
+        sys.exit(EXIT_INTERRUPTED)
 
 
 @app.command()

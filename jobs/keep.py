@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from engine.collect import collect as remove
 from engine.collect import garbage
-from engine.errors import Damaged
+from engine.errors import Damaged, UsageError
 from engine.store import open_store
 from engine.verify import verify as examine
 from jobs.console import Console, size
@@ -18,9 +18,12 @@ def verify(uri: str, console: Console) -> None:
     """Read everything below `uri`.
 
     Raises:
+        UsageError: DATASET_EMPTY.
         Damaged: DATASET_DAMAGED after every damaged file has been named.
     """
     report = examine(open_store(uri))
+    if not report.files and not report.damage:
+        raise UsageError("DATASET_EMPTY", "holds nothing", where=uri, fix="give the --out of a compose or segment run")
     lines = [f"damaged  {damage.path}: {damage.what}\n    fix: {damage.mend}" for damage in report.damage]
     lines.append(f"{report.files:,} files read, {len(report.damage)} damaged")
     console.result({"dataset": uri, **asdict(report)}, lines)

@@ -18,6 +18,7 @@ from engine.stage import check_pipeline
 from engine.unit import IDENTITY
 
 FOLDER = Path(__file__).parent.parent / "recipes"
+COMMITTED = ("image", "status")  # what a row must have to be committed
 
 
 def built_in() -> dict[str, Path]:
@@ -56,6 +57,14 @@ def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     recipe = parse_recipe(text, where=where, stages=STAGES, overrides=overrides)
     recipe.groups()
     check_pipeline(recipe.stages, IDENTITY, column_names(Composition, stored=False))
+    for column in COMMITTED:
+        if not any(column in stage.writes for stage in recipe.stages):
+            raise UsageError(
+                "PIPELINE_ORDER",
+                f"the commit needs {column!r}, which no stage writes",
+                where=where,
+                fix="add the stage that writes it: `restore` the image, `gate` the status",
+            )
     return recipe
 
 

@@ -112,6 +112,29 @@ def test_failed_rows_are_kept_with_stage_code_seed_and_inputs_and_cost_nobody_el
     }
 
 
+def test_a_reason_that_no_shard_could_hold_costs_only_its_row_and_is_the_same_in_every_run(tmp_path):
+    @final
+    class Odd(Stage):
+        name: ClassVar[str] = "odd"
+        reads: ClassVar[tuple[str, ...]] = ("background",)
+        writes: ClassVar[tuple[str, ...]] = ("painted",)
+
+        def load(self, run):
+            return lambda rows: [self.work(row) for row in rows]
+
+        def work(self, row):
+            if row.sample_id == sample_id(1):
+                raise ValueError(f"caf\udce9.jpg of {object()}")  # a name that is not UTF-8, and an address in memory
+            return replace(row, painted=row.background)
+
+    for name in ("one", "two"):
+        (receipt,) = through(pipeline(tmp_path / name, ((Draw(), Odd(), Finish()),)), [0])
+        assert (receipt.accepted, receipt.failed) == (3, 1)
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    (row,) = failures(tmp_path / "one")
+    assert (row["code"], "ValueError: caf" in row["message"]) == ("STAGE_RAISED", True)
+
+
 def test_the_grouping_changes_no_byte_of_failures_either(tmp_path):
     (stages,) = trapped(refuses=(sample_id(5),))
     through(pipeline(tmp_path / "one", (stages,)), UNITS)

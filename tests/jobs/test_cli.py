@@ -9,11 +9,10 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from engine.errors import EXIT_INTERRUPTED, Damaged, UsageError
+from engine.errors import EXIT_INTERRUPTED, Damaged
 from engine.manifest import write_manifest
 from engine.store import open_store
 from jobs.cli import app, main
-from jobs.run import Budget, parse_budget
 from tests.engine.units import make_run
 from tests.jobs.gallery_rows import HOSTILE, commit, composition, failed, hostile
 from tests.jobs.photos import write
@@ -92,17 +91,14 @@ def test_help_imports_nothing_heavy():
         ("--nonsense",),
         ("nonsense",),
         ("stats",),
-        ("stats", "a", "b"),
         ("stats", "a", "--format", "xml"),
         ("compose", "classic", "--phots", "x"),
         ("compose", "classic", "--photos", "x", "--out", "y"),
         ("compose", "classic", "--photos", "x", "--out", "y", "--samples", "0"),
-        ("compose", "classic", "--photos", "x", "--out", "y", "--samples", "few"),
         ("compose", "classic", "--photos", "x", "--out", "y", "--samples", "1", "--seed", "-1"),
         ("demo", "-n", "0"),
         ("gallery", "x"),
         ("gc", "x", "--older-than", "soon"),
-        ("recipe", "nonsense"),
     ],
     ids=" ".join,
 )
@@ -138,27 +134,11 @@ def test_everything_wrong_is_found_before_anything_is_written(run, tmp_path):
         (("--photos", photos, "--set", "unit_size"), "RECIPE_SET"),
         (("--photos", photos, "--set", "pools=[]"), "POOLS_ORDER"),
         (("--photos", photos, "--backgrounds", tmp_path / "nowhere"), "PHOTOS_UNREADABLE"),
-        (("--photos", photos, "--backgrounds", out.parent / "empty"), "PHOTOS_UNREADABLE"),
     ]:
         code, _, err = run(*order, *arguments)
         assert (code, err.split()[0]) == (2, expected)
         assert "fix: " in err
     assert not out.exists()
-
-
-@pytest.mark.parametrize("text", ["", "lots", "%", "-1", "-1%", "101%", "nan%", "inf", "1.5", "1,5%", "0x10", "1%%"])
-def test_a_failure_budget_is_a_share_or_a_number(text):
-    with pytest.raises(UsageError) as caught:
-        parse_budget(text)
-    assert (caught.value.code, caught.value.where, caught.value.fix) == ("BUDGET_VALUE", "--max-failures", "1% or 20")
-
-
-def test_a_failure_budget_allows_what_it_says():
-    assert parse_budget("0") == Budget(count=0)
-    assert parse_budget("2.5%") == Budget(share=0.025)
-    assert [parse_budget("1%").allows(failed, 200) for failed in (0, 2, 3)] == [True, True, False]
-    assert [parse_budget("2").allows(failed, 1_000_000) for failed in (0, 2, 3)] == [True, True, False]
-    assert parse_budget("100%").allows(7, 7)
 
 
 def test_recipes_are_listed_shown_and_described(run):
@@ -211,7 +191,7 @@ def test_a_damaged_dataset_ends_with_6_and_the_name_of_the_file(run, tmp_path):
     assert err.startswith("DATASET_DAMAGED")
 
 
-@pytest.mark.parametrize("command", [("stats",), ("gallery", "-o", "page.html")], ids=" ".join)
+@pytest.mark.parametrize("command", [("stats",), ("verify",), ("gallery", "-o", "page.html")], ids=" ".join)
 def test_a_folder_that_holds_no_dataset_is_refused(run, tmp_path, command):
     code, _, err = run(command[0], tmp_path / "nowhere", *command[1:])
     assert (code, err.split()[0]) == (2, "DATASET_EMPTY")

@@ -71,6 +71,19 @@ def test_stages_in_an_order_that_cannot_work_are_refused_before_anything_starts(
     assert "'caption'" in error.what
 
 
+@pytest.mark.parametrize(("stage", "column"), [("gate", "status"), ("restore", "image")])
+def test_a_recipe_that_makes_no_row_to_commit_is_refused(tmp_path, stage, column):
+    path = tmp_path / "mine.yaml"
+    kept = ["scene", "layout", "paste", "inpaint", "restore"]
+    kept = [name for name in ([*kept, "caption"] if stage == "gate" else kept) if name != stage]
+    stages = "".join(f"  {name}:\n" for name in kept)
+    path.write_text(f"name: mine\nsegment: {{}}\nstages:\n{stages}pools:\n  - stages: [{', '.join(kept)}, commit]\n")
+    error = refused(str(path))
+    assert (error.code, error.where) == ("PIPELINE_ORDER", str(path))
+    assert repr(column) in error.what
+    assert stage in error.fix
+
+
 def test_init_writes_a_recipe_that_loads_under_its_own_name(tmp_path):
     path = tmp_path / "new folder" / "My Recipe (2).yaml"
     init(path)
