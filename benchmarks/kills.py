@@ -63,9 +63,9 @@ def run() -> list[Figure]:
             while not _live(command(folder / "photos", made[-1]), made[-1], toll, chance):
                 pass
             toll.redone += sum(max(0, receipt.attempt - 1) for part in _parts(made[-1]) for receipt in receipts(part))
-        alike = sum(_hashes(each) == expected for each in made)
+        strange = [f"{each.name}{path}" for each in made for path in _differing(expected, _hashes(each))]
         sound = sum(verify(open_store(str(each))).ok for each in made)
-    return _figures(toll, len(expected), len(made), alike, sound)
+    return _figures(toll, len(expected), len(made), strange, sound)
 
 
 def command(photos: Path, out: Path) -> list[str]:
@@ -74,7 +74,7 @@ def command(photos: Path, out: Path) -> list[str]:
     return [*map(str, ["compose", "classic", "--photos", photos, "--out", out, "--format", "quiet", *sizes])]
 
 
-def _figures(toll: Toll, shards: int, made: int, alike: int, sound: int) -> list[Figure]:
+def _figures(toll: Toll, shards: int, made: int, strange: list[str], sound: int) -> list[Figure]:
     detail = (
         f"{toll.drivers} of the driver, {toll.single} of one worker; {made} datasets of {shards} shards, library too"
     )
@@ -83,11 +83,11 @@ def _figures(toll: Toll, shards: int, made: int, alike: int, sound: int) -> list
     return [
         Figure("SIGKILLs of mycanvas compose, then resume", ">= 5", toll.kills, toll.kills >= 5, detail),
         Figure(
-            "datasets after those as if undisturbed",
-            "all",
-            f"{alike} of {made}",
-            alike == sound == made,
-            f"every data/*.parquet has the same BLAKE2b in {alike}; verify finds nothing in {sound}",
+            "shards that differ after those from undisturbed ones",
+            "0",
+            f"{len(strange)} of {shards * made}",
+            not strange and sound == made,
+            f"by BLAKE2b of every data/*.parquet {strange[:5] or ''}; verify finds nothing in {sound} of {made}",
         ),
         Figure(
             "units redone per worker that died",
@@ -143,6 +143,10 @@ def _open_units(part: Store) -> Iterator[tuple[str, int]]:
         unit_id = int(name.split(".")[0])
         if not part.exists(data_path(unit_id)):
             yield name, int(json.loads(part.read(f"{JOURNAL}/{name}"))["attempts"])
+
+
+def _differing(expected: dict[str, str], found: dict[str, str]) -> list[str]:
+    return sorted(path for path in expected.keys() | found.keys() if expected.get(path) != found.get(path))
 
 
 def _hashes(out: Path) -> dict[str, str]:

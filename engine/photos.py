@@ -113,7 +113,8 @@ def read_file(uri: str) -> bytes:
     Raises:
         SampleError: PHOTO_UNREADABLE.
     """
-    filesystem = fsspec.filesystem(uri.partition("://")[0])  # fsspec.open would take a "::" in a name for a chain
+    scheme, separator, _ = uri.partition("://")
+    filesystem = fsspec.filesystem(scheme if separator else "file")  # fsspec.open takes "::" in a name for a chain
     try:
         with filesystem.open(uri, "rb") as file:
             data: bytes = file.read(MAX_BYTES + 1)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from actors.layout import Layout
-from engine.errors import SampleError, UsageError
+from engine.errors import SampleError
 from engine.records import Composition
 from tests.actors.libraries import run_with_library
 
@@ -26,6 +26,6 @@ def test_a_row_that_cannot_be_laid_out_costs_only_itself(tmp_path):
     assert other.placements != good.placements
 
 
-def test_an_unknown_planner_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="BACKEND_UNKNOWN"):
-        Layout(planner="solvr").load(run_with_library(tmp_path))
+def test_an_unknown_planner_is_refused_before_anything_is_loaded():
+    with pytest.raises(ValueError, match="no layout planner is called 'solvr'; there are: solver"):
+        Layout(planner="solvr")
