@@ -36,7 +36,7 @@ PHOTOS = (
     DemoPhoto("coffee", "cup of coffee", "coffee.png", (60, 0, 520, 400), "CC0-1.0", "Rachel Michetti"),
     DemoPhoto("rocket", "rocket", "rocket.jpg", (290, 120, 360, 400), "public domain", "SpaceX"),
     DemoPhoto("astronaut", "astronaut", "astronaut.png", (0, 0, 512, 512), "public domain", "NASA"),
-    DemoPhoto("photographer", "photographer", "camera.png", (0, 60, 420, 512), "CC0-1.0", "Lav Varshney"),
+    DemoPhoto("photographer", "man", "camera.png", (0, 60, 420, 512), "CC0-1.0", "Lav Varshney"),
     DemoPhoto("horse", "horse", "horse.png", (0, 0, 400, 328), "CC0-1.0", "Andreas Preuss"),
     DemoPhoto("coin", "coin", "coins.png", (290, 20, 384, 80), "no known restrictions", "Brooklyn Museum"),
     DemoPhoto("cat", "cat", "chelsea.png", (0, 0, 451, 300), "CC0-1.0", "Stefan van der Walt"),
