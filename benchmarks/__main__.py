@@ -27,7 +27,7 @@ def main() -> None:
         figures += _measured(name)
         seconds[name] = time.monotonic() - began
         print(f"{name} took {seconds[name]:.0f} s", file=sys.stderr, flush=True)
-        save_json(figures, seconds, LATEST)  # after each: a session that is cut short keeps what it has
+        save_json(figures, seconds, LATEST)  # after each: a run that is cut short keeps what it has
     if options.markdown:
         save_markdown(figures, options.markdown)
     print(table(figures))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Self, final
@@ -22,8 +23,9 @@ class Driver:
 
     def __init__(self, arguments: list[str], limit_s: float) -> None:
         self._deadline = time.monotonic() + limit_s
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process that writes to it
         self._process = subprocess.Popen(
-            [*MYCANVAS, *arguments], cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*MYCANVAS, *arguments], cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=self._words
         )
 
     def __enter__(self) -> Self:
@@ -44,7 +46,8 @@ class Driver:
             if code == 0:
                 return True
             if code is not None:
-                raise ChildFailed(f"mycanvas ended with {code}")
+                self._words.seek(0)
+                raise ChildFailed(f"mycanvas ended with {code}: {self._words.read()[-2000:].decode(errors='replace')}")
             if time.monotonic() > self._deadline:
                 raise ChildFailed("mycanvas took too long")
             time.sleep(0.01)

@@ -181,7 +181,7 @@ def _settle(store: Store, receipt: Receipt, failures: Sequence[FailedRow]) -> Re
     return receipt
 
 
-def _agree(store: Store, path: str, data: bytes) -> None:
+def _agree(store: Store, path: str, data: bytes | memoryview) -> None:
     if not store.create(path, data) and store.read(path) != data:
         store.put(path, data)
 

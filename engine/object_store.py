@@ -41,7 +41,7 @@ class ObjectStore(Store):
     uri: str
     remote: S3Store = field(repr=False)
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | memoryview) -> bool:
         with _explained(self.uri, path):
             for _ in range(_CREATE_ATTEMPTS):
                 try:
@@ -54,7 +54,7 @@ class ObjectStore(Store):
                     return True
         raise store_failed(f"{self.uri}/{path}", f"{_CREATE_ATTEMPTS} creates in a row met a conflict and left no file")
 
-    def put(self, path: str, data: bytes) -> None:
+    def put(self, path: str, data: bytes | memoryview) -> None:
         with _explained(self.uri, path):
             obstore.put(self.remote, checked(path), data)
 

@@ -68,12 +68,12 @@ def receipt_path(unit_id: int) -> str:
     return f"{RECEIPTS}/{unit_id:08d}.json"
 
 
-def data_bytes(table: pa.Table, failures: Sequence[FailedRow]) -> bytes:
+def data_bytes(table: pa.Table, failures: Sequence[FailedRow]) -> memoryview:
     """The data file of a unit. Its failed rows ride in the schema's metadata, so that the file is enough."""
     return write_table(table, metadata={_FAILURES: json.dumps([asdict(row) for row in failures])})
 
 
-def failures_bytes(failures: Sequence[FailedRow]) -> bytes:
+def failures_bytes(failures: Sequence[FailedRow]) -> memoryview:
     """The table of failures of a unit."""
     return write_table(to_table(FailedRow, failures, column_names(FailedRow, stored=True)), metadata={})
 

@@ -13,7 +13,7 @@ FORMAT, SEAL = "format", "seal"
 _VERSION = 1
 
 
-def digest(data: bytes) -> str:
+def digest(data: bytes | memoryview) -> str:
     """The hash by which files are named in receipts and manifests: BLAKE2b, 32 bytes, as hexadecimal text."""
     return blake2b(data, digest_size=32).hexdigest()
 

@@ -43,11 +43,11 @@ class Store(ABC):
     uri: str
 
     @abstractmethod
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | memoryview) -> bool:
         """Put `data` if nothing is there; False, and nothing changed, when something is."""
 
     @abstractmethod
-    def put(self, path: str, data: bytes) -> None:
+    def put(self, path: str, data: bytes | memoryview) -> None:
         """Put `data` in place of whatever is there, in one step."""
 
     @abstractmethod
@@ -139,7 +139,7 @@ class LocalStore(Store):
 
     uri: str
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | memoryview) -> bool:
         if self.exists(path):
             return False
         with _explained(self.uri, path):
@@ -150,7 +150,7 @@ class LocalStore(Store):
             made.unlink(missing_ok=True)
             return won
 
-    def put(self, path: str, data: bytes) -> None:
+    def put(self, path: str, data: bytes | memoryview) -> None:
         with _explained(self.uri, path):
             made, final_path = self._stage(data), self._ready(path)
             reach("before_replace")
@@ -200,7 +200,7 @@ class LocalStore(Store):
             _sync_folder(final_path.parent.parent)
         return final_path
 
-    def _stage(self, data: bytes) -> Path:
+    def _stage(self, data: bytes | memoryview) -> Path:
         """Write `data`, durably, under a name that nobody reads and nobody else uses."""
         staged = self._ready(f"{TMP}/{os.getpid()}-{uuid.uuid4().hex}")
         try:
