@@ -19,7 +19,7 @@ _LIBRARIES = ("ray", "pyarrow", "numpy")
 _PAGE = """# Benchmarks: what was expected and what came out
 
 Measured by `python -m benchmarks` on {machine}. How each figure is taken, and what it leaves out, is said in
-`benchmarks/README.md`. Ratios compare runs of one session on one machine; seconds are this machine's alone.
+`benchmarks/README.md`. Ratios compare runs on one machine, one after the other; seconds are this machine's alone.
 
 {table}
 
