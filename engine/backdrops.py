@@ -109,5 +109,7 @@ _ALL = (
     Backdrop(name="living_room", phrase="on the floor of a living room", ground_line=0.45, paint=indoors.living_room),
     Backdrop(name="night", phrase="in a field at night", ground_line=0.5, paint=outdoors.night),
     Backdrop(name="kitchen", phrase="on a kitchen counter", ground_line=0.42, paint=indoors.kitchen),
+    Backdrop(name="jetty", phrase="on a jetty by a lake", ground_line=0.46, paint=outdoors.jetty),
+    Backdrop(name="moon", phrase="on the moon", ground_line=0.5, paint=outdoors.moon),
 )
 BACKDROPS: Mapping[str, Backdrop] = MappingProxyType({item.name: item for item in _ALL})

@@ -65,6 +65,24 @@ def snow(frame: Frame) -> tuple[Field, Field]:
     return view, hazed(ground(frame, tile, 1.3, 0.08), (232, 238, 246), 0.5)
 
 
+def jetty(frame: Frame) -> tuple[Field, Field]:
+    """Weathered boards over a lake, a far shore, evening light."""
+    top, low = pick(frame, ((108, 120, 172), (252, 196, 150)), ((96, 148, 196), (250, 222, 190)))
+    view = horizons.sky(frame, top, low, 0.35)
+    view = horizons.hills(frame, view, (104, 108, 138), 0.5)
+    view = horizons.sea(frame, view, (70, 92, 128), (136, 146, 160), 0.34)
+    boards = materials.planks(frame.rng, frame.sun, (110, 96, 86), (178, 164, 148), boards=8)
+    return view, shaded_edge(ground(frame, boards, 1.5, 0.16), 0.3)
+
+
+def moon(frame: Frame) -> tuple[Field, Field]:
+    """Grey dust under a black sky full of stars."""
+    view = horizons.stars(frame, horizons.sky(frame, (4, 4, 8), (10, 10, 16), 0.0), count=190)
+    view = horizons.hills(frame, view, (120, 120, 124), 0.2, 0.3)
+    tile = materials.sand(frame.rng, frame.sun, (104, 104, 108), (190, 190, 192))
+    return view, ground(frame, tile, 1.3, 0.04)
+
+
 def night(frame: Frame) -> tuple[Field, Field]:
     """A field under stars."""
     top, low = pick(frame, ((12, 18, 44), (58, 74, 112)), ((20, 20, 52), (104, 84, 112)))
