@@ -1,0 +1,1 @@
+"""The training loop that every course shares: steps, checkpoints, averages of weights."""
