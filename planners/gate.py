@@ -24,13 +24,22 @@ class Thresholds(Spec):
     min_clip_score: float | None = Field(None, ge=-1, le=1, description="image and caption; needs a CLIP model")
     min_ti_clip: float | None = Field(None, ge=-1, le=1, description="image and background phrase; needs a CLIP model")
     min_cp_clip: float | None = Field(None, ge=-1, le=1, description="crops and concepts; needs a CLIP model")
+    min_identity: float | None = Field(
+        None, ge=-1, le=1, description="of the object least like its concept; needs an identity model"
+    )
+    min_object_recall: float | None = Field(
+        None, ge=0, le=1, description="share of the objects that are recognised; needs a detector"
+    )
+    max_surplus: int | None = Field(
+        None, ge=0, description="things of the same classes that nobody placed; needs a detector"
+    )
 
 
 def judge(row: Composition, thresholds: Thresholds) -> tuple[str, ...]:
     """Why a row is rejected, one reason a rule, such as ``identity_psnr<34``; empty for a good row.
 
     A measure of pixels that is null says that there was nothing to measure (an object too small to have a core) and
-    rejects nobody. A CLIP score that is null although a threshold asks for it rejects with ``clip_score_missing``.
+    rejects nobody. A model's score that is null although a threshold asks for it rejects with ``clip_score_missing``.
     """
     return tuple(_reasons(row, thresholds))
 
@@ -46,16 +55,31 @@ def _reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
         yield f"seam>{limits.max_seam:g}"
     if limits.require_valid_layout and row.layout_valid is False:
         yield "layout_invalid"
+    yield from _model_reasons(row, limits)
+
+
+def _model_reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
     scores = (
         ("clip_score", row.clip_score, limits.min_clip_score),
         ("ti_clip", row.ti_clip, limits.min_ti_clip),
         ("cp_clip", row.cp_clip, limits.min_cp_clip),
+        ("identity", _least_alike(row), limits.min_identity),
+        ("object_recall", row.object_recall, limits.min_object_recall),
     )
     for name, score, least in scores:
         if score is None and least is not None:
             yield f"{name}_missing"
         elif score is not None:
             yield from _below(name, score, least)
+    if limits.max_surplus is not None:
+        if row.surplus is None:
+            yield "surplus_missing"
+        elif row.surplus > limits.max_surplus:
+            yield f"surplus>{limits.max_surplus}"
+
+
+def _least_alike(row: Composition) -> float | None:
+    return min((item.identity for item in row.objects if item.identity is not None), default=None)
 
 
 def _below(name: str, score: float, least: float | None) -> Iterator[str]:

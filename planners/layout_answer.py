@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from engine.errors import SampleError
 from engine.geometry import Box, contain
@@ -18,6 +18,12 @@ GRID = 1000
 FARTHEST = 9
 LONGEST_ANSWER = 16 * 1024
 _ANSWERS_TRIED = 8
+_OVERFLOW = 10**12  # a number of any length must not end in an overflow
+
+_Thousandths = Annotated[int, Field(ge=-_OVERFLOW, le=_OVERFLOW)]
+Edges = Annotated[list[_Thousandths], Field(min_length=4, max_length=4)]
+Feet = Annotated[list[_Thousandths], Field(min_length=3, max_length=3)]
+_Id = Annotated[str, Field(pattern=r"^\d\d?$")]
 
 
 class _Strict(BaseModel):
@@ -29,7 +35,7 @@ class AnsweredObject(_Strict):
     """One object of an answer; the box is left, top, right, bottom in thousandths."""
 
     id: int = Field(ge=0, le=15)
-    box: list[int] = Field(min_length=4, max_length=4)
+    box: Edges
     support: str
     depth: int = Field(ge=0, le=FARTHEST)
 
@@ -41,52 +47,107 @@ class Answer(_Strict):
     objects: list[AnsweredObject] = Field(min_length=1, max_length=16)
 
 
+@final
+class BriefAnswer(RootModel[Annotated[dict[_Id, Feet], Field(min_length=1, max_length=16)]]):
+    """The form of fine-tuned models: id -> [left, bottom, width] in thousandths; all stand on the ground.
+
+    The height follows from the cut-out, so nothing has to be added or multiplied to write it.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    def objects(self, cast: Sequence[CutoutInfo]) -> list[AnsweredObject]:
+        """The same answer in the long form. Ids that the cast has not get no height."""
+        return [_long_form(int(key), feet, cast) for key, feet in self.root.items()]
+
+
+def _long_form(number: int, feet: Sequence[int], cast: Sequence[CutoutInfo]) -> AnsweredObject:
+    left, bottom, width = feet
+    height = round(width / cast[number].aspect) if number < len(cast) else 0
+    return AnsweredObject(id=number, box=[left, bottom - height, left + width, bottom], support=PLACES[0], depth=0)
+
+
 def answer_schema(count: int) -> dict[str, Any]:
     """JSON schema of an answer for `count` objects. Closed: every string is one of a list, no key may be added."""
-    number = {"type": "integer", "minimum": 0, "maximum": GRID}
     item = {
         "id": {"type": "integer", "enum": list(range(count))},
-        "box": {"type": "array", "items": number, "minItems": 4, "maxItems": 4},
+        "box": _numbers(4),
         "support": {"type": "string", "enum": [*PLACES, *(stands_on(other) for other in range(count))]},
         "depth": {"type": "integer", "minimum": 0, "maximum": FARTHEST},
     }
-    one = {"type": "object", "properties": item, "required": list(item), "additionalProperties": False}
-    many = {"type": "array", "items": one, "minItems": count, "maxItems": count}
-    return {"type": "object", "properties": {"objects": many}, "required": ["objects"], "additionalProperties": False}
+    many = {"type": "array", "items": _closed(item), "minItems": count, "maxItems": count}
+    return _closed({"objects": many})
+
+
+def brief_schema(count: int) -> dict[str, Any]:
+    """JSON schema of a `BriefAnswer` for `count` objects: every id once, in order."""
+    return _closed({str(number): _numbers(3) for number in range(count)})
+
+
+def _numbers(count: int) -> dict[str, Any]:
+    number = {"type": "integer", "minimum": 0, "maximum": GRID}
+    return {"type": "array", "items": number, "minItems": count, "maxItems": count}
+
+
+def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def brief_answer(placements: Sequence[Placement], cast: Sequence[CutoutInfo]) -> str:
+    """A layout in the words of `BriefAnswer`: ids in order, no white space, as a JSON grammar lets it through."""
+    boxes = {item.cutout_id: item.box for item in placements}
+    parts = []
+    for number, info in enumerate(cast):
+        left, _, right, bottom = boxes[info.cutout_id]
+        parts.append(f'"{number}":[{round(left * GRID)},{round(bottom * GRID)},{round((right - left) * GRID)}]')
+    return "{" + ",".join(parts) + "}"
 
 
 def parse(answer: str, cast: Sequence[CutoutInfo], ground_line: float | None) -> tuple[Placement, ...]:
     """The placements that an answer describes, farthest first.
 
-    Code fences and prose around the JSON object are passed over. The true aspect is fitted into the answered box,
-    standing on its bottom; cut sides are drawn to the edge of the canvas, mirrored where that edge is nearer. What
-    has no place on the ground is sorted in by its depth.
-
     Raises:
-        SampleError: LAYOUT_JSON (no answer of the schema's form), LAYOUT_IDS (not every object exactly once),
-            LAYOUT_RULES (the layout breaks a rule; `why` lists them).
+        SampleError: those of `read`, and LAYOUT_RULES (the layout breaks a rule; `why` lists them).
     """
-    objects = sorted(_read(answer).objects, key=lambda item: item.id)
-    if [item.id for item in objects] != list(range(len(cast))):
-        raise SampleError("LAYOUT_IDS", f"the answer must place ids 0 to {len(cast) - 1} once each", why=_shown(answer))
-    if not all(_box(item).inside_canvas for item in objects):
-        raise SampleError("LAYOUT_RULES", "a box is empty or leaves the canvas", why=_shown(answer))
-    placements = _placements(objects, cast)
+    placements = read(answer, cast)
     broken = problems(placements, cast, ground_line)
     if broken:
         raise SampleError("LAYOUT_RULES", f"the answered layout breaks {len(broken)} rules", why="; ".join(broken))
     return placements
 
 
-def _read(answer: str) -> Answer:
-    """The first JSON object in the text that has the form of an answer."""
+def read(answer: str, cast: Sequence[CutoutInfo]) -> tuple[Placement, ...]:
+    """The placements that an answer describes, farthest first, whether or not they obey the rules.
+
+    Code fences and prose around the JSON object are passed over. The true aspect is fitted into the answered box,
+    standing on its bottom; cut sides are drawn to the edge of the canvas, mirrored where that edge is nearer. What
+    has no place on the ground is sorted in by its depth.
+
+    Raises:
+        SampleError: LAYOUT_JSON (no answer of a form that is asked for), LAYOUT_IDS (not every object exactly once).
+    """
+    objects = sorted(_objects_of(answer, cast), key=lambda item: item.id)
+    if [item.id for item in objects] != list(range(len(cast))):
+        raise SampleError("LAYOUT_IDS", f"the answer must place ids 0 to {len(cast) - 1} once each", why=_shown(answer))
+    return _placements(objects, cast)
+
+
+def _objects_of(answer: str, cast: Sequence[CutoutInfo]) -> list[AnsweredObject]:
+    """The objects of the first JSON object in the text that has the form of an answer."""
     data = answer.encode(errors="replace")
     if len(data) > LONGEST_ANSWER:
         raise SampleError("LAYOUT_JSON", f"the answer has {len(data):,} bytes, more than {LONGEST_ANSWER:,}")
     why = "it holds no complete {...}"
-    for text in _objects(data.decode()):
+    for text in _braced(data.decode()):
         try:
-            return Answer.model_validate_json(text)
+            if '"objects"' in text:
+                return Answer.model_validate_json(text).objects
+            return BriefAnswer.model_validate_json(text).objects(cast)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             why = f"{'.'.join(str(part) for part in first['loc'])[:80]}: {first['msg'][:120]}"
@@ -95,7 +156,7 @@ def _read(answer: str) -> Answer:
     )
 
 
-def _objects(text: str) -> Iterator[str]:
+def _braced(text: str) -> Iterator[str]:
     """Outermost {...} of a text, at most eight tries; braces in JSON strings do not count."""
     start = text.find("{")
     for _ in range(_ANSWERS_TRIED):
@@ -162,6 +223,9 @@ def _mirrored(info: CutoutInfo, box: Box) -> bool:
 
 
 def _fitted(info: CutoutInfo, box: Box, *, flip: bool) -> Box:
+    """The box with the true aspect at its edges; as it is where it is empty or leaves the canvas uncut."""
+    if not (box.inside_canvas or (info.cut_borders and box.width > 0 and box.height > 0)):
+        return box
     fitted = contain(info.aspect, box)
     borders = placed_borders(info, flip=flip)
     right = -fitted.x0 if "left" in borders else 1.0 - fitted.x1 if "right" in borders else 0.0

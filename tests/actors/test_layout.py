@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from actors.layout import Layout
+from actors.layout import Layout, settled
 from engine.errors import SampleError
 from engine.records import Composition
+from planners.layout import problems
 from tests.actors.libraries import run_with_library
+from tests.planners.cutouts import cutout
 
 ROW = Composition(sample_id="0", unit_id=0, seed=7, cast=("rex-0", "pot-1"), concepts=("rex", "pot"), ground_line=0.45)
 
@@ -27,5 +29,36 @@ def test_a_row_that_cannot_be_laid_out_costs_only_itself(tmp_path):
 
 
 def test_an_unknown_planner_is_refused_before_anything_is_loaded():
-    with pytest.raises(ValueError, match="no layout planner is called 'solvr'; there are: solver"):
-        Layout(planner="solvr")
+    with pytest.raises(ValueError, match="no layout planner is called 'solvr'; there are: solver, transformers, vllm"):
+        Layout(backend="solvr")
+
+
+def test_a_language_model_must_be_named():
+    with pytest.raises(ValueError, match="the backend 'vllm' needs a model: a hub id or a local folder"):
+        Layout(backend="vllm")
+
+
+GOOD = '{"0":[100,850,300],"1":[560,780,240]}'
+FLOATING = '{"0":[100,300,200],"1":[560,780,240]}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "source"),
+    [
+        (GOOD, "vllm"),
+        (FLOATING, "vllm+repair"),
+        ("I would put the dog to the left.", "solver (LAYOUT_JSON)"),
+        ('{"0":[100,850,300]}', "solver (LAYOUT_IDS)"),
+    ],
+)
+def test_the_row_says_whose_layout_it_has(answer, source):
+    cutouts = {key: cutout(name, 0.8, key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))}
+    planned = settled(Layout(backend="vllm", model="m"), cutouts, ROW, answer)
+    assert planned.source == source
+    assert problems(planned.placements, list(cutouts.values()), ROW.ground_line) == ()
+
+
+def test_an_answer_beyond_repair_makes_way_for_the_solver(monkeypatch):
+    monkeypatch.setattr("actors.layout.repair", lambda *_: None)
+    cutouts = {key: cutout(name, 0.8, key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))}
+    assert settled(Layout(backend="vllm", model="m"), cutouts, ROW, FLOATING).source == "solver (LAYOUT_RULES)"

@@ -5,7 +5,7 @@ from engine.records import Composition, PlacedObject
 from planners.gate import Thresholds, judge
 
 
-def row(psnr=40.0, visible=0.9, **scores):
+def row(psnr=40.0, visible=0.9, identity=None, **scores):
     item = PlacedObject(
         concept="dog",
         class_name="dog",
@@ -22,6 +22,7 @@ def row(psnr=40.0, visible=0.9, **scores):
         color_offset=(),
         visible_fraction=visible,
         identity_psnr=psnr,
+        identity=identity,
     )
     return Composition(
         sample_id="0", unit_id=0, seed=0, objects=(item,), **{"layout_valid": True, "seam": 0.0, **scores}
@@ -45,6 +46,13 @@ def row(psnr=40.0, visible=0.9, **scores):
         (row(clip_score=0.2), {}, ()),
         (row(clip_score=0.2), {"min_clip_score": 0.25}, ("clip_score<0.25",)),
         (row(ti_clip=0.3, cp_clip=0.1), {"min_ti_clip": 0.2, "min_cp_clip": 0.2}, ("cp_clip<0.2",)),
+        (row(), {"min_identity": 0.6}, ("identity_missing",)),
+        (row(identity=0.5), {"min_identity": 0.6}, ("identity<0.6",)),
+        (row(identity=0.5), {}, ()),
+        (row(object_recall=0.5), {"min_object_recall": 1}, ("object_recall<1",)),
+        (row(), {"min_object_recall": 1, "max_surplus": 0}, ("object_recall_missing", "surplus_missing")),
+        (row(surplus=2), {"max_surplus": 1}, ("surplus>1",)),
+        (row(surplus=1), {"max_surplus": 1}, ()),
     ],
 )
 def test_each_rule_gives_its_reason(made, limits, reasons):
