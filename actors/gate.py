@@ -16,7 +16,9 @@ class Gate(Stage, Thresholds):
     """Compare a row's scores with the thresholds."""
 
     name: ClassVar[str] = "gate"
-    reads: ClassVar[tuple[str, ...]] = ("objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip")
+    reads: ClassVar[tuple[str, ...]] = (
+        "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "object_recall", "surplus",
+    )  # fmt: skip
     writes: ClassVar[tuple[str, ...]] = ("status", "reasons")
 
     def load(self, run: Run) -> Worker:

@@ -4,41 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Annotated, ClassVar, Protocol, final
+from typing import Annotated, ClassVar, final
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
+from actors.score_clip import ClipJudge, ClipScorer, ClipScores, clip_judge, without_clip
+from actors.score_detection import DetectionJudge, Detector, Recognised, detection_judge, without_detector
+from actors.score_identity import IdentityJudge, IdentityScorer, Likeness, identity_judge, without_identity
 from engine.images import decode, encode_png
 from engine.library import Library, open_library
 from engine.measures import identity_psnr, seam, visible_fraction
-from engine.paste import fitted, over, window
-from engine.records import Composition, Model, Pixels, PlacedObject, Placement
+from engine.paste import fitted
+from engine.records import Composition, Model, Pixels, PlacedObject
 from engine.registry import Registry
-from engine.similarity import Embeddings, cosine, cp_clip, cp_clip_assigned, similarities
 from engine.stage import Run, Spec, Stage, Worker
 from planners.layout_rules import problems
 
-GREY = 128  # reference cut-outs are seen on middle grey: no background to match
-
-
-class ClipScorer(Protocol):
-    """What a CLIP backend offers."""
-
-    model: Model
-
-    def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
-        """NxD, each row of length 1, of N HxWx3 images of any size."""
-
-    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """NxD, each row of length 1."""
-
-
 CLIP_SCORERS: Registry[Callable[[ClipSpec], ClipScorer]] = Registry(
     "clip scorer", {"open_clip": "actors.backends.open_clip:OpenClip"}
+)
+IDENTITY_SCORERS: Registry[Callable[[str, str], IdentityScorer]] = Registry(
+    "identity scorer", {"dinov2": "actors.backends.dinov2:DinoV2"}
+)
+DETECTORS: Registry[Callable[[str, str, float | None], Detector]] = Registry(
+    "detector", {"owlvit": "actors.backends.owlvit:OwlVit"}
 )
 
 
@@ -54,19 +44,53 @@ class ClipSpec(Spec):
     revision: str = Field(default="", description="commit of the weights on the hub")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipScores:
-    """The four CLIP columns of a row; None where no model is configured."""
+@final
+class IdentitySpec(Spec):
+    """Which model says whether an object is still the same instance."""
 
-    clip_score: float | None = None
-    ti_clip: float | None = None
-    cp_clip: float | None = None
-    cp_clip_assigned: float | None = None
+    backend: Annotated[str, AfterValidator(IDENTITY_SCORERS.known)] = Field(
+        default="dinov2", description="architecture of the model"
+    )
+    model: str = Field(description="hub id, local folder, or a model that comes with the engine")
+    revision: str = Field(default="", description="commit of the weights on the hub")
+
+
+@final
+class DetectorSpec(Spec):
+    """Which detector is asked for the objects of a picture."""
+
+    backend: Annotated[str, AfterValidator(DETECTORS.known)] = Field(
+        default="owlvit", description="architecture of the model"
+    )
+    model: str = Field(description="hub id, local folder, or a model that comes with the engine")
+    revision: str = Field(default="", description="commit of the weights on the hub")
+    threshold: float | None = Field(
+        default=None, ge=0, le=1, description="score from which a box is believed; null takes the model's own"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """What the configured models say of a batch, and which models they are."""
+
+    clip: ClipJudge
+    identity: IdentityJudge
+    detection: DetectionJudge
+    models: tuple[Model, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the models say of one row; None in place of every number that no model was asked for."""
+
+    clip: ClipScores
+    likeness: Likeness
+    recognised: Recognised
 
 
 @final
 class Score(Stage):
-    """Measure identity, seam, layout and, with a model, CLIP similarity."""
+    """Measure identity, seam, layout and, with models, CLIP similarity, likeness and what a detector recognises."""
 
     name: ClassVar[str] = "score"
     reads: ClassVar[tuple[str, ...]] = (
@@ -74,106 +98,92 @@ class Score(Stage):
         "ground_line", "color_gains", "color_offsets", "painters",
     )  # fmt: skip
     writes: ClassVar[tuple[str, ...]] = (
-        "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "models",
+        "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall",
+        "surplus", "models",
     )  # fmt: skip
 
     clip: ClipSpec | None = Field(default=None, description="CLIP model; without one the CLIP columns stay null")
+    identity: IdentitySpec | None = Field(default=None, description="DINOv2; without it `identity` stays null")
+    detector: DetectorSpec | None = Field(
+        default=None, description="OWL-ViT; without it `detection`, `object_recall` and `surplus` stay null"
+    )
     references: int = Field(default=4, ge=1, le=64, description="cut-outs per concept that crops are compared with")
 
     def load(self, run: Run) -> Worker:
-        """Open the library, and the CLIP model where one is configured."""
+        """Open the library, and the models that are configured."""
         cv2.setNumThreads(1)
         library = open_library(run.library)
-        scorer = CLIP_SCORERS.resolve(self.clip.backend)(self.clip) if self.clip else None
-        judge = clip_judge(scorer, library, self.references) if scorer else without_clip
-        models = (scorer.model,) if scorer else ()
+        judges = self._judges(library)
 
         def work(rows: Sequence[Composition]) -> list[object]:
             stored = [decode(row.image or b"") for row in rows]
-            scores = judge(rows, stored)
+            verdicts = map(
+                Verdict, judges.clip(rows, stored), judges.identity(rows, stored), judges.detection(rows, stored)
+            )
             return [
-                _scored(row, pixels, library, clip, models)
-                for row, pixels, clip in zip(rows, stored, scores, strict=True)
+                _scored(row, pixels, library, verdict, judges.models)
+                for row, pixels, verdict in zip(rows, stored, verdicts, strict=True)
             ]
 
         return work
 
-
-Judge = Callable[[Sequence[Composition], Sequence[Pixels]], list[ClipScores]]
-
-
-def without_clip(rows: Sequence[Composition], stored: Sequence[Pixels]) -> list[ClipScores]:
-    """No model, no number."""
-    del stored
-    return [ClipScores() for _ in rows]
-
-
-def clip_judge(scorer: ClipScorer, library: Library, limit: int) -> Judge:
-    """The CLIP scores of a batch. The references of a concept, its first `limit` cut-outs by id, are embedded once."""
-    by_concept: dict[str, list[str]] = {}
-    for cutout_id, info in library.cutouts.items():
-        by_concept.setdefault(info.concept, []).append(cutout_id)
-
-    @lru_cache(maxsize=4096)
-    def references(concept: str) -> Embeddings:
-        chosen = sorted(by_concept[concept])[:limit]
-        return scorer.embed_images([_on_grey(library.pixels(cutout_id)) for cutout_id in chosen])
-
-    def judge(rows: Sequence[Composition], stored: Sequence[Pixels]) -> list[ClipScores]:
-        images = scorer.embed_images(stored)
-        texts = scorer.embed_texts([text for row in rows for text in (row.caption, row.background_prompt)])
-        crops = scorer.embed_images(
-            [_crop(pixels, at) for row, pixels in zip(rows, stored, strict=True) for at in row.placements]
+    def _judges(self, library: Library) -> Judges:
+        clip = CLIP_SCORERS.resolve(self.clip.backend)(self.clip) if self.clip else None
+        asked = self.identity
+        identity = IDENTITY_SCORERS.resolve(asked.backend)(asked.model, asked.revision) if asked else None
+        wanted = self.detector
+        detector = (
+            DETECTORS.resolve(wanted.backend)(wanted.model, wanted.revision, wanted.threshold) if wanted else None
         )
-        scores, first = [], 0
-        for number, row in enumerate(rows):
-            own = crops[first : first + len(row.placements)]
-            first += len(row.placements)
-            table = similarities(own, [references(concept) for concept in row.concepts])
-            scores.append(
-                ClipScores(
-                    clip_score=cosine(images[number], texts[2 * number]),
-                    ti_clip=cosine(images[number], texts[2 * number + 1]),
-                    cp_clip=cp_clip(table, len(row.concepts)),
-                    cp_clip_assigned=cp_clip_assigned(table, len(row.concepts)),
-                )
-            )
-        return scores
-
-    return judge
+        return Judges(
+            clip_judge(clip, library, self.references) if clip else without_clip,
+            identity_judge(identity, library, self.references) if identity else without_identity,
+            detection_judge(detector, library) if detector else without_detector,
+            tuple(loaded.model for loaded in (clip, identity, detector) if loaded),
+        )
 
 
 def _scored(
-    row: Composition, stored: Pixels, library: Library, clip: ClipScores, models: tuple[Model, ...]
+    row: Composition, stored: Pixels, library: Library, verdict: Verdict, models: tuple[Model, ...]
 ) -> Composition:
     cast = [library.cutouts[cutout_id] for cutout_id in row.cast]
     return replace(
         row,
-        objects=placed_objects(row, stored, library),
+        objects=placed_objects(row, stored, library, verdict),
         layout_valid=not problems(row.placements, cast, row.ground_line),
         seam=seam(stored, row.layers),
-        clip_score=clip.clip_score,
-        ti_clip=clip.ti_clip,
-        cp_clip=clip.cp_clip,
-        cp_clip_assigned=clip.cp_clip_assigned,
+        clip_score=verdict.clip.clip_score,
+        ti_clip=verdict.clip.ti_clip,
+        cp_clip=verdict.clip.cp_clip,
+        cp_clip_assigned=verdict.clip.cp_clip_assigned,
+        object_recall=verdict.recognised.object_recall,
+        surplus=verdict.recognised.surplus,
         models=tuple(dict.fromkeys((*(model for cutout in cast for model in cutout.models), *row.painters, *models))),
     )
 
 
-def placed_objects(row: Composition, stored: Pixels, library: Library) -> tuple[PlacedObject, ...]:
+def placed_objects(
+    row: Composition, stored: Pixels, library: Library, verdict: Verdict | None = None
+) -> tuple[PlacedObject, ...]:
     """What stands in the picture, in the order of the cast, which is the order of the caption.
 
     Args:
         row: with its layout and layers, which are in the order of the placements.
         stored: HxWx3, the image as decoded from what will be stored.
         library: gives class, licence and source of each cut-out.
+        verdict: what the models say of the row, in the order of the placements; None where there are no models.
     """
     waiting: dict[str, list[int]] = {}
     for number, placement in enumerate(row.placements):
         waiting.setdefault(placement.cutout_id, []).append(number)
     at = [waiting[cutout_id].pop(0) for cutout_id in row.cast]
+    placed = [_placed(row, concept, number, stored, library) for concept, number in zip(row.concepts, at, strict=True)]
+    if verdict is None:
+        return tuple(placed)
+    likeness, scores = verdict.likeness, verdict.recognised.scores
     return tuple(
-        _placed(row, concept, number, stored, library) for concept, number in zip(row.concepts, at, strict=True)
+        replace(item, identity=likeness[number], detection=scores[number])
+        for item, number in zip(placed, at, strict=True)
     )
 
 
@@ -199,12 +209,3 @@ def _placed(row: Composition, concept: str, number: int, stored: Pixels, library
         visible_fraction=visible_fraction(layer, whole),
         identity_psnr=identity_psnr(stored, row.foreground, layer),
     )
-
-
-def _crop(pixels: Pixels, placement: Placement) -> Pixels:
-    rows, columns = window(placement, pixels.shape[0])
-    return pixels[rows, columns]
-
-
-def _on_grey(cutout: Pixels) -> Pixels:
-    return over(cutout, np.full((*cutout.shape[:2], 3), GREY, np.uint8))

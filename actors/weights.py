@@ -22,6 +22,10 @@ PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 CONFIGS = ("config.json", "tokenizer_config.json", "preprocessor_config.json", "processor_config.json")
 CODE_LIBRARIES = ("diffusers", "transformers")
 
+SHIPPED = "shipped:"
+SHIPPED_FOLDER = Path(__file__).parent.parent / "weights"  # at the root of a checkout, beside actors/ in a wheel
+
+_SHIPPED_NAME = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w.-]+")
 _PINNED = re.compile(r"[0-9a-f]{40}")
 _LICENSE = re.compile(r"^license:\s*['\"]?([\w.+-]+)", re.MULTILINE)
@@ -42,7 +46,8 @@ def local_weights(model: str, revision: str = "", *, files: Sequence[str] = SAFE
     """The local folder of a model, checked.
 
     Args:
-        model: a local folder, or a hub id such as ``org/name``. A folder wins where both could be meant.
+        model: a local folder, ``shipped:<family>/<part>`` for one that comes with the engine, or a hub id such as
+            ``org/name``. A folder wins where both could be meant.
         revision: the 40 hex digits of a commit; required for a hub id, not used for a folder.
         files: name patterns that are fetched from the hub.
 
@@ -50,13 +55,29 @@ def local_weights(model: str, revision: str = "", *, files: Sequence[str] = SAFE
         UsageError: WEIGHTS_UNPINNED, WEIGHTS_PICKLE_ONLY, WEIGHTS_CUSTOM_CODE.
         EnvironmentProblem: WEIGHTS_MISSING, WEIGHTS_UNREADABLE.
     """
-    folder = Path(model).expanduser()
+    folder = _shipped(model) if model.startswith(SHIPPED) else Path(model).expanduser()
     if not folder.is_dir():
         folder = _from_hub(model, revision, files)
     _refuse_code(folder)
     _refuse_pickles(folder)
     for path in _files(folder, ".safetensors"):
         read_header(path)
+    return folder
+
+
+def _shipped(model: str) -> Path:
+    name = model.removeprefix(SHIPPED)
+    folder = SHIPPED_FOLDER / name
+    if not _SHIPPED_NAME.fullmatch(name) or not folder.is_dir():
+        part = name.rpartition("/")[2]
+        here = sorted(f"{path.parent.name}/{path.name}" for path in SHIPPED_FOLDER.glob("*/*") if path.is_dir())
+        raise EnvironmentProblem(
+            "WEIGHTS_NOT_SHIPPED",
+            f"no model {name!r} came with this engine",
+            where=str(SHIPPED_FOLDER),
+            why=f"there are: {', '.join(here) or 'none'}",
+            fix=f"train it: mycanvas micro train --parts {part} --out {SHIPPED_FOLDER / 'micro'}; or name a folder",
+        )
     return folder
 
 
@@ -193,8 +214,9 @@ def _unreadable(path: Path, why: str) -> EnvironmentProblem:
 def identify(name: str, folder: Path) -> Model:
     """The model as rows record it, the same on every machine.
 
-    A snapshot of the hub, whose folder is called by its commit, is `name` at that commit. Any other folder goes by its
-    last name and by a hash of its bytes. The licence is what the folder's own model card (README.md) states.
+    A snapshot of the hub, whose folder is called by its commit, is `name` at that commit. A shipped model goes by its
+    name, any other folder by its last name, and both by a hash of their bytes. The licence is what the folder's own
+    model card (README.md) states.
     """
     card = folder / "README.md"
     text = card.read_text("utf-8", "replace") if card.is_file() else ""
@@ -202,7 +224,8 @@ def identify(name: str, folder: Path) -> Model:
     license_ = stated.group(1) if stated else UNKNOWN_LICENSE
     if _PINNED.fullmatch(folder.name):
         return Model(name=name, revision=folder.name, license=license_)
-    return Model(name=folder.resolve().name, revision=fingerprint(folder), license=license_)
+    known = name.removeprefix(SHIPPED) if name.startswith(SHIPPED) else folder.resolve().name
+    return Model(name=known, revision=fingerprint(folder), license=license_)
 
 
 def fingerprint(path: Path) -> str:

@@ -70,6 +70,8 @@ class PlacedObject:
     color_offset: tuple[float, ...]
     visible_fraction: float
     identity_psnr: float | None
+    identity: float | None = None
+    detection: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,8 @@ class Composition:
     ti_clip: float | None = None
     cp_clip: float | None = None
     cp_clip_assigned: float | None = None
+    object_recall: float | None = None
+    surplus: int | None = None
     models: tuple[Model, ...] = ()
     # gate
     status: str = ""

@@ -98,7 +98,8 @@ def _typed(hint: Any, scalar: Any) -> Any:
         return tuple(_typed(get_args(hint)[0], item) for item in scalar.values)
     if isinstance(hint, type) and is_dataclass(hint):
         nested = get_type_hints(hint)
-        return hint(**{key: _typed(nested[key], scalar[key]) for key in nested})
+        there = [key for key in nested if scalar.type.get_field_index(key) >= 0]  # an older shard has fewer fields
+        return hint(**{key: _typed(nested[key], scalar[key]) for key in there})
     return scalar.as_py()
 
 

@@ -25,12 +25,20 @@ recipes = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List recipes, show one as it will run, print the schema."
 )
 app.add_typer(recipes, name="recipe")
+micro = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Train and measure the small models that ship with the engine."
+)
+app.add_typer(micro, name="micro")
 
 Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="change one value: --set gate.min_identity_psnr=36")]
 Address = Annotated[str, typer.Option(help="local, auto, or a Ray address")]
 Failures = Annotated[str, typer.Option("--max-failures", help="stop when more rows fail: a share (1%) or a number")]
+Parts = Annotated[str, typer.Option(help="comma-separated, such as scorer,detector; none: all")]
+Toysets = Annotated[Path, typer.Option(help="folder of the rendered Toybox sets; made where missing")]
 Dataset = Annotated[str, typer.Argument(help="the --out of a compose or segment run", metavar="OUT")]
+MICRO_WEIGHTS, MICRO_REPORT = Path("weights/micro"), Path("docs/micro.md")
+TOYSETS, MICRO_WORK = Path("toysets"), Path("out/micro")
 
 
 def main() -> None:
@@ -125,6 +133,71 @@ def compose(
         budget=parse_budget(max_failures),
     )
     _report(console, job(order, console), out, f"mycanvas gallery {out} -o gallery.html")
+
+
+@app.command()
+def toybox(
+    out: Annotated[Path, typer.Option(help="folder for photos/ and truth/")],
+    concepts: Annotated[int, typer.Option(min=1, help="how many toys")] = 40,
+    photos: Annotated[int, typer.Option(min=1, help="of each")] = 6,
+    size: Annotated[int, typer.Option(min=64, max=2048, help="side of a photo in pixels")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="another seed, other toys")] = 0,
+    output: Output = "auto",
+) -> None:
+    """Render photos of made-up toys to compose from, with the truth about them beside.
+
+    Example: mycanvas toybox --concepts 40 --photos 6 --size 256 --seed 0 --out toys
+    """
+    from jobs.toybox import toybox as job
+
+    job(concepts, photos, size, seed=seed, out=out, console=Console(output))
+
+
+@micro.command("train")
+def micro_train(
+    parts: Parts = "",
+    out: Annotated[Path, typer.Option(help="folder of the family; a part goes to OUT/<part>")] = MICRO_WEIGHTS,
+    data: Toysets = TOYSETS,
+    work: Annotated[Path, typer.Option(help="checkpoints and logs; keep it to go on after a kill")] = MICRO_WORK,
+    override: Annotated[list[str] | None, typer.Option("--set", help="--set scorer.schedule.steps=3000")] = None,
+    address: Address = "local",
+    workers: Annotated[int, typer.Option(min=1, help="processes that train a part together")] = 1,
+    cores: Annotated[int | None, typer.Option(min=1, help="CPU cores of each process; none: all")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of every draw")] = 0,
+    photos: Annotated[int, typer.Option(min=1, help="training photos to render")] = 9_000,
+    scenes: Annotated[int, typer.Option(min=1, help="training scenes to render")] = 8_000,
+    report: Annotated[Path, typer.Option(help="page on what was trained; curves go beside it")] = MICRO_REPORT,
+    output: Output = "auto",
+) -> None:
+    """Train parts of the micro family, measure them, write the report; the same command again resumes.
+
+    Example: mycanvas micro train --parts scorer --out weights/micro --set scorer.schedule.steps=3000
+    """
+    from jobs.micro import Order, train_family
+
+    order = Order(
+        parts=_names(parts), out=out, data=data, work=work, overrides=tuple(override or ()), address=address,
+        workers=workers, seed=seed, photos=photos, scenes=scenes, report=report, cores=cores,
+    )  # fmt: skip
+    train_family(order, Console(output))
+
+
+@micro.command("evaluate")
+def micro_evaluate(
+    parts: Parts = "",
+    weights: Annotated[Path, typer.Option(help="folder of the family")] = MICRO_WEIGHTS,
+    data: Toysets = TOYSETS,
+    seed: Annotated[int, typer.Option(min=0, help="of what the measurement draws")] = 0,
+    record: Annotated[bool, typer.Option(help="keep the figures in the family's evaluation.json")] = False,
+    output: Output = "auto",
+) -> None:
+    """Measure parts of the micro family on pictures that training never saw.
+
+    Example: mycanvas micro evaluate --parts scorer,detector --seed 0 --format json
+    """
+    from jobs.micro import evaluate_family
+
+    evaluate_family(_names(parts), weights, data, seed=seed, record=record, console=Console(output))
 
 
 @recipes.command("list")
@@ -249,6 +322,10 @@ def doctor(output: Output = "auto") -> None:
     Console(output).result({"findings": [asdict(finding) for finding in findings]}, lines)
     if any(finding.verdict == "fail" for finding in findings):
         sys.exit(4)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _report(console: Console, tally: Tally, out: str, following: str) -> None:

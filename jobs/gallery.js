@@ -4,7 +4,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
-const state = { query: "", status: "all", concepts: new Set(), scene: "", sort: "", descending: false };
+const state = { query: "", status: "all", concepts: new Set(), scene: "", reason: "", sort: "", descending: false };
 const ratings = loadRatings();
 let shown = data.cards;
 
@@ -67,6 +67,7 @@ function setTabStop(card) {
 function matches(card) {
   return (state.status === "all" || card.status === state.status)
     && (!state.scene || card.scene === state.scene)
+    && (!state.reason || card.reasons.includes(state.reason))
     && [...state.concepts].every((concept) => card.concepts.includes(concept))
     && card.words.includes(state.query);
 }
@@ -91,11 +92,12 @@ function update() {
   for (const button of $("statuses").children) button.setAttribute("aria-pressed", String(button.value === state.status));
   $("direction").setAttribute("aria-label", state.descending ? "Descending; switch to ascending" : "Ascending; switch to descending");
   $("direction").classList.toggle("up", !state.descending);
+  showReason();
   $("concepts-label").textContent = state.concepts.size ? [...state.concepts].join(" + ") : "All concepts";
 }
 
 function reset() {
-  Object.assign(state, { query: "", status: "all", scene: "" });
+  Object.assign(state, { query: "", status: "all", scene: "", reason: "" });
   state.concepts.clear();
   $("query").value = $("scene").value = "";
   for (const input of $("concept-choices").querySelectorAll("input")) input.checked = false;

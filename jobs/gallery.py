@@ -25,11 +25,12 @@ from engine.parquet import open_shard
 from engine.records import Composition, Cutout
 from engine.schema import column_names, from_table
 from engine.store import Store, open_store
-from jobs.gallery_cards import SCORES, Card, composition_card, cutout_card
+from jobs.gallery_cards import Card, composition_card, cutout_card
+from jobs.gallery_scores import SCORES
 
 BATCH_ROWS = 16  # of a shard are held at a time: rows carry encoded pictures
 LARGE_SIDE, LARGE_COUNT = 768, 64  # px; beyond 64 cards the side shrinks so that all pictures together stay as large
-SCRIPTS = ("gallery.js", "gallery_detail.js")
+SCRIPTS = ("gallery.js", "gallery_overview.js", "gallery_detail.js")
 FAILURE_COLUMNS = ("sample_id", "stage", "code", "message", "inputs")
 
 

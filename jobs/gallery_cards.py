@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from PIL import Image
 from engine.errors import SampleError
 from engine.images import decode_photo, resize
 from engine.records import Composition, Cutout, Model, Pixels, PlacedObject
+from jobs.gallery_scores import composition_scores, finite
 
 WEBP_QUALITY = 80
 MASK_SIDE = 256  # px, longest side of an object's mask on the page: enough for a tint and a cut-out
@@ -21,30 +21,6 @@ MASK_FLOOR = 8  # of 255: fainter alpha does not widen the part that a mask is c
 
 Facts = tuple[tuple[str, str], ...]
 """Labels and texts in the order of reading; what a row does not know is left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A number that cards can be sorted by."""
-
-    key: str
-    label: str
-    short: str
-    digits: int
-    unit: str = ""
-
-
-SCORES = (
-    Score("identity_psnr", "identity PSNR, lowest object", "identity", 1, " dB"),
-    Score("visible_fraction", "visible fraction, lowest object", "visible", 2),
-    Score("seam", "seam contrast", "seam", 3),
-    Score("clip_score", "CLIP score", "CLIP", 3),
-    Score("ti_clip", "TI-CLIP", "TI-CLIP", 3),
-    Score("cp_clip", "CP-CLIP", "CP-CLIP", 3),
-    Score("cp_clip_assigned", "CP-CLIP, assigned", "CP-CLIP assigned", 3),
-    Score("quality", "cut-out quality", "quality", 3),
-    Score("num_objects", "number of objects", "objects", 0),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +80,7 @@ def composition_card(row: Composition, thumb: int, large: int | None) -> Card:
         concepts=row.concepts,
         scene=row.scene,
         pictures=pictures(row.image, thumb, large),
-        scores=_finite(
-            identity_psnr=_least(item.identity_psnr for item in row.objects),
-            visible_fraction=_least(item.visible_fraction for item in row.objects),
-            seam=row.seam,
-            clip_score=row.clip_score,
-            ti_clip=row.ti_clip,
-            cp_clip=row.cp_clip,
-            cp_clip_assigned=row.cp_clip_assigned,
-            num_objects=row.num_objects,
-        ),
+        scores=composition_scores(row),
         objects=tuple(_card_object(item) for item in row.objects),
         lineage=_known(
             ("sample", row.sample_id),
@@ -141,7 +108,7 @@ def cutout_card(row: Cutout, thumb: int, large: int | None) -> Card:
         concepts=(row.concept,),
         scene="",
         pictures=pictures(row.image, thumb, large),
-        scores=_finite(quality=row.quality),
+        scores=finite(quality=row.quality),
         objects=(),
         lineage=_known(
             ("sample", row.sample_id),
@@ -169,7 +136,8 @@ def _card_object(item: PlacedObject) -> CardObject:
             ("class", item.class_name),
             ("licence", item.license),
             ("visible", f"{item.visible_fraction:.0%}"),
-            ("identity", _decimal(item.identity_psnr, 1, " dB")),
+            ("identity", _words(_decimal(item.identity_psnr, 1, " dB"), _decimal(item.identity, 3, " Seg-DINO"))),
+            ("recognised", _decimal(item.detection, 2)),
             ("relative size", _decimal(item.relative_size, 2)),
             ("placed", _words(f"order {item.order}", item.support, "flipped" if item.flip else "")),
             ("box", _box(item.box)),
@@ -218,14 +186,6 @@ def _webp(pixels: Pixels) -> str:
     # alpha_quality 60: half the bytes of 100 on mattes of photos, no alpha off by more than 13 of 255
     Image.fromarray(pixels).save(sink, "WEBP", quality=WEBP_QUALITY, alpha_quality=60, method=3)
     return base64.b64encode(sink.getvalue()).decode()
-
-
-def _finite(**scores: float | None) -> dict[str, float]:
-    return {key: round(value, 6) for key, value in scores.items() if value is not None and math.isfinite(value)}
-
-
-def _least(values: Iterable[float | None]) -> float | None:
-    return min((value for value in values if value is not None and math.isfinite(value)), default=None)
 
 
 def _known(*facts: tuple[str, str]) -> Facts:

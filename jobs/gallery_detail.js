@@ -227,6 +227,7 @@ data.cards.forEach(makeCard);
 buildToolbar();
 buildFailures();
 buildSummary();
+buildOverview();
 showRatedCount();
 listen();
 listenDetail();

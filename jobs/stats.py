@@ -15,7 +15,8 @@ from engine.manifest import read_manifest, scores_path
 from engine.parquet import open_shard, without_pixels
 from engine.store import Store, open_store
 
-OBJECT_SCORES = ("identity_psnr", "visible_fraction")
+OBJECT_SCORES = ("identity_psnr", "visible_fraction", "identity", "detection")
+COUNTS = ("surplus",)  # whole numbers that are scores; the others are names
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -108,10 +109,13 @@ def _failures(store: Store) -> dict[str, int]:
 
 def _scores(table: pa.Table) -> dict[str, list[float]]:
     found = {}
-    columns = {f.name: table.column(f.name) for f in table.schema if pa.types.is_floating(f.type)}
+    columns = {f.name: table.column(f.name) for f in table.schema if pa.types.is_floating(f.type) or f.name in COUNTS}
     if "objects" in table.column_names:
         objects = pc.list_flatten(table.column("objects"))
-        columns.update({f"objects.{score}": pc.struct_field(objects, score) for score in OBJECT_SCORES})
+        there = [
+            score for score in OBJECT_SCORES if objects.type.get_field_index(score) >= 0
+        ]  # older shards have fewer
+        columns.update({f"objects.{score}": pc.struct_field(objects, score) for score in there})
     for name, values in columns.items():
         known = values.drop_null()
         if len(known) and name != "ground_line":

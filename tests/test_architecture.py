@@ -28,6 +28,7 @@ NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "
 MODEL_LIBRARIES = {
     "torch", "torchvision", "diffusers", "transformers", "open_clip", "vllm", "safetensors", "huggingface_hub",
 }  # fmt: skip
+TORCH_AT_ONCE = ("actors/backends/", "actors/finetune/", "actors/micro/")
 IMPURE = {"os", "io", "time", "datetime", "random", "secrets", "pathlib", "fsspec", "obstore"}
 RUN_CODE = {"eval", "exec", "compile", "__import__"}
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
@@ -104,11 +105,11 @@ def test_ray_is_imported_by_cluster_alone():
     assert {path.split("/")[0] for path, tree in TREES.items() if "ray" in imported(tree)} == {"cluster"}
 
 
-def test_model_libraries_are_imported_by_actors_alone_and_at_once_by_backends_alone():
+def test_model_libraries_are_imported_by_actors_alone_and_at_once_by_backends_and_trainings_alone():
     users = [path for path, tree in TREES.items() if MODEL_LIBRARIES & imported(tree)]
     assert [path for path in users if not path.startswith("actors/")] == []
     at_once = [path for path in users if MODEL_LIBRARIES & imported_at_once(TREES[path])]
-    assert [path for path in at_once if not path.startswith("actors/backends/")] == []
+    assert [path for path in at_once if not path.startswith(TORCH_AT_ONCE)] == []
 
 
 def test_planners_touch_no_file_no_clock_and_no_global_chance():

@@ -13,7 +13,8 @@ from typer.main import get_command
 
 from actors.catalogue import STAGES
 from actors.inpaint import PAINTERS
-from actors.score import CLIP_SCORERS, ClipSpec
+from actors.layout import LAYOUT_PLANNERS
+from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
 from actors.segment import SEGMENTERS
 from engine.commits import FailedRow
 from engine.errors import MyCanvasError
@@ -30,7 +31,7 @@ from tests.jobs.gallery_rows import commit, composition
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("engine", "planners", "actors", "cluster", "jobs")
-GENERATED = {"out", "build", "dist", "mycanvas-demo"}
+GENERATED = {"out", "build", "dist", "mycanvas-demo", "toysets"}
 BRANCHES = {kind.__name__ for kind in (MyCanvasError, *MyCanvasError.__subclasses__())}
 UPPER_SNAKE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -140,6 +141,7 @@ def test_the_stage_that_the_documents_name_writes_the_column():
 
 def test_every_key_of_a_recipe_is_described_with_its_default():
     kinds: dict[str, type[BaseModel]] = {"The file": Recipe, "Pools": Pool, "`score.clip`": ClipSpec}
+    kinds |= {"`score.identity`": IdentitySpec, "`score.detector`": DetectorSpec}
     kinds |= {f"`{name}`": STAGES.resolve(name) for name in STAGES}
     shared = listed("docs/recipes.md", "Every stage")
     for heading, kind in kinds.items():
@@ -162,7 +164,14 @@ def test_every_recipe_is_in_the_readme_of_the_recipes():
 def test_every_stage_and_backend_is_in_the_readme_of_its_folder():
     assert set(listed("actors/README.md", "actors")) >= set(STAGES)
     named = " ".join(cells[0] for cells in listed("actors/backends/README.md", "actors/backends").values())
-    for stage, registry in (("segment", SEGMENTERS), ("inpaint", PAINTERS), ("score.clip", CLIP_SCORERS)):
+    for stage, registry in (
+        ("segment", SEGMENTERS),
+        ("layout", LAYOUT_PLANNERS),
+        ("inpaint", PAINTERS),
+        ("score.clip", CLIP_SCORERS),
+        ("score.identity", IDENTITY_SCORERS),
+        ("score.detector", DETECTORS),
+    ):
         for name in registry:
             assert f"`{stage}: {name}`" in named
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from actors.score import ClipSpec
-from actors.weights import forbid_code, identify, local_weights
+from actors.weights import SHIPPED, forbid_code, identify, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Pixels
 
@@ -102,7 +102,7 @@ def find_source(model: str, pretrained: str) -> Source:
     Raises:
         UsageError: CLIP_UNKNOWN where open_clip has no such model or tag, or lists no hub repository for it.
     """
-    if model.startswith(LOCAL) or Path(model).expanduser().is_dir():
+    if model.startswith((LOCAL, SHIPPED)) or Path(model).expanduser().is_dir():
         return Source(model, model.removeprefix(LOCAL))
     if model.startswith(HUB):
         return Source(model.removeprefix(HUB), model.removeprefix(HUB))

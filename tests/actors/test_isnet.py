@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from actors.backends.isnet import INPUT_SIZE, ISNet, IsNetSegmenter, convert, read_net
+from actors.backends.isnet import INPUT_SIZE, IsNetSegmenter, convert, read_net
+from actors.backends.isnet_net import ISNet
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 
 DATA = Path(os.environ.get("MYCANVAS_DATA", Path(__file__).parents[3] / "shared" / "data"))

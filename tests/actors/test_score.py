@@ -1,11 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from actors.score import Score, clip_judge, placed_objects, without_clip
+from actors.score import Score, Verdict, placed_objects
+from actors.score_clip import ClipScores, clip_judge, without_clip
+from actors.score_detection import detection_judge, without_detector
+from actors.score_identity import identity_judge, without_identity
+from engine.detection import Detections, visible_box
 from engine.images import decode, encode_jpeg
 from engine.library import CutoutInfo, Library, PixelCache
 from engine.paste import over, paste
 from engine.records import Composition, Model, Placement
+from engine.stage import Run
 from engine.store import open_store
 
 SIZE = 96
@@ -130,3 +137,82 @@ def test_a_duplicate_lowers_the_assigned_score_alone(row, library):
 def test_reads_what_it_needs_and_writes_the_score_columns():
     assert "seam" in Score.writes
     assert "image" in Score.reads
+
+
+class ScriptedDetector:
+    """Finds what it is told to; remembers what it was asked for."""
+
+    model = Model(name="scripted", revision="1", license="CC0-1.0")
+    threshold = 0.5
+
+    def __init__(self, *boxes):
+        self.boxes, self.asked = boxes, []
+
+    def detect(self, images, queries):
+        self.asked += [list(names) for names in queries]
+        return [
+            Detections(
+                np.asarray([box for box, _, _ in self.boxes], np.float32).reshape(-1, 4),
+                np.asarray([score for _, score, _ in self.boxes], np.float32),
+                np.asarray([names.index(name) for _, _, name in self.boxes], np.int64),
+            )
+            for names in queries
+        ]
+
+
+def test_identity_is_the_likeness_with_the_most_similar_reference(row, library):
+    judge = identity_judge(ColorScorer(), library, 4)
+    (likeness,) = judge([row], [decode(row.image)])
+    assert all(score > 0.8 for score in likeness), likeness
+    swapped = np.where(np.asarray(row.layers[1])[..., None] > 0, np.uint8(COLORS["cup-1"]), decode(row.image))
+    (likeness,) = judge([row], [swapped])
+    assert likeness[0] > 0.8
+    assert likeness[1] < 0.5
+
+
+def test_what_cannot_be_seen_has_no_likeness(row, library):
+    hidden = (np.zeros((SIZE, SIZE), np.uint8), row.layers[1])
+    (likeness,) = identity_judge(ColorScorer(), library, 4)([replace(row, layers=hidden)], [decode(row.image)])
+    assert likeness[0] is None
+    assert likeness[1] > 0.8
+
+
+def test_the_detector_is_asked_for_the_classes_of_the_cast(row, library):
+    cup, cat = (visible_box(layer) for layer in row.layers)
+    detector = ScriptedDetector((cup, 0.9, "cup"), (cat, 0.3, "cat"), ((0.0, 0.0, 0.2, 0.2), 0.6, "cat"))
+    (seen,) = detection_judge(detector, library)([row], [decode(row.image)])
+    assert detector.asked == [["cup", "cat"]]
+    assert seen.scores == pytest.approx((0.9, 0.3))
+    assert (seen.object_recall, seen.surplus) == (0.5, 1)
+
+
+def test_what_the_models_say_goes_to_the_object_that_they_say_it_of(row, library):
+    (seen,) = detection_judge(ScriptedDetector((visible_box(row.layers[0]), 0.9, "cup")), library)([row], [None])
+    verdict = Verdict(ClipScores(), (0.25, 0.75), seen)
+    cat, cup = placed_objects(row, decode(row.image), library, verdict)
+    assert (cat.concept, cat.identity, cat.detection) == ("cat", 0.75, 0.0)
+    assert (cup.identity, cup.detection) == (0.25, pytest.approx(0.9))
+
+
+def test_without_models_there_are_no_numbers_of_theirs(row, library):
+    assert without_identity([row], [None]) == [(None, None)]
+    (seen,) = without_detector([row], [None])
+    assert (seen.scores, seen.object_recall, seen.surplus) == ((None, None), None, None)
+    assert all(
+        thing.identity is None and thing.detection is None for thing in placed_objects(row, decode(row.image), library)
+    )
+
+
+def test_all_models_of_a_stage_are_loaded_and_named(row, library, monkeypatch):
+    made = {"clip": ColorScorer(), "identity": ColorScorer(), "detector": ScriptedDetector()}
+    monkeypatch.setattr("actors.score.open_library", lambda uri: library)
+    monkeypatch.setattr("engine.registry.Registry.resolve", lambda self, name: lambda *given: made[KINDS[name]])
+    stage = Score.model_validate({kind: {"model": "x"} for kind in made})
+    (scored,) = stage.load(Run(out="", library="", backgrounds="", size=SIZE, seed=0))([row])
+    assert [model.name for model in scored.models] == ["mean colour", "scripted"]
+    assert (scored.object_recall, scored.surplus) == (0.0, 0)
+    assert scored.clip_score is not None
+    assert all(thing.identity is not None and thing.detection == 0 for thing in scored.objects)
+
+
+KINDS = {"open_clip": "clip", "dinov2": "identity", "owlvit": "detector"}

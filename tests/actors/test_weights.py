@@ -17,6 +17,7 @@ SAFE_LOADERS = {
     "load_file": "safetensors' own reader: the format holds no code",
     "load_state_dict": "takes tensors that have been read already",
 }
+WITHOUT_WEIGHTS = ("Processor", "Tokenizer", "Scheduler")  # read JSON and text alone
 PICKLE_MODULES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 PICKLE_NAMES = {"UnpicklingError"}  # what torch raises when it refuses a file
 
@@ -47,9 +48,17 @@ def calls():
                 yield f"{path.relative_to(ACTORS)}:{node.lineno} {owner}.{name}", owner, name, arguments
 
 
+def own_functions():
+    trees = [ast.parse(path.read_text()) for path in ACTORS.rglob("*.py")]
+    return {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
 def test_every_loader_in_actors_asks_for_safetensors_or_is_known_to_be_safe():
+    own = own_functions()
     loaders = [
-        (where, name, arguments) for where, _, name, arguments in calls() if name.startswith(("load_", "from_p"))
+        (where, name, arguments)
+        for where, owner, name, arguments in calls()
+        if name.startswith(("load_", "from_p")) and name not in own and not owner.endswith(WITHOUT_WEIGHTS)
     ]
     assert loaders
     assert [
@@ -208,3 +217,27 @@ def test_a_row_names_a_hub_model_by_its_commit_and_a_folder_by_its_bytes_but_nev
     snapshot, folder = save_model(tmp_path / "snapshots" / PINNED), save_model(tmp_path / "mine")
     assert (identify("org/name", snapshot).name, identify("org/name", snapshot).revision) == ("org/name", PINNED)
     assert (identify(str(folder), folder).name, identify(str(folder), folder).revision) == ("mine", fingerprint(folder))
+
+
+def test_a_shipped_model_is_found_at_the_repositorys_root_and_goes_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("actors.weights.SHIPPED_FOLDER", tmp_path)
+    folder = save_model(tmp_path / "micro" / "scorer")
+    assert local_weights("shipped:micro/scorer") == folder
+    model = identify("shipped:micro/scorer", folder)
+    assert (model.name, model.revision) == ("micro/scorer", fingerprint(folder))
+    (folder / "model.safetensors").write_bytes(b"PK")
+    with pytest.raises(EnvironmentProblem, match="WEIGHTS_UNREADABLE"):
+        local_weights("shipped:micro/scorer")
+
+
+@pytest.mark.parametrize(
+    "name", ["micro/scorr", "micro", "", "../actors/backends", "micro/../../actors", "/etc", "a/b/c"]
+)
+def test_a_model_that_is_not_shipped_says_how_to_train_it_and_nothing_outside_is_read(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("actors.weights.SHIPPED_FOLDER", tmp_path / "weights")
+    save_model(tmp_path / "weights" / "micro" / "scorer")
+    with pytest.raises(EnvironmentProblem) as caught:
+        local_weights(f"shipped:{name}")
+    assert caught.value.code == "WEIGHTS_NOT_SHIPPED"
+    assert "there are: micro/scorer" in caught.value.why
+    assert "mycanvas micro train --parts" in caught.value.fix

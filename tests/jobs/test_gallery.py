@@ -66,6 +66,19 @@ def test_scores_are_the_lowest_of_the_objects_and_absent_where_unknown(tmp_path)
     assert "cp_clip" not in [score["key"] for score in data["scores"]]
 
 
+def test_the_scores_of_models_are_there_where_rows_have_them(tmp_path):
+    known = composition(0)
+    objects = tuple(replace(item, identity=0.9 - 0.2 * item.order, detection=0.7) for item in known.objects)
+    _, _, data = page_of(tmp_path, [replace(known, objects=objects, object_recall=0.5, surplus=1), composition(1)])
+    assert {key: data["cards"][0]["scores"][key] for key in ("identity", "object_recall", "surplus")} == {
+        "identity": 0.7,
+        "object_recall": 0.5,
+        "surplus": 1,
+    }
+    assert ["recognised", "0.70"] in data["cards"][0]["objects"][0]["facts"]
+    assert "surplus" not in data["cards"][1]["scores"]
+
+
 def test_failed_rows_are_listed(tmp_path):
     _, _, data = page_of(tmp_path, [composition(0)], [failed(8), failed(9)])
     assert [failure["sample_id"] for failure in data["failures"]] == ["0000000008", "0000000009"]

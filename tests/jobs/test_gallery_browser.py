@@ -109,6 +109,25 @@ def test_cards_are_filtered_by_status_scene_concepts_and_text(fresh):
     assert fresh.js(IDS) == "00 01 02 03 04 05 06"
 
 
+def test_the_head_shows_how_scores_are_spread_and_what_was_rejected(fresh):
+    told = fresh.js("[...document.querySelectorAll('#spreads svg')].map(e => e.getAttribute('aria-label')).join('; ')")
+    assert told.startswith("identity PSNR, lowest object: 40.0 dB to 46.0 dB, median 43.0 dB; ")
+    assert "seam contrast: 0.440 to 0.500, median 0.470" in told
+    bars = "[...document.querySelectorAll('#spreads li:nth-child(3) {}')]"
+    tall = bars + ".reduce((sum, bar) => sum + Number(bar.getAttribute('height')), 0)"
+    assert fresh.js(tall.format(".good")) == 5 * 56  # a bin for each card
+    assert fresh.js(tall.format(".bad")) == 2 * 56
+    assert fresh.js("document.getElementById('reasons').innerText.replace(/\\s+/g, ' ').trim()") == "seam too high 2"
+    press = "document.querySelector('#reasons button').click()"
+    fresh.js(press)
+    assert fresh.js(IDS) == "02 05"
+    assert fresh.js("document.querySelector('#reasons button').getAttribute('aria-pressed')") == "true"
+    fresh.js(press)
+    assert fresh.js(IDS) == "00 01 02 03 04 05 06"
+    fresh.js("document.querySelector('#spreads li:nth-child(3) button').click()")
+    assert fresh.js(IDS) == "06 05 04 03 02 01 00"
+
+
 def test_the_keyboard_moves_opens_closes_and_brings_focus_back(fresh):
     fresh.js("document.querySelector('.card').focus()")
     fresh.key("ArrowRight", "ArrowRight", "ArrowLeft")

@@ -1,0 +1,204 @@
+"""How the micro detector is trained and measured: an OWL-ViT that looks for Toybox classes by their names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from actors.backends.owlvit import PROMPT, THRESHOLD_FILE, OwlVit, embed_texts
+from actors.finetune.loop import Schedule, Task, best_device, fit
+from actors.micro.detector_data import Annotated, draw_batch
+from actors.micro.detector_measures import (
+    mean_average_precision,
+    recall_and_precision,
+    separating_threshold,
+    truth_of,
+)
+from actors.micro.detector_words import train_tokenizer
+from actors.micro.matching import Truth, detection_loss
+from engine.seeds import rng
+from engine.toybox import CLASSES
+from engine.toybox.sets import open_set
+from engine.training import Course, Desk, Metric
+
+PROMPTS = (PROMPT, "{}", "a {}", "a photo of the {}", "a picture of a {}")  # names must be known in any company
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's, as the processor's
+LONGEST = 16  # tokens, as in the published nets
+PRIOR = 0.02  # what a patch answers before it has learned anything; see Lin et al. 2017, section 3.3
+SHARPNESS = 10.0  # of cosines, to begin with
+CALIBRATION = 256  # scenes at the end of the set that are held out, for the working threshold
+RECALL_WANTED = 0.99
+
+CARD = """---
+license: apache-2.0
+library_name: transformers
+pipeline_tag: zero-shot-object-detection
+---
+# Micro detector
+
+An OWL-ViT of {parameters:.1f} million parameters for {side} px pictures, trained from random weights on Toybox pictures
+alone by `mycanvas micro train --parts detector`. It knows {classes} classes by name: {names}.
+
+It loads with `OwlViTForObjectDetection.from_pretrained` and `OwlViTProcessor.from_pretrained`; `detector.json` states
+the score from which its boxes are believed. Figures are in docs/micro.md. It has seen no photo of the real world.
+"""
+
+
+@final
+class DetectorCourse(Course):
+    """OWL-ViT at 192 px: a vision transformer whose every patch proposes a box and is compared with class names."""
+
+    part: ClassVar[str] = "detector"
+
+    width: int = Field(192, description="of the vision tower")
+    layers: int = Field(6, ge=1, description="of the vision tower")
+    heads: int = Field(3, ge=1, description="of each vision layer")
+    text_width: int = Field(128, description="of the text tower and of what is compared")
+    text_layers: int = Field(3, ge=1, description="of the text tower")
+    vocabulary: int = Field(900, ge=514, description="most entries of the tokenizer")
+    side: int = Field(192, description="pixels that the net sees")
+    patch: int = Field(16, description="pixels of a patch's side")
+    batch: int = Field(24, ge=1, description="pictures a step and process")
+    photos: float = Field(0.17, ge=0, lt=1, description="share of them with a single large object")
+    copies: int = Field(4, ge=1, description="patches that learn from each object")
+    schedule: Schedule = Schedule(steps=2400, lr=7e-4, warmup=300, ema=0.998, weight_decay=0.05)
+
+    def train(self, desk: Desk) -> None:
+        """Train the net, then choose the working threshold on scenes that it was not trained on."""
+        scenes = open_set(desk.data, "scenes")
+        tokenizer = train_tokenizer(
+            {*(prompt.format(name) for prompt in PROMPTS for name in CLASSES)}
+            | {scenes.full_caption(index) for index in range(min(len(scenes), 1000))},
+            self.vocabulary,
+            LONGEST,
+        )
+        torch.manual_seed(self.seed)
+        net = new_net(self, tokenizer)
+        held_out = min(CALIBRATION, len(scenes) // 4)
+        photos = open_set(desk.data, "photos")
+        task = DetectorTask(self, net, tokenizer, ((scenes, len(scenes) - held_out), (photos, len(photos))))
+        fit(task, self.schedule, desk, device=best_device())
+        if desk.rank == 0:
+            folder = desk.out / self.part
+            save(net, tokenizer, self, folder, threshold=0.0)
+            backend = OwlVit(str(folder))
+            truth = truth_of(scenes, range(len(scenes) - held_out, len(scenes)))
+            threshold = separating_threshold(backend, scenes, truth, RECALL_WANTED)
+            (folder / THRESHOLD_FILE).write_text(json.dumps({"threshold": round(threshold, 3)}) + "\n")
+
+    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+        """AP50 where every class is asked for; recall and precision where the classes of a scene are, as `score` does.
+
+        `seed` has no part in it: all scenes of the test set are measured.
+        """
+        del seed
+        scenes = open_set(data, "scenes_test")
+        backend = OwlVit(str(folder / self.part))
+        truth = truth_of(scenes, range(len(scenes)))
+        recall, precision = recall_and_precision(backend, scenes, truth)
+        return [
+            Metric(self.part, "ap50", mean_average_precision(backend, scenes, truth), 0.80),
+            Metric(self.part, "object_recall", recall, 0.98),
+            Metric(self.part, "box_precision", precision, 0.80),
+        ]
+
+
+@final
+class DetectorTask(Task):
+    """Every step: a batch of changed pictures, all class names under one prompt, the matched loss."""
+
+    def __init__(self, course: DetectorCourse, net: Any, tokenizer: Any, sets: Sequence[tuple[Annotated, int]]) -> None:
+        self.net, self.seed = net, course.seed
+        self._course, self._tokenizer, self._sets = course, tokenizer, sets
+        self._device = device = best_device()
+        self._mean, self._std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (MEAN, STD))
+        photos = round(course.batch * course.photos)
+        self._sizes = (course.batch - photos, photos)
+
+    def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch, drawn anew for every (step, rank)."""
+        draw = rng(self.seed, self._course.part, f"{step}/{rank}")
+        batch = draw_batch(self._sets, self._sizes, self._course.side, draw)
+        prompt = PROMPTS[int(draw.integers(len(PROMPTS)))]
+        images = torch.from_numpy(batch.images).to(self._device).permute(0, 3, 1, 2).float() / 255
+        texts = embed_texts(self.net, self._tokenizer, [prompt.format(name) for name in CLASSES], LONGEST)
+        feature_map, _ = self.net.image_embedder((images - self._mean) / self._std)  # type: ignore[operator]
+        features = feature_map.flatten(1, 2)
+        boxes = self.net.box_predictor(features, feature_map)  # type: ignore[operator]
+        logits, _ = self.net.class_predictor(features, texts[None].expand(len(images), -1, -1))  # type: ignore[operator]
+        boxes_there, labels = torch.from_numpy(batch.boxes), torch.from_numpy(batch.labels)
+        there = torch.arange(boxes_there.shape[1])[None] < torch.from_numpy(batch.counts)[:, None]
+        truth = Truth(boxes_there.to(self._device), labels.to(self._device), there.to(self._device))
+        with torch.autocast(self._device.type, enabled=False):
+            return detection_loss(logits, boxes, truth, self._course.copies)
+
+
+def new_net(course: DetectorCourse, tokenizer: Any) -> Any:
+    """An untrained ``OwlViTForObjectDetection``, with a start that makes a short training enough."""
+    from transformers import OwlViTConfig, OwlViTForObjectDetection
+
+    net = OwlViTForObjectDetection(
+        OwlViTConfig(
+            vision_config={
+                "hidden_size": course.width, "intermediate_size": 4 * course.width, "patch_size": course.patch,
+                "num_hidden_layers": course.layers, "num_attention_heads": course.heads, "image_size": course.side,
+            },
+            text_config={
+                "hidden_size": course.text_width, "intermediate_size": 4 * course.text_width,
+                "num_hidden_layers": course.text_layers, "num_attention_heads": max(course.text_width // 64, 1),
+                "vocab_size": len(tokenizer), "max_position_embeddings": LONGEST, "pad_token_id": 0,
+                "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
+            },
+            projection_dim=course.text_width,
+        )
+    )  # fmt: skip
+    head, boxes = net.class_head, net.box_head
+    with torch.no_grad():
+        for layer in (head.dense0, boxes.dense0, boxes.dense1):  # transformers draws them with a deviation of 1
+            torch.nn.init.xavier_uniform_(layer.weight)
+        for layer in (head.logit_shift, head.logit_scale, boxes.dense2):  # every patch begins with its own place
+            torch.nn.init.zeros_(layer.weight)
+        # ELU + 1 makes the scale: this bias gives SHARPNESS. The shift then puts a cosine of 0 at the prior.
+        head.logit_scale.bias.fill_(SHARPNESS - 1)
+        head.logit_shift.bias.fill_(float(np.log(PRIOR / (1 - PRIOR))) / SHARPNESS)
+        table = net.owlvit.vision_model.embeddings.position_embedding.weight
+        table[1:] = 0.3 * _waves(course.side // course.patch, course.width)
+    for unused in (net.owlvit.visual_projection.weight, net.owlvit.logit_scale):  # CLIP's contrastive head
+        unused.requires_grad_(False)
+    return net
+
+
+def _waves(cells: int, width: int) -> Tensor:
+    """Sines and cosines of both coordinates (Vaswani et al. 2017), cells^2 x width: neighbours look alike at once."""
+    places = torch.arange(cells, dtype=torch.float32)
+    rates = 1.0 / 100.0 ** (torch.arange(width // 4) / max(width // 4, 1))
+    angles = places[:, None] * rates[None] * (np.pi / 2)
+    line = torch.cat((angles.sin(), angles.cos()), dim=1)
+    rows, columns = line[:, None].expand(-1, cells, -1), line[None].expand(cells, -1, -1)
+    table = torch.zeros(cells, cells, width)
+    both = torch.cat((rows, columns), dim=2)
+    table[..., : both.shape[2]] = both
+    return table.flatten(0, 1)
+
+
+def save(net: Any, tokenizer: Any, course: DetectorCourse, folder: Path, threshold: float) -> None:
+    """The finished part as transformers writes an OWL-ViT, in half precision, with its processor and card."""
+    from transformers import OwlViTImageProcessor, OwlViTProcessor
+
+    square = {"height": course.side, "width": course.side}
+    images = OwlViTImageProcessor(size=square, crop_size=square, image_mean=list(MEAN), image_std=list(STD))
+    folder.mkdir(parents=True, exist_ok=True)
+    OwlViTProcessor(images, tokenizer).save_pretrained(folder)
+    net.half().save_pretrained(folder, safe_serialization=True)
+    net.float()
+    (folder / THRESHOLD_FILE).write_text(json.dumps({"threshold": threshold}) + "\n")
+    parameters = sum(weight.numel() for weight in net.parameters()) / 1e6
+    card = CARD.format(parameters=parameters, side=course.side, classes=len(CLASSES), names=", ".join(CLASSES))
+    (folder / "README.md").write_text(card, encoding="utf-8")

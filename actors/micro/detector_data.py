@@ -1,0 +1,99 @@
+"""Batches for the detector: Toybox scenes and photos, mirrored, cropped and re-lit by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.records import Pixels
+
+CROP_FROM = 0.6  # of the side
+WHOLE, NOTHING = 0.75, 0.05  # shares of an object inside a crop that leave no doubt whether it is there
+TRIES = 8
+
+
+class Annotated(Protocol):
+    """What is read of a `ToySet`; see there."""
+
+    @property
+    def images(self) -> Pixels: ...
+    @property
+    def counts(self) -> NDArray[np.int8]: ...
+    @property
+    def boxes(self) -> NDArray[np.float32]: ...
+    @property
+    def classes(self) -> NDArray[np.int16]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`images` BxSxSx3 uint8; `boxes` BxTx4 float32, xyxy in 0..1; `labels` BxT int64; `counts` B int64."""
+
+    images: Pixels
+    boxes: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+def draw_batch(
+    sets: Sequence[tuple[Annotated, int]], sizes: Sequence[int], side: int, draw: np.random.Generator
+) -> Batch:
+    """`sizes[i]` pictures out of the first so many of set i, each changed by chance, `side` pixels square."""
+    images, boxes, labels = [], [], []
+    for (data, limit), size in zip(sets, sizes, strict=True):
+        for index in draw.integers(limit, size=size):
+            count = int(data.counts[index])
+            image, kept, known = _changed(data.images[index], data.boxes[index, :count], side, draw)
+            images.append(image)
+            boxes.append(kept)
+            labels.append(data.classes[index, :count][known])
+    most = max(1, *(len(own) for own in boxes))
+    padded = np.zeros((len(images), most, 4), np.float32)
+    names = np.zeros((len(images), most), np.int64)
+    for number, (own, classes) in enumerate(zip(boxes, labels, strict=True)):
+        padded[number, : len(own)], names[number, : len(own)] = own, classes
+    return Batch(np.stack(images), padded, names, np.asarray([len(own) for own in boxes], np.int64))
+
+
+def _changed(
+    image: Pixels, boxes: NDArray[np.float32], side: int, draw: np.random.Generator
+) -> tuple[Pixels, NDArray[np.float32], NDArray[np.bool_]]:
+    """A crop of a picture, its boxes, and which objects they are."""
+    left, top, extent = _window(boxes, draw)
+    size = image.shape[0]
+    x0, y0, cut = round(left * size), round(top * size), max(round(extent * size), 8)
+    patch = image[y0 : y0 + cut, x0 : x0 + cut]
+    if patch.shape[0] != side:
+        patch = cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA if cut > side else cv2.INTER_LINEAR)
+    moved = (boxes - np.asarray([x0, y0, x0, y0], np.float32) / size) * (size / cut)
+    known = _inside(boxes, x0 / size, y0 / size, cut / size) > NOTHING
+    moved = np.clip(moved[known], 0.0, 1.0)
+    if draw.random() < 0.5:
+        patch, moved = patch[:, ::-1], np.stack((1 - moved[:, 2], moved[:, 1], 1 - moved[:, 0], moved[:, 3]), axis=1)
+    gain, offset = draw.uniform(0.8, 1.2), draw.uniform(-16, 16)
+    lit = np.clip(patch.astype(np.float32) * gain + offset, 0, 255).astype(np.uint8)
+    return lit, moved.astype(np.float32), known
+
+
+def _window(boxes: NDArray[np.float32], draw: np.random.Generator) -> tuple[float, float, float]:
+    """Left, top and side of a square crop that holds every object nearly whole or not at all."""
+    for _ in range(TRIES):
+        extent = float(draw.uniform(CROP_FROM, 1.0))
+        left, top = (float(value) for value in draw.uniform(0.0, 1.0 - extent, 2))
+        inside = _inside(boxes, left, top, extent)
+        if ((inside > WHOLE) | (inside <= NOTHING)).all() and (inside > WHOLE).any():
+            return left, top, extent
+    return 0.0, 0.0, 1.0
+
+
+def _inside(boxes: NDArray[np.float32], left: float, top: float, extent: float) -> NDArray[np.float32]:
+    """The share of each box that lies in a square window."""
+    low = np.maximum(boxes[:, :2], np.asarray([left, top], np.float32))
+    high = np.minimum(boxes[:, 2:], np.asarray([left + extent, top + extent], np.float32))
+    shared = np.clip(high - low, 0.0, None).prod(axis=1)
+    return np.asarray(shared / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-9), np.float32)

@@ -1,0 +1,100 @@
+"""How good a detector is on annotated pictures, measured through the backend that production uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.micro.detector_data import Annotated
+from actors.score_detection import Detector
+from engine.detection import Boxes, Detections, average_precision, best_scores, first_hits, surplus
+from engine.toybox import CLASSES
+
+CHUNK = 64  # pictures that are read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One annotated picture: its number in the set, boxes N x 4, and classes as numbers."""
+
+    index: int
+    boxes: Boxes
+    classes: tuple[int, ...]
+
+
+def truth_of(data: Annotated, indexes: Sequence[int]) -> list[Known]:
+    """The annotations of some pictures of a set."""
+    known = []
+    for index in indexes:
+        count = int(data.counts[index])
+        classes = tuple(int(number) for number in data.classes[index, :count])
+        known.append(Known(index, np.asarray(data.boxes[index, :count], np.float32), classes))
+    return known
+
+
+def mean_average_precision(detector: Detector, data: Annotated, truth: Sequence[Known]) -> float:
+    """AP at an overlap of 0.5, averaged over the classes that occur; every picture is asked for every class."""
+    found = _detected(detector, data, truth, [CLASSES] * len(truth))
+    scores = []
+    for label in sorted({number for known in truth for number in known.classes}):
+        own = [known.boxes[[number == label for number in known.classes]] for known in truth]
+        correct = [first_hits(each, boxes, label)[each.labels == label] for each, boxes in zip(found, own, strict=True)]
+        told = [each.scores[each.labels == label] for each in found]
+        wanted = sum(len(boxes) for boxes in own)
+        scores.append(average_precision(np.concatenate(told), np.concatenate(correct), wanted))
+    return float(np.mean(scores))
+
+
+def recall_and_precision(detector: Detector, data: Annotated, truth: Sequence[Known]) -> tuple[float, float]:
+    """Of objects and of boxes at the working threshold; a picture is asked for its own classes, as in a pipeline.
+
+    Recall is the share of objects with a box of their class; precision that of boxes that show an object of theirs.
+    """
+    answers = _answers(detector, data, truth)
+    limit = detector.threshold
+    seen = sum(int((answer.hits >= limit).sum()) for answer in answers)
+    believed = sum(int((answer.found.scores >= limit).sum()) for answer in answers)
+    wrong = sum(surplus(answer.found, answer.boxes, answer.labels, limit) for answer in answers)
+    return seen / sum(len(answer.hits) for answer in answers), (believed - wrong) / max(believed, 1)
+
+
+def separating_threshold(detector: Detector, data: Annotated, truth: Sequence[Known], recall: float) -> float:
+    """The highest threshold at which `recall` of the objects are found; half the median where nothing reaches it."""
+    scores = np.sort(np.concatenate([answer.hits for answer in _answers(detector, data, truth)]))
+    reached = float(scores[int((1 - recall) * len(scores))])
+    return reached if reached > 0 else float(np.median(scores)) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What was found where a picture was asked for its own classes, and the best score on each of its objects."""
+
+    found: Detections
+    boxes: list[tuple[float, float, float, float] | None]
+    labels: list[int]
+    hits: NDArray[np.float64]
+
+
+def _answers(detector: Detector, data: Annotated, truth: Sequence[Known]) -> list[_Answer]:
+    asked = [list(dict.fromkeys(CLASSES[number] for number in known.classes)) for known in truth]
+    answers = []
+    for known, names, found in zip(truth, asked, _detected(detector, data, truth, asked), strict=True):
+        labels = [names.index(CLASSES[number]) for number in known.classes]
+        boxes: list[tuple[float, float, float, float] | None] = [
+            (float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in known.boxes
+        ]
+        answers.append(_Answer(found, boxes, labels, np.asarray(best_scores(found, boxes, labels))))
+    return answers
+
+
+def _detected(
+    detector: Detector, data: Annotated, truth: Sequence[Known], queries: Sequence[Sequence[str]]
+) -> list[Detections]:
+    found: list[Detections] = []
+    for start in range(0, len(truth), CHUNK):
+        part = slice(start, start + CHUNK)
+        found += detector.detect([np.array(data.images[known.index]) for known in truth[part]], queries[part])
+    return found

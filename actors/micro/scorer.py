@@ -1,0 +1,171 @@
+"""The scorer of the micro family: a CLIP of open_clip's own architecture with a small vocabulary.
+
+Trained with CLIP's loss (Radford et al. 2021), where equal captions count as one, and with labels as captions (Yang et
+al., "Unified Contrastive Learning in Image-Text-Label Space", CVPR 2022): every picture must find the names of its toys
+among those of all classes, and the phrase of its scene. Short captions are thus learned without false negatives.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, final
+
+import torch
+from pydantic import Field
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from actors.finetune.loop import Schedule, Task, best_device, fit
+from actors.micro.cards import write_card
+from actors.micro.scorer_metrics import caption_metrics, class_zero_shot, scene_zero_shot
+from actors.micro.scorer_views import ScorerViews
+from actors.micro.storage import card_text, halved
+from actors.micro.vocabulary import merges, write_tokenizer
+from engine.seeds import rng
+from engine.toybox import CLASSES, SCENES
+from engine.toybox.sets import ToySet, open_set
+from engine.training import Course, Desk, Metric
+
+SENTENCE = "A CLIP of open_clip's architecture: how well a picture and a text belong together."
+MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's own pictures
+HOTTEST = 100.0  # as in CLIP, section 2.5: the logits are never scaled by more
+CLASS_TEXTS = ("a {}", "a photo of a {}", "a picture of a {}", "{}", "a toy {}", "a photo of one {}")
+SCENE_TEXTS = ("{}", "a photo {}", "a picture {}", "a photo taken {}", "something {}")
+
+
+@final
+class ScorerCourse(Course):
+    """CLIP (open_clip) of 5 + 3 layers, 128 px, a vocabulary of its own."""
+
+    part: ClassVar[str] = "scorer"
+
+    schedule: Schedule = Schedule(steps=1000, lr=1e-3, warmup=100, weight_decay=0.1, ema=0.995, checkpoint_every=200)
+    batch: int = Field(default=128, ge=2, description="pictures a step")
+    size: int = Field(default=128, ge=32, description="pixels a side")
+    patch: int = Field(default=16, ge=4, description="pixels a side of a patch")
+    layers: int = Field(default=5, ge=1, description="of the image tower")
+    width: int = Field(default=256, ge=64, multiple_of=64, description="of the image tower")
+    text_layers: int = Field(default=3, ge=1, description="of the text tower")
+    text_width: int = Field(default=192, ge=64, multiple_of=64, description="of the text tower")
+    context: int = Field(default=64, ge=16, description="tokens of a text that are read")
+    embedding: int = Field(default=192, ge=16, description="length of the vectors that are compared")
+
+    def train(self, desk: Desk) -> None:
+        """Train; saves an open_clip folder with its tokenizer."""
+        with TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
+            photos, scenes = open_set(desk.data, "photos"), open_set(desk.data, "scenes")
+            task = ScorerTask(self, photos, scenes, Path(scratch))
+            fit(task, self.schedule, desk, device=task.device)
+            if desk.rank == 0:
+                save(self, task, desk.out / self.part)
+
+    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+        """Zero-shot classes and scenes, retrieval among 64 captions, matching against shuffled captions."""
+        from actors.backends.open_clip import OpenClip
+        from actors.score import ClipSpec
+
+        scorer = OpenClip(ClipSpec(model=str(folder / self.part)))
+        photos, scenes = open_set(data, "photos_test"), open_set(data, "scenes_test")
+        recall, auc = caption_metrics(scorer, scenes, seed)
+        return [
+            Metric(self.part, "class_zero_shot", class_zero_shot(scorer, photos), 0.90),
+            Metric(self.part, "scene_zero_shot", scene_zero_shot(scorer, scenes), 0.90),
+            Metric(self.part, "caption_recall_at_1", recall, 0.80),
+            Metric(self.part, "matching_auc", auc, 0.90),
+        ]
+
+    def architecture(self, vocabulary: int) -> dict[str, Any]:
+        """open_clip's ``model_cfg``. Its tokenizer lies in the same folder, whatever `hf_tokenizer_name` says."""
+        vision = {
+            "image_size": self.size,
+            "layers": self.layers,
+            "width": self.width,
+            "head_width": 64,
+            "patch_size": self.patch,
+        }
+        text = {
+            "context_length": self.context,
+            "vocab_size": vocabulary,
+            "hf_tokenizer_name": "micro-scorer",
+            "width": self.text_width,
+            "heads": self.text_width // 64,
+            "layers": self.text_layers,
+        }
+        return {"embed_dim": self.embedding, "vision_cfg": vision, "text_cfg": text}
+
+
+@final
+class ScorerTask(Task):
+    """Pictures with captions, and the losses over captions, classes and scenes."""
+
+    def __init__(self, course: ScorerCourse, photos: ToySet, scenes: ToySet, scratch: Path) -> None:
+        from open_clip.model import CLIP
+        from open_clip.tokenizer import HFTokenizer
+
+        self.course, self.seed, self.device = course, course.seed, best_device()
+        self.pairs = merges(_texts(photos, scenes, course.seed))
+        vocabulary = write_tokenizer(scratch, self.pairs, course.context)
+        self.tokenize: Any = HFTokenizer(str(scratch), context_length=course.context)
+        self.views = ScorerViews(photos, scenes, course.size, self.device)
+        self.config = course.architecture(vocabulary)
+        torch.manual_seed(course.seed)
+        self.net: nn.Module = CLIP(**self.config)
+
+    def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
+        """Captions + labels of classes + half the labels of scenes."""
+        draw = rng(self.seed, self.course.part, f"{step}/{rank}")
+        batch = self.views.batch(draw, self.course.batch)
+        names = [str(draw.choice(CLASS_TEXTS)).format(name) for name in CLASSES]
+        places = [str(draw.choice(SCENE_TEXTS)).format(phrase) for _, phrase in SCENES]
+        images, texts, scale = self._embedded(batch.pixels, [*names, *places, *batch.captions])
+        classes, scenes, captions = torch.split(texts, [len(names), len(places), len(batch.captions)])
+        whole = images[: len(batch.captions)]
+        by_caption = caption_loss(scale * whole @ captions.T, batch.captions)
+        by_class = functional.cross_entropy(scale * images @ classes.T, batch.classes)
+        by_scene = functional.cross_entropy(scale * whole @ scenes.T, batch.scenes)
+        values = {"captions": by_caption.item(), "classes": by_class.item(), "scenes": by_scene.item()}
+        return by_caption + by_class + 0.5 * by_scene, values
+
+    def _embedded(self, pixels: Tensor, texts: list[str]) -> tuple[Tensor, Tensor, Tensor]:
+        mean, spread = (torch.tensor(value, device=self.device).view(1, 3, 1, 1) for value in (MEAN, SPREAD))
+        # On a CPU, the plain product is 1.4 times as fast as the fused kernel at 65 tokens.
+        with sdpa_kernel(SDPBackend.MATH if self.device.type == "cpu" else SDPBackend.EFFICIENT_ATTENTION):
+            images, vectors, scale = self.net((pixels - mean) / spread, self.tokenize(texts).to(self.device))
+        return images.float(), vectors.float(), scale.clamp(max=HOTTEST)
+
+
+def caption_loss(logits: Tensor, captions: list[str]) -> Tensor:
+    """CLIP's symmetric cross-entropy, NxN; pictures with equal captions share the truth among them."""
+    numbers = {caption: number for number, caption in enumerate(captions)}
+    labels = torch.tensor([numbers[caption] for caption in captions], device=logits.device)
+    same = (labels[:, None] == labels[None]).float()
+    truth = same / same.sum(1, keepdim=True)
+    return (functional.cross_entropy(logits, truth) + functional.cross_entropy(logits.T, truth)) / 2
+
+
+def _texts(photos: ToySet, scenes: ToySet, seed: int) -> Iterator[str]:
+    """What the vocabulary is learned from."""
+    draw = rng(seed, "scorer", "vocabulary")
+    for toys in (photos, scenes):
+        for index in draw.integers(len(toys), size=2000):
+            yield toys.caption(int(index), draw)
+            yield toys.full_caption(int(index))
+    yield from (template.format(name) for name in CLASSES for template in (*CLASS_TEXTS, "an {}", "{}s"))
+    yield from (template.format(phrase) for _, phrase in SCENES for template in SCENE_TEXTS)
+
+
+def save(course: ScorerCourse, task: ScorerTask, folder: Path) -> None:
+    """Write an open_clip folder, as `OpenClip` reads it."""
+    write_tokenizer(folder, task.pairs, course.context)
+    preparation = {"mean": MEAN, "std": SPREAD, "interpolation": "bicubic", "resize_mode": "squash"}
+    config = {"model_cfg": task.config, "preprocess_cfg": preparation}
+    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+    save_file(halved(task.net), folder / "open_clip_model.safetensors", metadata={"format": "pt"})
+    write_card(
+        folder, "Scorer of the micro family", card_text(course.part, SENTENCE, task.net, course.model_dump(mode="json"))
+    )

@@ -1,0 +1,86 @@
+"""What the scorer sees in training: whole pictures with their captions, and single toys, cropped or cut out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from actors.micro.views import around, on_color, random_window, relit, seen, stacked
+from engine.records import Pixels
+from engine.toybox import CLASSES
+from engine.toybox.sets import ToySet
+
+WHOLE_SHARE = 0.75  # of a batch; the rest are single toys
+SCENE_SHARE = 0.5  # of the whole pictures
+GREY_SHARE = 0.5  # of the single toys: cut out, on the grey of reference cut-outs; the rest with their background
+FULL_SHARE = 0.4  # of the captions: those that compositions get
+GREY = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Pictures and what is true of them.
+
+    `pixels` Bx3xSxS in 0..1, the W whole pictures first; `captions` of those W; `classes` BxC, rows sum to 1; `scenes`
+    W numbers of scenes.
+    """
+
+    pixels: Tensor
+    captions: list[str]
+    classes: Tensor
+    scenes: Tensor
+
+
+@final
+class ScorerViews:
+    """Draws batches from photos and scenes."""
+
+    def __init__(self, photos: ToySet, scenes: ToySet, side: int, device: torch.device) -> None:
+        self.sets, self.side, self.device = (photos, scenes), side, device
+
+    def batch(self, draw: np.random.Generator, count: int) -> Batch:
+        """A batch of `count` pictures."""
+        whole = max(1, round(count * WHOLE_SHARE))
+        pictures: list[Pixels] = []
+        classes: list[NDArray[np.float32]] = []
+        captions, places = [], []
+        for number in range(count):
+            toys = self.sets[int(draw.random() < SCENE_SHARE)]
+            index = int(draw.integers(len(toys)))
+            mirrored = bool(draw.random() < 0.5)
+            if number < whole:
+                pictures.append(seen(toys.images[index], random_window(draw, 0.85), self.side, mirrored=mirrored))
+                full = draw.random() < FULL_SHARE
+                captions.append(toys.full_caption(index) if full else toys.caption(index, draw))
+                places.append(int(toys.scenes[index]))
+                classes.append(_shares(toys.classes[index]))
+            else:
+                toy = int(draw.integers(int(toys.counts[index])))
+                pictures.append(self._single(toys, index, toy, draw, mirrored=mirrored))
+                classes.append(_shares(toys.classes[index, toy : toy + 1]))
+        return Batch(
+            pixels=relit(stacked(pictures, self.device), draw, 0.2),
+            captions=captions,
+            classes=torch.from_numpy(np.stack(classes)).to(self.device),
+            scenes=torch.tensor(places, device=self.device),
+        )
+
+    def _single(self, toys: ToySet, index: int, toy: int, draw: np.random.Generator, *, mirrored: bool) -> Pixels:
+        """One toy of a picture through its box; cut out only where no other toy has a part in the mask."""
+        window = around(toys.boxes[index, toy], draw, 0.15)
+        picture = seen(toys.images[index], window, self.side, mirrored=mirrored)
+        if int(toys.counts[index]) == 1 and draw.random() < GREY_SHARE:
+            mask = seen(toys.masks[index], window, self.side, mirrored=mirrored)
+            return on_color(picture, mask, (GREY, GREY, GREY))
+        return picture
+
+
+def _shares(classes: NDArray[np.int16]) -> NDArray[np.float32]:
+    """What part of a picture's toys is of each class."""
+    shares = np.bincount(classes[classes >= 0], minlength=len(CLASSES)).astype(np.float32)
+    return shares / max(float(shares.sum()), 1.0)

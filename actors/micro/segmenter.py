@@ -1,0 +1,151 @@
+"""The segmenter of the micro family: IS-Net, narrower, at 256 px.
+
+Trained on all six side maps with binary cross-entropy and soft IoU, as the published net (Qin et al., "Highly Accurate
+Dichotomous Image Segmentation", ECCV 2022, equation 6) without its feature synchronisation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, final
+
+import numpy as np
+import torch
+from pydantic import Field
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import BatchNorm2d, functional
+
+from actors.backends.isnet import FILE, IsNetSegmenter
+from actors.backends.isnet_net import ISNet
+from actors.finetune.loop import Schedule, Task, best_device, fit
+from actors.micro.cards import write_card
+from actors.micro.storage import card_text, halved
+from actors.micro.views import random_window, relit, seen, stacked
+from engine.errors import SampleError
+from engine.records import Pixels
+from engine.seeds import rng
+from engine.toybox.sets import ToySet, open_set
+from engine.training import Course, Desk, Metric
+
+SENTENCE = "IS-Net, narrower: the matte of the one thing that stands out in a photo."
+STATISTICS_BATCHES = 40  # over which the statistics of batch norm are taken anew for the averaged weights
+TARGET = 0.95
+
+
+@final
+class SegmenterCourse(Course):
+    """IS-Net (ECCV 2022) of 3/16 of the published width, at 256 px instead of 1024."""
+
+    part: ClassVar[str] = "segmenter"
+
+    schedule: Schedule = Schedule(steps=1600, lr=3e-3, warmup=100, ema=0.995, checkpoint_every=200, log_every=20)
+    batch: int = Field(default=16, ge=1, description="pictures a step at full size; more at the small one")
+    width: float = Field(default=12 / 64, gt=0, le=1, description="channels as a share of the published net's")
+    size: int = Field(default=256, ge=64, description="pixels a side in the end, and in use")
+    small_size: int = Field(default=128, ge=32, description="pixels a side in the beginning")
+    small_share: float = Field(default=0.6, ge=0, le=1, description="share of the steps at the small size")
+    scenes: float = Field(default=0.2, ge=0, le=1, description="share of pictures with several toys")
+    scene_weight: float = Field(default=0.5, gt=0, description="weight of their loss")
+
+    def train(self, desk: Desk) -> None:
+        """Train; saves ``isnet.safetensors``."""
+        task = SegmenterTask(self, open_set(desk.data, "photos"), open_set(desk.data, "scenes"))
+        fit(task, self.schedule, desk, device=task.device)
+        if desk.rank == 0:
+            task.settle()
+            save(self, task.net, desk.out / self.part)
+
+    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+        """Mean over held-out photos of the IoU of alpha > 0.5 with the truth; nothing found counts as 0."""
+        del seed  # every held-out photo is measured
+        segmenter, photos = IsNetSegmenter(str(folder / self.part)), open_set(data, "photos_test")
+        found = [
+            iou(_alpha(segmenter, np.array(image)), mask)
+            for image, mask in zip(photos.images, photos.masks, strict=True)
+        ]
+        return [Metric(self.part, "mean_iou", float(np.mean(found)), TARGET)]
+
+
+@final
+class SegmenterTask(Task):
+    """Photos and scenes through random windows, and the loss of all six maps."""
+
+    net: ISNet
+
+    def __init__(self, course: SegmenterCourse, photos: ToySet, scenes: ToySet) -> None:
+        self.course, self.sets, self.seed = course, (photos, scenes), course.seed
+        self.device = best_device()
+        torch.manual_seed(course.seed)
+        self.net = ISNet(course.width)
+        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
+        """Sum over the maps of cross-entropy and 1 - IoU, each averaged over the batch."""
+        draw = rng(self.seed, self.course.part, f"{step}/{rank}")
+        small = step < self.course.small_share * self.course.schedule.steps
+        side = self.course.small_size if small else self.course.size
+        x, truth, weights = self.batch(draw, side)
+        losses = [side_loss(logits.float(), truth, weights) for logits in self.net.logits(x)]
+        return torch.stack(losses).sum(), {"finest": float(losses[0].detach())}
+
+    def batch(self, draw: np.random.Generator, side: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Bx3xSxS in -0.5..0.5, truth Bx1xSxS in 0..1, and the weight of each picture."""
+        count = max(1, round(self.course.batch * min(self.course.size / side, 2)))
+        several = draw.random(count) < self.course.scenes
+        pictures, masks = [], []
+        for scene in several:
+            toys = self.sets[int(scene)]
+            index = int(draw.integers(len(toys)))
+            window, mirrored = random_window(draw, 0.6), bool(draw.random() < 0.5)
+            pictures.append(seen(toys.images[index], window, side, mirrored=mirrored))
+            masks.append(seen(toys.masks[index], window, side, mirrored=mirrored))
+        x = relit(stacked(pictures, self.device), draw, 0.3) - 0.5
+        truth = torch.from_numpy(np.stack(masks)).to(self.device)[:, None].float() / 255
+        weights = torch.from_numpy(np.where(several, self.course.scene_weight, 1.0).astype(np.float32))
+        return x.contiguous(memory_format=torch.channels_last), truth, weights.to(self.device)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Take the statistics of batch norm from the averaged weights: the loop keeps those of the last weights."""
+        norms = [module for module in self.net.modules() if isinstance(module, BatchNorm2d)]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over the batches
+        self.net.train()
+        for number in range(STATISTICS_BATCHES):
+            self.net.logits(self.batch(rng(self.seed, self.course.part, f"settle {number}"), self.course.size)[0])
+        self.net.eval()
+
+
+def side_loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """Binary cross-entropy plus 1 - soft IoU of one map, Bx1xHxW; a weighted mean over the batch."""
+    entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((1, 2, 3))
+    p = torch.sigmoid(logits)
+    both = (p * truth).sum((1, 2, 3))
+    either = (p + truth).sum((1, 2, 3)) - both
+    return ((entropy + 1 - (both + 1) / (either + 1)) * weights).sum() / weights.sum()
+
+
+def save(course: SegmenterCourse, net: ISNet, folder: Path) -> None:
+    """Write weights and card, as `IsNetSegmenter` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    metadata = {"name": "micro-segmenter", "license": "Apache-2.0", "input_size": str(course.size)}
+    save_file(halved(net), folder / FILE, metadata=metadata)
+    write_card(
+        folder, "Segmenter of the micro family", card_text(course.part, SENTENCE, net, course.model_dump(mode="json"))
+    )
+
+
+def iou(alpha: Pixels, mask: Pixels) -> float:
+    """Intersection over union of two HxW uint8 mattes, each cut at one half."""
+    found, true = alpha >= 128, mask >= 128
+    union = np.logical_or(found, true).sum()
+    return float(np.logical_and(found, true).sum() / union) if union else 1.0
+
+
+def _alpha(segmenter: IsNetSegmenter, photo: Pixels) -> Pixels:
+    try:
+        return segmenter(photo).alpha
+    except SampleError:
+        return np.zeros(photo.shape[:2], np.uint8)

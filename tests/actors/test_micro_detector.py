@@ -1,0 +1,137 @@
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from actors.micro.detector import PROMPTS, DetectorCourse, DetectorTask, new_net
+from actors.micro.detector_data import draw_batch
+from actors.micro.detector_measures import mean_average_precision, recall_and_precision, separating_threshold, truth_of
+from actors.micro.detector_words import train_tokenizer
+from engine.detection import Detections
+from engine.seeds import rng
+from engine.toybox import CLASSES
+from engine.toybox.sets import ToySet
+from engine.training import LocalDesk, Schedule
+
+torch.set_num_threads(1)
+COURSE = DetectorCourse(
+    width=16, layers=1, heads=1, text_width=16, text_layers=1, side=64, vocabulary=560, batch=4, photos=0.25,
+    schedule=Schedule(steps=3, lr=1e-3, warmup=1, log_every=1, bf16=False),
+)  # fmt: skip
+
+
+def toy_set(count, seed=0):
+    """Squares whose brightness is their class, one to three a picture."""
+    draw = np.random.default_rng(seed)
+    images = np.full((count, 256, 256, 3), 20, np.uint8)
+    counts = draw.integers(1, 4, count).astype(np.int8)
+    boxes, classes = np.zeros((count, 5, 4), np.float32), np.full((count, 5), -1, np.int16)
+    for index, number in enumerate(counts):
+        for place in range(number):
+            x0, y0 = place * 80 + 4, int(draw.integers(0, 180))
+            classes[index, place] = draw.integers(3)
+            boxes[index, place] = np.asarray([x0, y0, x0 + 70, y0 + 70]) / 256
+            images[index, y0 : y0 + 70, x0 : x0 + 70] = 100 + 50 * classes[index, place]
+    instances = np.where(classes >= 0, 0, -1).astype(np.int32)
+    return ToySet(images, images[..., 0], counts, boxes, classes, instances, np.zeros(count, np.int16), seed=0)
+
+
+@pytest.fixture
+def sets(monkeypatch):
+    known = {"scenes": toy_set(12), "photos": toy_set(6, 1), "scenes_test": toy_set(5, 2)}
+    monkeypatch.setattr("actors.micro.detector.open_set", lambda folder, name: known[name])
+    return known
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_changed_pictures_keep_their_objects_in_their_boxes(seed):
+    data = toy_set(10)
+    batch = draw_batch(((data, 10), (data, 5)), (5, 3), 64, rng(seed, "t"))
+    assert batch.images.shape == (8, 64, 64, 3)
+    assert batch.counts.sum() > 0
+    for image, boxes, labels, count in zip(batch.images, batch.boxes, batch.labels, batch.counts, strict=True):
+        shades = []
+        for x0, y0, x1, y1 in boxes[:count]:
+            rows, columns = slice(round(y0 * 64) + 2, round(y1 * 64) - 2), slice(round(x0 * 64) + 2, round(x1 * 64) - 2)
+            inside = image[rows, columns].astype(int)
+            assert np.ptp(inside) <= 3
+            shades.append(int(inside.mean()))
+        assert [a < b for a, b in pairwise(shades)] == [a < b for a, b in pairwise(labels[:count])]
+
+
+def test_the_same_draw_gives_the_same_batch():
+    data = toy_set(6)
+    first, second = (draw_batch(((data, 6),), (4,), 64, rng(3, "t")) for _ in range(2))
+    assert np.array_equal(first.images, second.images)
+    assert np.array_equal(first.boxes, second.boxes)
+
+
+def test_the_tokenizer_spells_what_it_never_saw():
+    tokenizer = train_tokenizer([prompt.format("mug") for prompt in PROMPTS], 560, 16)
+    spelled = tokenizer("A photo of a ZEBRA, 7!")["input_ids"]
+    assert spelled[0] == tokenizer.bos_token_id > 0
+    assert spelled.index(max(spelled)) == len(spelled) - 1, "the text tower pools at the highest number"
+    assert tokenizer.tokenize("a photo") == ["a</w>", "photo</w>"]
+    assert len(tokenizer) <= 560
+
+
+def test_an_untrained_net_says_nowhere_with_every_patch_in_its_place():
+    tokenizer = train_tokenizer(CLASSES, 560, 16)
+    task = DetectorTask(COURSE, new_net(COURSE, tokenizer), tokenizer, ((toy_set(4), 4), (toy_set(4), 4)))
+    loss, terms = task.loss(0, 0)
+    assert torch.isfinite(loss)
+    assert terms["focal"] < 4
+    again, _ = task.loss(0, 0)
+    assert torch.equal(loss, again)
+    assert not torch.equal(loss, task.loss(1, 0)[0])
+
+
+def test_a_trained_part_is_saved_with_a_threshold_and_measured_through_the_backend(sets, tmp_path):
+    reports = []
+    desk = LocalDesk(data=tmp_path, out=tmp_path / "out", work=tmp_path / "work", tell=reports.append)
+    desk.work.mkdir()
+    COURSE.train(desk)
+    assert [report["step"] for report in reports] == [1, 2, 3]
+    assert 0 <= json.loads((tmp_path / "out/detector/detector.json").read_text())["threshold"] <= 1
+    rows = COURSE.evaluate(tmp_path / "out", tmp_path, seed=0)
+    assert [(row.part, row.metric, row.target) for row in rows][:2] == [
+        ("detector", "ap50", 0.8),
+        ("detector", "object_recall", 0.98),
+    ]
+    assert all(0 <= row.value <= 1 for row in rows)
+
+
+def test_the_net_of_the_course_has_four_million_parameters():
+    tokenizer = train_tokenizer(CLASSES, 560, 16)
+    assert 3e6 < sum(weight.numel() for weight in new_net(DetectorCourse(), tokenizer).parameters()) < 4.5e6
+
+
+class Oracle:
+    """Finds every square but the last of each picture, and one thing that is not there."""
+
+    threshold = 0.5
+
+    def __init__(self, data):
+        self.truth = iter(truth_of(data, range(len(data))))
+
+    def detect(self, images, queries):
+        answers = []
+        for _, names in zip(images, queries, strict=True):
+            known = next(self.truth)
+            boxes = np.concatenate((known.boxes[:-1], np.asarray([[0.9, 0.9, 1.0, 1.0]], np.float32)))
+            labels = [list(names).index(CLASSES[number]) for number in known.classes[:-1]]
+            scores = np.asarray([0.9] * len(labels) + [0.6], np.float32)
+            answers.append(Detections(boxes, scores, np.asarray([*labels, 0], np.int64)))
+        return answers
+
+
+def test_measures_of_a_detector_whose_mistakes_are_known():
+    data = toy_set(20)
+    truth, objects = truth_of(data, range(20)), int(data.counts.sum())
+    recall, precision = recall_and_precision(Oracle(data), data, truth)
+    assert recall == pytest.approx((objects - 20) / objects)
+    assert precision == pytest.approx((objects - 20) / objects)
+    assert mean_average_precision(Oracle(data), data, truth) == pytest.approx(recall, abs=0.15)
+    assert separating_threshold(Oracle(data), data, truth, 0.3) == pytest.approx(0.9)
