@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.figure import Figure
 from benchmarks.report import save_json, save_markdown, table
 
-NAMES = ("overhead", "commit", "faults", "storm", "kills", "flips", "scale", "identity", "start")
+NAMES = ("overhead", "commit", "faults", "storm", "kills", "flips", "scale", "identity", "start", "micro")
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
 

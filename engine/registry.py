@@ -11,6 +11,9 @@ from engine.errors import EnvironmentProblem, UsageError
 
 T = TypeVar("T")
 
+EXTRAS = {"vllm": "vllm"}
+"""Packages that another extra than `models` brings."""
+
 
 @final
 class Registry(Generic[T]):
@@ -57,5 +60,5 @@ class Registry(Generic[T]):
             raise EnvironmentProblem(
                 "LIBRARY_MISSING",
                 f"the {self._kind} {name!r} needs the package {error.name!r}",
-                fix="pip install 'mycanvas-engine[models]' -c constraints.txt",
+                fix=f"pip install 'mycanvas-engine[{EXTRAS.get(error.name or '', 'models')}]' -c constraints.txt",
             ) from error

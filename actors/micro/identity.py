@@ -45,7 +45,7 @@ class IdentityCourse(Course):
 
     part: ClassVar[str] = "identity"
 
-    schedule: Schedule = Schedule(steps=1400, lr=1e-3, warmup=150, weight_decay=0.05, ema=0.995, checkpoint_every=200)
+    schedule: Schedule = Schedule(steps=700, lr=1e-3, warmup=100, weight_decay=0.05, ema=0.99, checkpoint_every=200)
     toys: int = Field(default=64, ge=4, description="instances in a batch, two views of each")
     size: int = Field(default=112, ge=28, description="pixels a side")
     patch: int = Field(default=14, ge=4, description="pixels a side of a patch")

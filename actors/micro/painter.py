@@ -46,7 +46,7 @@ class PainterCourse(Course):
     needs: ClassVar[tuple[str, ...]] = ("autoencoder", "generator")
 
     batch: int = Field(default=32, ge=1, description="pictures a step")
-    schedule: Schedule = Schedule(steps=1200, lr=7e-4, warmup=100, ema=0.995)
+    schedule: Schedule = Schedule(steps=700, lr=7e-4, warmup=60, ema=0.99)
 
     def train(self, desk: Desk) -> None:
         """Train the UNet; save ``out/painter`` as the pipeline does, in fp16.

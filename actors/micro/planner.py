@@ -53,7 +53,7 @@ class PlannerCourse(Course):
 
     schedule: Schedule = Schedule(steps=3000, lr=3e-3, warmup=100, ema=0.998, betas=(0.9, 0.98))
     batch: int = Field(default=32, ge=1, description="examples a step and process")
-    examples: int = Field(default=100_000, ge=1, description="questions that the solver answers once")
+    examples: int = Field(default=60_000, ge=1, description="questions that the solver answers once")
     vocabulary: int = Field(default=1280, ge=300, description="tokens of the BPE")
     hidden: int = Field(default=192, ge=32, description="width")
     layers: int = Field(default=4, ge=1, description="depth")

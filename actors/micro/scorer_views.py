@@ -15,7 +15,6 @@ from engine.records import Pixels
 from engine.toybox import CLASSES
 from engine.toybox.sets import ToySet
 
-WHOLE_SHARE = 0.75  # of a batch; the rest are single toys
 SCENE_SHARE = 0.5  # of the whole pictures
 GREY_SHARE = 0.5  # of the single toys: cut out, on the grey of reference cut-outs; the rest with their background
 FULL_SHARE = 0.4  # of the captions: those that compositions get
@@ -43,9 +42,9 @@ class ScorerViews:
     def __init__(self, photos: ToySet, scenes: ToySet, side: int, device: torch.device) -> None:
         self.sets, self.side, self.device = (photos, scenes), side, device
 
-    def batch(self, draw: np.random.Generator, count: int) -> Batch:
-        """A batch of `count` pictures."""
-        whole = max(1, round(count * WHOLE_SHARE))
+    def batch(self, draw: np.random.Generator, count: int, share: float) -> Batch:
+        """A batch of `count` pictures, `share` of them whole, the rest single toys."""
+        whole = round(count * share)
         pictures: list[Pixels] = []
         classes: list[NDArray[np.float32]] = []
         captions, places = [], []

@@ -14,11 +14,12 @@ import torch
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.nn import BatchNorm2d, functional
+from torch.nn import functional
 
 from actors.backends.isnet import FILE, IsNetSegmenter
 from actors.backends.isnet_net import ISNet
 from actors.finetune.loop import Schedule, Task, best_device, fit
+from actors.finetune.norms import retake_statistics
 from actors.micro.cards import write_card
 from actors.micro.storage import card_text, halved
 from actors.micro.views import random_window, relit, seen, stacked
@@ -29,7 +30,6 @@ from engine.toybox.sets import ToySet, open_set
 from engine.training import Course, Desk, Metric
 
 SENTENCE = "IS-Net, narrower: the matte of the one thing that stands out in a photo."
-STATISTICS_BATCHES = 40  # over which the statistics of batch norm are taken anew for the averaged weights
 TARGET = 0.95
 
 
@@ -105,17 +105,10 @@ class SegmenterTask(Task):
         weights = torch.from_numpy(np.where(several, self.course.scene_weight, 1.0).astype(np.float32))
         return x.contiguous(memory_format=torch.channels_last), truth, weights.to(self.device)
 
-    @torch.no_grad()
     def settle(self) -> None:
-        """Take the statistics of batch norm from the averaged weights: the loop keeps those of the last weights."""
-        norms = [module for module in self.net.modules() if isinstance(module, BatchNorm2d)]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over the batches
-        self.net.train()
-        for number in range(STATISTICS_BATCHES):
-            self.net.logits(self.batch(rng(self.seed, self.course.part, f"settle {number}"), self.course.size)[0])
-        self.net.eval()
+        """Take the statistics of batch norm from the averaged weights."""
+        part, size = self.course.part, self.course.size
+        retake_statistics(self.net, lambda n: self.net.logits(self.batch(rng(self.seed, part, f"settle {n}"), size)[0]))
 
 
 def side_loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:

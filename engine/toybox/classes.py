@@ -18,7 +18,7 @@ Shape = Sequence[float]
 class Form:
     """A class of toy.
 
-    `solid` gives the distance to each part. `metres` is its real size. A toy is photographed from `front` degrees about
+    `solid` gives the distance to each part. A toy is photographed from `front` degrees about
     its vertical axis, give or take `sway`: a car is better known from its side, a robot from its face.
     """
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from actors.micro.matching import Truth, assign, detection_loss, generalised_iou, match, to_centres, to_corners
+from actors.micro.matching import Truth, _names, assign, detection_loss, generalised_iou, match, to_centres, to_corners
 
 torch.set_num_threads(1)
 
@@ -70,15 +70,15 @@ def test_a_picture_without_objects_still_teaches_what_is_not_there():
 
 
 def test_the_loss_is_nearly_nothing_where_all_is_said():
-    boxes = to_centres(torch.tensor([[LEFT, RIGHT, (0.0, 0.8, 0.1, 0.9)]]))
-    logits = torch.full((1, 3, 2), -9.0)
-    logits[0, 0, 0] = logits[0, 1, 1] = 9.0
+    boxes = to_centres(torch.tensor([[LEFT, (0.0, 0.8, 0.1, 0.9), (0.0, 0.7, 0.1, 0.8), RIGHT]]))
+    logits = torch.full((1, 4, 2), -9.0)
+    logits[0, 0, 0] = logits[0, 3, 1] = 9.0
     assert detection_loss(logits, boxes, truth([(LEFT, 0), (RIGHT, 1)]), copies=1)[0] < 0.01
 
 
 def test_a_patch_with_nearly_the_box_of_an_object_is_not_told_that_it_shows_nothing():
-    boxes = to_centres(torch.tensor([[LEFT, (0.1, 0.1, 0.4, 0.39), (0.0, 0.8, 0.1, 0.9)]]))
-    logits = torch.zeros(1, 3, 2, requires_grad=True)
+    boxes = to_centres(torch.tensor([[LEFT, (0.1, 0.1, 0.4, 0.39), (0.0, 0.8, 0.1, 0.9), (0.0, 0.7, 0.1, 0.8)]]))
+    logits = torch.zeros(1, 4, 2, requires_grad=True)
     detection_loss(logits, boxes, truth([(LEFT, 0)]), copies=1)[0].backward()
     assert logits.grad[0, 0, 0] < 0
     assert logits.grad[0, 1, 0] == 0
@@ -86,10 +86,18 @@ def test_a_patch_with_nearly_the_box_of_an_object_is_not_told_that_it_shows_noth
     assert logits.grad[0, 2, 0] > 0
 
 
+def test_every_patch_on_an_object_is_asked_for_its_name():
+    logits = torch.zeros(1, 4, 2, requires_grad=True)
+    whole = (0.0, 0.0, 1.0, 1.0)
+    _names(logits, truth([(whole, 1), (LEFT, 0)])).backward()
+    assert logits.grad[0, 0, 0] < 0 < logits.grad[0, 0, 1]  # the nearer object hides the farther one
+    assert all(logits.grad[0, p, 1] < 0 < logits.grad[0, p, 0] for p in (1, 2, 3))
+
+
 def test_a_few_steps_fit_one_picture():
     torch.manual_seed(0)
-    logits = torch.full((1, 8, 2), -3.0, requires_grad=True)
-    raw = torch.randn(1, 8, 4, requires_grad=True)
+    logits = torch.full((1, 9, 2), -3.0, requires_grad=True)
+    raw = torch.randn(1, 9, 4, requires_grad=True)
     known = truth([(LEFT, 0), (RIGHT, 1)])
     optimizer = torch.optim.Adam([logits, raw], lr=0.1)
     for _ in range(150):
@@ -100,6 +108,6 @@ def test_a_few_steps_fit_one_picture():
     best = torch.sigmoid(logits)[0].max(1)
     corners = to_corners(torch.sigmoid(raw))[0]
     for box, label in ((LEFT, 0), (RIGHT, 1)):
-        sure = [p for p in range(8) if best.indices[p] == label and best.values[p] > 0.6]
+        sure = [p for p in range(9) if best.indices[p] == label and best.values[p] > 0.6]
         assert sure
         assert generalised_iou(corners[sure], torch.tensor(box))[1].min() > 0.8

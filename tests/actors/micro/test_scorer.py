@@ -15,7 +15,13 @@ from engine.training import Schedule
 from tests.actors.micro.pictures import noise_set
 
 COURSE = ScorerCourse(
-    schedule=Schedule(steps=2, lr=1e-3), batch=8, size=32, layers=1, width=64, text_layers=1, text_width=64
+    schedule=Schedule(steps=2, lr=1e-3),
+    batch=8,
+    size=32,
+    layers=(1, 1, 1, 1),
+    width=8,
+    text_layers=1,
+    text_width=64,
 )
 
 
@@ -50,7 +56,7 @@ def test_equal_captions_share_the_truth():
 
 
 def test_a_batch_tells_classes_and_scenes_and_is_replayed(task):
-    batch = task.views.batch(np.random.default_rng(0), 8)
+    batch = task.views.batch(np.random.default_rng(0), 8, 0.75)
     assert batch.pixels.shape == (8, 3, 32, 32)
     assert batch.classes.sum(1).tolist() == [1] * 8
     assert len(batch.captions) == len(batch.scenes) == 6
