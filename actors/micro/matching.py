@@ -52,7 +52,7 @@ def detection_loss(logits: Tensor, boxes: Tensor, truth: Truth, copies: int) -> 
     wanted = truth.boxes[batch, thing]
     l1 = (boxes[batch, patch] - to_centres(wanted)).abs().sum() / count
     giou = (1 - generalised_iou(corners[batch, patch], wanted)[0]).sum() / count
-    names = _names(logits, truth)
+    names = names_loss(logits, truth)
     total = CLASS_WEIGHT * focal + L1_WEIGHT * l1 + GIOU_WEIGHT * giou + NAME_WEIGHT * names
     return total, {"focal": focal.item(), "l1": l1.item(), "giou": giou.item(), "names": names.item()}
 
@@ -138,8 +138,12 @@ def _cost(logits: Tensor, boxes: Tensor, truth: Truth) -> Tensor:
     return CLASS_WEIGHT * named + L1_WEIGHT * l1 - GIOU_WEIGHT * giou
 
 
-def _names(logits: Tensor, truth: Truth) -> Tensor:
+def names_loss(logits: Tensor, truth: Truth) -> Tensor:
     """Mean cross-entropy of a softmax over the queries, of every patch that lies on an object, matched or not.
+
+    Args:
+        logits: BxPxC; P is a square.
+        truth: on the device of the logits.
 
     Where objects overlap the last is taken: Toybox pictures list them far to near.
     """

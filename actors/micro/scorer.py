@@ -41,15 +41,15 @@ SCENE_TEXTS = ("{}", "a photo {}", "a picture {}", "a photo taken {}", "somethin
 
 @final
 class ScorerCourse(Course):
-    """CLIP (open_clip): a ResNet with attention pooling at 96 px, a text tower of 3 layers, its own vocabulary."""
+    """CLIP (open_clip): a ResNet with attention pooling at 128 px, a text tower of 3 layers, its own vocabulary."""
 
     part: ClassVar[str] = "scorer"
 
-    schedule: Schedule = Schedule(steps=1500, lr=1.5e-3, warmup=60, weight_decay=0.1, ema=0.995, checkpoint_every=200)
+    schedule: Schedule = Schedule(steps=1800, lr=1.5e-3, warmup=60, weight_decay=0.1, ema=0.995, checkpoint_every=200)
     batch: int = Field(default=128, ge=2, description="pictures a step")
     whole: float = Field(default=0.6, gt=0, le=1, description="share of whole pictures; the rest are single toys")
-    first: float = Field(default=0.4, ge=0, le=1, description="share of the steps that see single toys alone")
-    size: int = Field(default=96, ge=32, description="pixels a side")
+    first: float = Field(default=0.5, ge=0, le=1, description="share of the steps that see single toys alone")
+    size: int = Field(default=128, ge=32, description="pixels a side")
     layers: tuple[int, int, int, int] = Field(default=(1, 2, 2, 1), description="blocks of the image tower's stages")
     width: int = Field(default=24, ge=2, multiple_of=2, description="of the image tower; it ends with 32 times as many")
     text_layers: int = Field(default=3, ge=1, description="of the text tower")

@@ -18,6 +18,7 @@ from engine.toybox.sets import ToySet
 SCENE_SHARE = 0.5  # of the whole pictures
 GREY_SHARE = 0.5  # of the single toys: cut out, on the grey of reference cut-outs; the rest with their background
 FULL_SHARE = 0.4  # of the captions: those that compositions get
+SLACKS = 0.15, 2.5  # of its box around a toy that stands alone: up close alone it was not known again from afar
 GREY = 128
 
 
@@ -71,9 +72,11 @@ class ScorerViews:
 
     def _single(self, toys: ToySet, index: int, toy: int, draw: np.random.Generator, *, mirrored: bool) -> Pixels:
         """One toy of a picture through its box; cut out only where no other toy has a part in the mask."""
-        window = around(toys.boxes[index, toy], draw, 0.15)
+        alone = int(toys.counts[index]) == 1
+        slack = float(np.exp(draw.uniform(*np.log(SLACKS)))) if alone else SLACKS[0]
+        window = around(toys.boxes[index, toy], draw, slack)
         picture = seen(toys.images[index], window, self.side, mirrored=mirrored)
-        if int(toys.counts[index]) == 1 and draw.random() < GREY_SHARE:
+        if alone and draw.random() < GREY_SHARE:
             mask = seen(toys.masks[index], window, self.side, mirrored=mirrored)
             return on_color(picture, mask, (GREY, GREY, GREY))
         return picture

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from actors.micro.matching import Truth, _names, assign, detection_loss, generalised_iou, match, to_centres, to_corners
+from actors.micro.matching import (
+    Truth,
+    assign,
+    detection_loss,
+    generalised_iou,
+    match,
+    names_loss,
+    to_centres,
+    to_corners,
+)
 
 torch.set_num_threads(1)
 
@@ -89,7 +98,7 @@ def test_a_patch_with_nearly_the_box_of_an_object_is_not_told_that_it_shows_noth
 def test_every_patch_on_an_object_is_asked_for_its_name():
     logits = torch.zeros(1, 4, 2, requires_grad=True)
     whole = (0.0, 0.0, 1.0, 1.0)
-    _names(logits, truth([(whole, 1), (LEFT, 0)])).backward()
+    names_loss(logits, truth([(whole, 1), (LEFT, 0)])).backward()
     assert logits.grad[0, 0, 0] < 0 < logits.grad[0, 0, 1]  # the nearer object hides the farther one
     assert all(logits.grad[0, p, 1] < 0 < logits.grad[0, p, 0] for p in (1, 2, 3))
 

@@ -20,9 +20,9 @@ from tests.engine.inline import through
 SMALL = ("size=128", "unit_size=4", "segment.max_side=128")
 
 
-def cut(photos, out, *overrides, unit_size=4):
+def cut(photos, out, *overrides, unit_size=4, recipe="classic", small=SMALL):
     """Cut the photos of a folder out into a library; returns the receipts."""
-    recipe, listed, store = load("classic", [*SMALL, *overrides]), list_photos(photos), open_store(out)
+    recipe, listed, store = load(recipe, [*small, *overrides]), list_photos(photos), open_store(out)
     claim(store, {"data": {}})
     store.create(CATALOGUE, to_jsonl(listed))
     extents = extend(store, len(listed), unit_size)
@@ -40,9 +40,9 @@ def cut(photos, out, *overrides, unit_size=4):
     return receipts
 
 
-def compose(library, out, samples, *overrides, backgrounds=()):
+def compose(library, out, samples, *overrides, backgrounds=(), recipe="classic", small=SMALL):
     """Make compositions from a library; returns the receipts."""
-    recipe = load("classic", [*SMALL, *overrides])
+    recipe = load(recipe, [*small, *overrides])
     order = Order(recipe=recipe, photos="", samples=samples, out=out, library=library, budget=Budget(share=1.0))
     store = open_store(out)
     extents = _lock(order, store, open_library(library), tuple(backgrounds) or catalogue())
