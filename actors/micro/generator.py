@@ -43,7 +43,7 @@ class Generator(Course):
 
     widths: tuple[int, ...] = Field(default=(48, 96, 128), description="channels at sides of 32, 16 and 8; x 16")
     batch: int = Field(default=32, ge=1, description="pictures a step")
-    schedule: Schedule = Schedule(steps=1300, lr=1e-3, warmup=100, ema=0.995)
+    schedule: Schedule = Schedule(steps=6000, lr=1e-3, warmup=100, ema=0.998)
 
     def train(self, desk: Desk) -> None:
         """Train UNet and text encoders; save ``out/generator`` as the pipeline does, in fp16.
@@ -113,6 +113,7 @@ def save_pipeline(net: nn.ModuleDict, vae: Any, tokenizer: Any, folder: Path) ->
     quiet()
     from diffusers import StableDiffusionXLPipeline
 
+    vae.register_to_config(_name_or_path="")  # it names the folder that it was read from
     pipe = StableDiffusionXLPipeline(
         vae=vae,
         text_encoder=net["text_encoder"],

@@ -46,7 +46,7 @@ class PainterCourse(Course):
     needs: ClassVar[tuple[str, ...]] = ("autoencoder", "generator")
 
     batch: int = Field(default=32, ge=1, description="pictures a step")
-    schedule: Schedule = Schedule(steps=700, lr=7e-4, warmup=60, ema=0.99)
+    schedule: Schedule = Schedule(steps=2400, lr=7e-4, warmup=100, ema=0.997)
 
     def train(self, desk: Desk) -> None:
         """Train the UNet; save ``out/painter`` as the pipeline does, in fp16.
@@ -141,6 +141,7 @@ def _save(net: nn.ModuleDict, pipe: Any, folder: Path) -> None:
     quiet()
     from diffusers import StableDiffusionXLInpaintPipeline
 
+    pipe.vae.register_to_config(_name_or_path="")  # it names the folder that it was read from
     parts = {name: getattr(pipe, name) for name in ("vae", "tokenizer", "tokenizer_2")}
     painter = StableDiffusionXLInpaintPipeline(
         **parts, **dict(net.items()), scheduler=new_scheduler(), add_watermarker=False
