@@ -32,7 +32,7 @@ DROPPED = 0.1
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One training picture: what it is (4x32x32), what is seen of it besides (Cx32x32, C may be 0), its caption."""
+    """One training picture: what it is (4xSxS), what is seen of it besides (CxSxS, C may be 0), its caption."""
 
     latents: np.ndarray[Any, np.dtype[np.floating[Any]]]
     seen: np.ndarray[Any, np.dtype[np.floating[Any]]]
@@ -101,8 +101,8 @@ class Denoising:
         self.signal = scheduler.alphas_cumprod.clamp(min=0).to(device)
 
     def loss(self, samples: Sequence[Sample], draw: np.random.Generator) -> Tensor:
-        """Mean squared error of v over the batch."""
-        count = len(samples)
+        """Mean squared error of v over the batch, whose pictures are of one size."""
+        count, side = len(samples), 8 * samples[0].latents.shape[-1]
         clean = self._tensor(np.stack([sample.latents for sample in samples]))
         seen = self._tensor(np.stack([sample.seen for sample in samples]))
         noise = self._tensor(draw.standard_normal(clean.shape, np.float32))
@@ -112,7 +112,7 @@ class Denoising:
         alpha = self.signal[steps].sqrt().view(-1, 1, 1, 1)
         sigma = (1 - self.signal[steps]).sqrt().view(-1, 1, 1, 1)
         states, pooled = self._conditions([sample.caption for sample in samples], draw)
-        sizes = self._tensor(np.stack([_size_condition(draw) for _ in samples]))
+        sizes = self._tensor(np.stack([_size_condition(side, draw) for _ in samples]))
         guess = self.net["unet"](
             torch.cat([alpha * clean + sigma * noise, seen], 1),
             steps,
@@ -136,7 +136,7 @@ class Denoising:
         return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)
 
 
-def _size_condition(draw: np.random.Generator) -> tuple[int, ...]:
-    """Original size, corner of the crop, target size: every picture is whole and of 256 px, whatever is claimed."""
-    claimed = CLAIMED[int(draw.integers(len(CLAIMED)))]
-    return claimed, claimed, 0, 0, SIZE, SIZE
+def _size_condition(side: int, draw: np.random.Generator) -> tuple[int, ...]:
+    """Original size, corner of the crop, target size: every picture is whole; smaller ones are called what they are."""
+    claimed = CLAIMED[int(draw.integers(len(CLAIMED)))] if side == SIZE else side
+    return claimed, claimed, 0, 0, side, side

@@ -16,7 +16,7 @@ from actors.finetune.loop import Task, best_device, fit
 from actors.micro.autoencoder import find_autoencoder, load_autoencoder
 from actors.micro.cards import quiet, write_card
 from actors.micro.diffusion import SIZE, Denoising, Sample, new_scheduler, new_unet
-from actors.micro.latents import Latents, cached, encode
+from actors.micro.latents import Latents, cached, encode, halved
 from actors.micro.text_encoders import corpus, new_encoders, new_tokenizer
 from actors.score import ClipSpec
 from actors.weights import fingerprint, forbid_code, local_weights
@@ -29,6 +29,7 @@ from engine.training import Course, Desk, Metric, Schedule
 
 SETS = "photos", "scenes"
 PHOTOS_SHARE = 0.7  # of a batch: one object, large
+BARE_SHARE = 0.5  # of the small photos: captions of a class and nothing else
 STEPS, GUIDANCE = 12, 3.0  # of the measurement
 MEASURED, TARGET = 64, 0.80  # pictures at least, every class equally often
 _BATCH = 8
@@ -43,7 +44,9 @@ class Generator(Course):
 
     widths: tuple[int, ...] = Field(default=(48, 96, 128), description="channels at sides of 32, 16 and 8; x 16")
     batch: int = Field(default=32, ge=1, description="pictures a step")
-    schedule: Schedule = Schedule(steps=6000, lr=1e-3, warmup=100, ema=0.998)
+    first: float = Field(default=0.7, ge=0, le=1, description="share of the steps on pictures of half the side")
+    first_batch: int = Field(default=64, ge=1, description="pictures a step in these")
+    schedule: Schedule = Schedule(steps=4500, lr=1e-3, warmup=100, ema=0.998)
 
     def train(self, desk: Desk) -> None:
         """Train UNet and text encoders; save ``out/generator`` as the pipeline does, in fp16.
@@ -58,14 +61,17 @@ class Generator(Course):
         sets = [open_set(desk.data, name) for name in SETS]
         home = find_autoencoder(desk.out)
         vae = load_autoencoder(home, device)
-        latents = [encoded(desk, name, found, vae, home) for name, found in zip(SETS, sets, strict=True)]
+        small, large = (
+            [encoded(desk, name, found, vae, home, side=side) for name, found in zip(SETS, sets, strict=True)]
+            for side in (SIZE // 2, SIZE)
+        )
         with tempfile.TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
             tokenizer = new_tokenizer(Path(scratch), corpus(sets, self.seed))
         first, second = new_encoders(tokenizer)
         unet = cast("nn.Module", new_unet(self.widths, 4))
         net = nn.ModuleDict({"unet": unet, "text_encoder": first, "text_encoder_2": second})
         denoising = Denoising(net, tokenizer, device, texts=True)
-        fit(_Generation(self, sets, latents, denoising), self.schedule, desk, device=device)
+        fit(_Generation(self, sets, small, large, denoising), self.schedule, desk, device=device)
         if desk.rank == 0:
             save_pipeline(net, vae, tokenizer, desk.out / self.part)
 
@@ -85,27 +91,37 @@ class Generator(Course):
 
 @final
 class _Generation(Task):
-    """Latents of both sets under random captions."""
+    """Latents of both sets under random captions: small pictures first, with classes alone under half of the photos.
 
-    def __init__(self, spec: Generator, sets: list[ToySet], latents: list[Latents], denoising: Denoising) -> None:
-        self.spec, self.sets, self.latents, self.denoising = spec, sets, latents, denoising
+    A picture of half the side costs a quarter, and classes need many pictures: 42,000 of full size taught scenes and no
+    class. Beside a scene, which says more about a picture, a class is learned late.
+    """
+
+    def __init__(
+        self, spec: Generator, sets: list[ToySet], small: list[Latents], large: list[Latents], denoising: Denoising
+    ) -> None:
+        self.spec, self.sets, self.small, self.large, self.denoising = spec, sets, small, large, denoising
         self.net, self.seed = denoising.net, spec.seed
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         draw = rng(self.spec.seed, self.spec.part, f"{step}/{rank}")
-        return self.denoising.loss([self._sample(draw) for _ in range(self.spec.batch)], draw), {}
+        first = step < self.spec.first * self.spec.schedule.steps
+        latents, count = (self.small, self.spec.first_batch) if first else (self.large, self.spec.batch)
+        return self.denoising.loss([self._sample(latents, first, draw) for _ in range(count)], draw), {}
 
-    def _sample(self, draw: np.random.Generator) -> Sample:
+    def _sample(self, latents: list[Latents], first: bool, draw: np.random.Generator) -> Sample:
         kind = int(draw.random() >= PHOTOS_SHARE)
-        index = int(draw.integers(len(self.latents[kind])))
-        latents = self.latents[kind][index]
-        return Sample(latents=latents, seen=latents[:0], caption=self.sets[kind].caption(index, draw))
+        index = int(draw.integers(len(latents[kind])))
+        known, found = latents[kind][index], self.sets[kind]
+        bare = first and kind == 0 and draw.random() < BARE_SHARE
+        caption = f"a photo of {with_article(found.class_names(index)[0])}" if bare else found.caption(index, draw)
+        return Sample(latents=known, seen=known[:0], caption=caption)
 
 
-def encoded(desk: Desk, name: str, found: ToySet, vae: Any, home: Path) -> Latents:
-    """The latents of a whole set, from the file beside it where it was encoded before by the same autoencoder."""
-    path = desk.data / name / f"latents-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
-    return cached(desk, path, len(found), lambda rows: encode(vae, np.asarray(found.images[rows]), best_device()))
+def encoded(desk: Desk, name: str, found: ToySet, vae: Any, home: Path, *, side: int = SIZE) -> Latents:
+    """Nx4x(side/8)x(side/8) of a whole set, from the file beside it where the same autoencoder encoded it before."""
+    path = desk.data / name / f"latents{side}-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
+    return cached(desk, path, len(found), lambda rows: encode(vae, halved(found.images[rows], side), best_device()))
 
 
 def save_pipeline(net: nn.ModuleDict, vae: Any, tokenizer: Any, folder: Path) -> None:

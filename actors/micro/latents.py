@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
 
 Latents = NDArray[np.float16]
-"""Nx4x32x32 means of the posterior; every channel has mean 0 and standard deviation 1 over the training pictures."""
+"""Nx4xSxS means of the posterior; every channel has mean 0 and standard deviation 1 over the training pictures."""
 
 KEEP, REPAINT = 0, 255
 RECTANGLES = 0.2  # share of pictures whose mask is a random rectangle and not the objects' surroundings
@@ -68,6 +68,16 @@ def encode(vae: AutoencoderKL, pictures: Pixels, device: torch.device) -> Latent
     with torch.autocast(device.type, torch.bfloat16):
         means = net.encode(to_input(pictures, device)).latent_dist.mean
     return cast("Latents", means.float().cpu().numpy().astype(np.float16))
+
+
+def halved(pictures: Pixels, side: int) -> Pixels:
+    """NxHxHx3 with half the side, as often as it takes to reach `side`: every pixel the mean of four."""
+    found = np.asarray(pictures)
+    while found.shape[1] > side:
+        height = found.shape[1] // 2
+        fours = found.reshape(len(found), height, 2, height, 2, 3)
+        found = np.rint(fours.mean((2, 4), dtype=np.float32)).astype(np.uint8)
+    return found
 
 
 def repaint_masks(masks: Pixels, first: int, seed: int) -> Pixels:

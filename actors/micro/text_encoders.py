@@ -68,7 +68,11 @@ def new_tokenizer(folder: Path, texts: Iterator[str]) -> CLIPTokenizer:
 
 
 def new_encoders(tokenizer: CLIPTokenizer) -> tuple[CLIPTextModel, CLIPTextModelWithProjection]:
-    """Both encoders with random weights."""
+    """Both encoders with random weights.
+
+    Embeddings of words have a deviation of 1 and not CLIP's 0.02, those of start and end stay at that: what the UNet
+    reads of two classes under one prompt then differs by 0.5 and not by 0.07, before anything has been learned.
+    """
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     size = len(cast("Any", tokenizer))
@@ -87,7 +91,11 @@ def new_encoders(tokenizer: CLIPTokenizer) -> tuple[CLIPTextModel, CLIPTextModel
         )
         for layers in LAYERS
     ]
-    return CLIPTextModel(configs[0]), CLIPTextModelWithProjection(configs[1])
+    encoders = CLIPTextModel(configs[0]), CLIPTextModelWithProjection(configs[1])
+    for encoder in encoders:
+        with torch.no_grad():
+            torch.nn.init.normal_(cast("Any", encoder).get_input_embeddings().weight[: size - 2])
+    return encoders
 
 
 def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str], device: torch.device) -> Tensor:
