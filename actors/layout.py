@@ -15,7 +15,8 @@ from engine.registry import Registry
 from engine.stage import Run, Stage, Worker
 from planners.layout import solve
 from planners.layout_answer import read
-from planners.layout_prompt import LayoutRequest, brief_request, request
+from planners.layout_brief import brief_request
+from planners.layout_prompt import LayoutRequest, request
 from planners.layout_repair import repair
 from planners.layout_rules import problems
 

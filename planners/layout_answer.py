@@ -15,6 +15,7 @@ from planners.layout_rules import PLACES, placed_borders, problems, stands_on
 from planners.sizes import relative_sizes
 
 GRID = 1000
+HUNDRED = 100
 FARTHEST = 9
 LONGEST_ANSWER = 16 * 1024
 _ANSWERS_TRIED = 8
@@ -49,7 +50,7 @@ class Answer(_Strict):
 
 @final
 class BriefAnswer(RootModel[Annotated[dict[_Id, Feet], Field(min_length=1, max_length=16)]]):
-    """The form of fine-tuned models: id -> [left, bottom, width] in thousandths; all stand on the ground.
+    """The form of fine-tuned models: id -> [left, bottom, width] in hundredths; all stand on the ground.
 
     The height follows from the cut-out, so nothing has to be added or multiplied to write it.
     """
@@ -62,7 +63,7 @@ class BriefAnswer(RootModel[Annotated[dict[_Id, Feet], Field(min_length=1, max_l
 
 
 def _long_form(number: int, feet: Sequence[int], cast: Sequence[CutoutInfo]) -> AnsweredObject:
-    left, bottom, width = feet
+    left, bottom, width = (value * (GRID // HUNDRED) for value in feet)
     height = round(width / cast[number].aspect) if number < len(cast) else 0
     return AnsweredObject(id=number, box=[left, bottom - height, left + width, bottom], support=PLACES[0], depth=0)
 
@@ -71,7 +72,7 @@ def answer_schema(count: int) -> dict[str, Any]:
     """JSON schema of an answer for `count` objects. Closed: every string is one of a list, no key may be added."""
     item = {
         "id": {"type": "integer", "enum": list(range(count))},
-        "box": _numbers(4),
+        "box": _numbers(4, GRID),
         "support": {"type": "string", "enum": [*PLACES, *(stands_on(other) for other in range(count))]},
         "depth": {"type": "integer", "minimum": 0, "maximum": FARTHEST},
     }
@@ -79,13 +80,13 @@ def answer_schema(count: int) -> dict[str, Any]:
     return _closed({"objects": many})
 
 
-def brief_schema(count: int) -> dict[str, Any]:
-    """JSON schema of a `BriefAnswer` for `count` objects: every id once, in order."""
-    return _closed({str(number): _numbers(3) for number in range(count)})
+def brief_schema(ids: Sequence[int]) -> dict[str, Any]:
+    """JSON schema of a `BriefAnswer`: every id once, in the order given."""
+    return _closed({str(number): _numbers(3, HUNDRED) for number in ids})
 
 
-def _numbers(count: int) -> dict[str, Any]:
-    number = {"type": "integer", "minimum": 0, "maximum": GRID}
+def _numbers(count: int, most: int) -> dict[str, Any]:
+    number = {"type": "integer", "minimum": 0, "maximum": most}
     return {"type": "array", "items": number, "minItems": count, "maxItems": count}
 
 
@@ -96,16 +97,6 @@ def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def brief_answer(placements: Sequence[Placement], cast: Sequence[CutoutInfo]) -> str:
-    """A layout in the words of `BriefAnswer`: ids in order, no white space, as a JSON grammar lets it through."""
-    boxes = {item.cutout_id: item.box for item in placements}
-    parts = []
-    for number, info in enumerate(cast):
-        left, _, right, bottom = boxes[info.cutout_id]
-        parts.append(f'"{number}":[{round(left * GRID)},{round(bottom * GRID)},{round((right - left) * GRID)}]')
-    return "{" + ",".join(parts) + "}"
 
 
 def parse(answer: str, cast: Sequence[CutoutInfo], ground_line: float | None) -> tuple[Placement, ...]:

@@ -10,17 +10,12 @@ from typing import Any
 
 from engine.geometry import min_area
 from engine.library import CutoutInfo
-from planners.layout_answer import FARTHEST, GRID, Answer, AnsweredObject, answer_schema, brief_schema, parse
+from planners.layout_answer import FARTHEST, GRID, Answer, AnsweredObject, answer_schema, parse
 from planners.sizes import relative_sizes
 
-__all__ = ["EXAMPLES", "Example", "LayoutRequest", "answer_schema", "brief_request", "parse", "request", "spotlight"]
+__all__ = ["EXAMPLES", "Example", "LayoutRequest", "answer_schema", "parse", "request", "spotlight"]
 
 LONGEST_NAME = 64
-FRONT_AREA, WIDEST, TALLEST = 0.48, 0.62, 0.85
-"""Of all objects as the brief question sizes them, were all at the front; and of one."""
-LEAST_SHARE = 1.1
-"""Of the minimum area: the smallest box that the brief question names, so that rounding does not fall below it."""
-
 _RULES = f"""You arrange cut-out photos of objects into one picture. Answer with one JSON object and nothing else.
 The picture is a square: x to the right, y down, 0 to {GRID}. A box is [left, top, right, bottom] in integers.
 Rules:
@@ -68,33 +63,6 @@ def request(cast: Sequence[CutoutInfo], concepts: Sequence[str], ground_line: fl
     return LayoutRequest(
         "\n".join([_RULES, *examples, _question(cast, concepts, ground_line)]), answer_schema(len(cast))
     )
-
-
-def brief_request(cast: Sequence[CutoutInfo], ground_line: float | None) -> LayoutRequest:
-    """The question alone, for models that were trained on it: a twentieth of the tokens, numbers in thousandths.
-
-    ``{"ground":450,"0":["mug",210,188,235],"1":["cat",320,199,221,"left"]}``: for each id the class, the width that
-    suits it at the front of the picture, width and height of the smallest allowed box, and the sides at which its
-    photo cut it off. Sizes are worked out here, since arithmetic is what small models cannot do; where things stand
-    is theirs to say. The answer is a `BriefAnswer`.
-    """
-    smallest = LEAST_SHARE * min_area(len(cast))
-    question: dict[str, Any] = {"ground": round((0.5 if ground_line is None else ground_line) * GRID)}
-    for number, (item, front) in enumerate(zip(cast, _front_widths(cast), strict=True)):
-        least = (smallest * item.aspect) ** 0.5, (smallest / item.aspect) ** 0.5
-        numbers = [round(GRID * length) for length in (max(front, least[0]), *least)]
-        question[str(number)] = [spotlight(item.class_name), *numbers, *item.cut_borders]
-    return LayoutRequest(json.dumps(question, ensure_ascii=False, separators=(",", ":")), brief_schema(len(cast)))
-
-
-def _front_widths(cast: Sequence[CutoutInfo]) -> list[float]:
-    """Widths in proportion to real sizes, together about half of the picture, none beyond what it holds."""
-    sizes = relative_sizes([item.class_name for item in cast])
-    wide = [size * min(1.0, item.aspect) for size, item in zip(sizes, cast, strict=True)]
-    tall = [width / item.aspect for width, item in zip(wide, cast, strict=True)]
-    area = sum(width * height for width, height in zip(wide, tall, strict=True))
-    scale = min((FRONT_AREA / area) ** 0.5, WIDEST / max(wide), TALLEST / max(tall))
-    return [scale * width for width in wide]
 
 
 def spotlight(name: str) -> str:

@@ -50,7 +50,7 @@ class DinoV2:
         folder = local_weights(model, revision, files=FILES)
         self.width = _hidden_size(folder)
         self.model = identify(model, folder)
-        self._net = _read_net(folder).to(self.device)
+        self.net = _read_net(folder).to(self.device)
         self._prepare: Any = BitImageProcessor.from_pretrained(folder, local_files_only=True)
 
     @torch.inference_mode()
@@ -63,7 +63,7 @@ class DinoV2:
                 self._prepare(torch.tensor(image).permute(2, 0, 1), return_tensors="pt").pixel_values
                 for image in images[start : start + BATCH]
             ]
-            parts.append(self._net(pixel_values=torch.cat(inputs).to(self.device)).pooler_output)
+            parts.append(self.net(pixel_values=torch.cat(inputs).to(self.device)).pooler_output)
         if not parts:
             return np.zeros((0, self.width), np.float32)
         return cast("NDArray[np.float32]", functional.normalize(torch.cat(parts).float(), dim=-1).cpu().numpy())

@@ -7,29 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, final
 
+import cv2
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from actors.backends.dinov2 import DinoV2
 from actors.backends.owlvit import PROMPT, THRESHOLD_FILE, OwlVit, embed_texts
 from actors.finetune.loop import Schedule, Task, best_device, fit
-from actors.micro.detector_data import Annotated, draw_batch
+from actors.micro.detector_data import Annotated, draw_batch, draw_close
 from actors.micro.detector_measures import (
     mean_average_precision,
     recall_and_precision,
     separating_threshold,
     truth_of,
 )
+from actors.micro.detector_tower import adopt
 from actors.micro.detector_words import train_tokenizer
+from actors.micro.identity import MEAN, SPREAD
 from actors.micro.matching import Truth, detection_loss, names_loss
+from engine.records import Pixels
 from engine.seeds import rng
 from engine.toybox import CLASSES
 from engine.toybox.sets import open_set
 from engine.training import Course, Desk, Metric
 
 PROMPTS = (PROMPT, "{}", "a {}", "a photo of the {}", "a picture of a {}")  # names must be known in any company
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's, as the processor's
 LONGEST = 16  # tokens, as in the published nets
 PRIOR = 0.02  # what a patch answers before it has learned anything; see Lin et al. 2017, section 3.3
 SHARPNESS = 10.0  # of cosines, to begin with
@@ -43,8 +47,9 @@ pipeline_tag: zero-shot-object-detection
 ---
 # Micro detector
 
-An OWL-ViT of {parameters:.1f} million parameters for {side} px pictures, trained from random weights on Toybox pictures
-alone by `mycanvas micro train --parts detector`. It knows {classes} classes by name: {names}.
+An OWL-ViT of {parameters:.1f} million parameters for {side} px pictures, its image tower begun as the micro identity
+scorer's, trained on Toybox pictures alone by `mycanvas micro train --parts detector`. It knows {classes} classes by
+name: {names}.
 
 It loads with `OwlViTForObjectDetection.from_pretrained` and `OwlViTProcessor.from_pretrained`; `detector.json` states
 the score from which its boxes are believed. Figures are in docs/micro.md. It has seen no photo of the real world.
@@ -53,22 +58,22 @@ the score from which its boxes are believed. Figures are in docs/micro.md. It ha
 
 @final
 class DetectorCourse(Course):
-    """OWL-ViT at 192 px: a vision transformer whose every patch proposes a box and is compared with class names."""
+    """OWL-ViT at 196 px: a vision transformer whose every patch proposes a box and is compared with class names."""
 
     part: ClassVar[str] = "detector"
+    needs: ClassVar[tuple[str, ...]] = ("identity",)
 
-    width: int = Field(192, description="of the vision tower")
-    layers: int = Field(6, ge=1, description="of the vision tower")
-    heads: int = Field(3, ge=1, description="of each vision layer")
     text_width: int = Field(128, description="of the text tower and of what is compared")
     text_layers: int = Field(3, ge=1, description="of the text tower")
     vocabulary: int = Field(900, ge=514, description="most entries of the tokenizer")
-    side: int = Field(192, description="pixels that the net sees")
-    patch: int = Field(16, description="pixels of a patch's side")
+    side: int = Field(196, description="pixels that the net sees")
     batch: int = Field(24, ge=1, description="pictures a step and process")
     photos: float = Field(0.25, ge=0, lt=1, description="share of them with a single large object")
-    first: float = Field(0.4, ge=0, le=1, description="share of the steps that learn names alone, mostly from photos")
-    first_side: int = Field(96, description="pixels that the net sees in these: more pictures in the same time")
+    first: float = Field(
+        0.4, ge=0, le=1, description="share of the steps that learn names alone, of toys seen up close"
+    )
+    first_side: int = Field(112, description="pixels that the net sees in these: more pictures in the same time")
+    first_batch: int = Field(96, ge=2, description="pictures a step and process in these")
     copies: int = Field(4, ge=1, description="patches that learn from each object")
     schedule: Schedule = Schedule(steps=2600, lr=1e-3, warmup=100, ema=0.998, weight_decay=0.05)
 
@@ -82,9 +87,9 @@ class DetectorCourse(Course):
             LONGEST,
         )
         torch.manual_seed(self.seed)
-        net = new_net(self, tokenizer)
-        held_out = min(CALIBRATION, len(scenes) // 4)
         photos = open_set(desk.data, "photos")
+        net = new_net(self, tokenizer, DinoV2(str(desk.out / "identity")).net, np.asarray(photos.images[:32]))
+        held_out = min(CALIBRATION, len(scenes) // 4)
         task = DetectorTask(self, net, tokenizer, ((scenes, len(scenes) - held_out), (photos, len(photos))))
         fit(task, self.schedule, desk, device=best_device())
         if desk.rank == 0:
@@ -123,24 +128,25 @@ class DetectorTask(Task):
     def __init__(self, course: DetectorCourse, net: Any, tokenizer: Any, sets: Sequence[tuple[Annotated, int]]) -> None:
         self.net, self.seed = net, course.seed
         self._course, self._tokenizer, self._sets = course, tokenizer, sets
-        self._device = device = best_device()
-        self._mean, self._std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (MEAN, STD))
-        many = course.batch * (course.side // course.first_side) ** 2
-        self._few, self._many = (_shared(count, course.photos) for count in (course.batch, many))
+        self._device = best_device()
+        self._sizes = course.batch - round(course.batch * course.photos), round(course.batch * course.photos)
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch, drawn anew for every (step, rank)."""
         draw = rng(self.seed, self._course.part, f"{step}/{rank}")
         naming = step < self._course.first * self._course.schedule.steps
-        side, sizes = (self._course.first_side, self._many[::-1]) if naming else (self._course.side, self._few)
-        batch = draw_batch(self._sets, sizes, side, draw)
+        half = self._course.first_batch // 2
+        batch = (
+            draw_close(self._sets, (half, half), self._course.first_side, draw)
+            if naming
+            else draw_batch(self._sets, self._sizes, self._course.side, draw)
+        )
         prompt = PROMPTS[int(draw.integers(len(PROMPTS)))]
-        images = torch.from_numpy(batch.images).to(self._device).permute(0, 3, 1, 2).float() / 255
         texts = embed_texts(self.net, self._tokenizer, [prompt.format(name) for name in CLASSES], LONGEST)
-        normal = (images - self._mean) / self._std
+        normal = prepared(batch.images, self._device)
         feature_map, _ = self.net.image_embedder(normal, interpolate_pos_encoding=naming)  # type: ignore[operator]
         features = feature_map.flatten(1, 2)
-        logits, _ = self.net.class_predictor(features, texts[None].expand(len(images), -1, -1))  # type: ignore[operator]
+        logits, _ = self.net.class_predictor(features, texts[None].expand(len(normal), -1, -1))  # type: ignore[operator]
         boxes_there, labels = torch.from_numpy(batch.boxes), torch.from_numpy(batch.labels)
         there = torch.arange(boxes_there.shape[1])[None] < torch.from_numpy(batch.counts)[:, None]
         truth = Truth(boxes_there.to(self._device), labels.to(self._device), there.to(self._device))
@@ -153,20 +159,31 @@ class DetectorTask(Task):
             return detection_loss(logits, boxes, truth, self._course.copies)
 
 
-def _shared(pictures: int, photos: float) -> tuple[int, int]:
-    """How many scenes and how many photos."""
-    return pictures - round(pictures * photos), round(pictures * photos)
+def prepared(images: Pixels, device: torch.device) -> Tensor:
+    """Bx3xSxS of BxSxSx3, as the tower was trained."""
+    mean, spread = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (MEAN, SPREAD))
+    return (torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255 - mean) / spread
 
 
-def new_net(course: DetectorCourse, tokenizer: Any) -> Any:
-    """An untrained ``OwlViTForObjectDetection``, with a start that makes a short training enough."""
+def new_net(course: DetectorCourse, tokenizer: Any, tower: Any, seen: Pixels) -> Any:
+    """An ``OwlViTForObjectDetection`` around the image tower of a ``Dinov2Model``, its heads and words untrained.
+
+    Args:
+        course: sizes.
+        tokenizer: of the class names.
+        tower: gives width, layers, heads and patches.
+        seen: some pictures, Nx256x256x3.
+    """
     from transformers import OwlViTConfig, OwlViTForObjectDetection
 
+    like = tower.config
     net = OwlViTForObjectDetection(
         OwlViTConfig(
             vision_config={
-                "hidden_size": course.width, "intermediate_size": 4 * course.width, "patch_size": course.patch,
-                "num_hidden_layers": course.layers, "num_attention_heads": course.heads, "image_size": course.side,
+                "hidden_size": like.hidden_size, "intermediate_size": like.hidden_size * like.mlp_ratio,
+                "num_hidden_layers": like.num_hidden_layers, "num_attention_heads": like.num_attention_heads,
+                "patch_size": like.patch_size, "image_size": course.side,
+                "hidden_act": like.hidden_act, "layer_norm_eps": like.layer_norm_eps,
             },
             text_config={
                 "hidden_size": course.text_width, "intermediate_size": 4 * course.text_width,
@@ -186,8 +203,8 @@ def new_net(course: DetectorCourse, tokenizer: Any) -> Any:
         # ELU + 1 makes the scale: this bias gives SHARPNESS. The shift then puts a cosine of 0 at the prior.
         head.logit_scale.bias.fill_(SHARPNESS - 1)
         head.logit_shift.bias.fill_(float(np.log(PRIOR / (1 - PRIOR))) / SHARPNESS)
-        table = net.owlvit.vision_model.embeddings.position_embedding.weight
-        table[1:] = 0.3 * _waves(course.side // course.patch, course.width)
+    small = np.stack([cv2.resize(image, (like.image_size,) * 2, interpolation=cv2.INTER_AREA) for image in seen])
+    adopt(net, tower, prepared(small, torch.device("cpu")))
     _tell_apart(net, tokenizer)
     for unused in (net.owlvit.visual_projection.weight, net.owlvit.logit_scale):  # CLIP's contrastive head
         unused.requires_grad_(False)
@@ -215,25 +232,12 @@ def _tell_apart(net: Any, tokenizer: Any) -> None:
     weight -= weight @ directions @ directions.T
 
 
-def _waves(cells: int, width: int) -> Tensor:
-    """Sines and cosines of both coordinates (Vaswani et al. 2017), cells^2 x width: neighbours look alike at once."""
-    places = torch.arange(cells, dtype=torch.float32)
-    rates = 1.0 / 100.0 ** (torch.arange(width // 4) / max(width // 4, 1))
-    angles = places[:, None] * rates[None] * (np.pi / 2)
-    line = torch.cat((angles.sin(), angles.cos()), dim=1)
-    rows, columns = line[:, None].expand(-1, cells, -1), line[None].expand(cells, -1, -1)
-    table = torch.zeros(cells, cells, width)
-    both = torch.cat((rows, columns), dim=2)
-    table[..., : both.shape[2]] = both
-    return table.flatten(0, 1)
-
-
 def save(net: Any, tokenizer: Any, course: DetectorCourse, folder: Path, threshold: float) -> None:
     """The finished part as transformers writes an OWL-ViT, in half precision, with its processor and card."""
     from transformers import OwlViTImageProcessor, OwlViTProcessor
 
     square = {"height": course.side, "width": course.side}
-    images = OwlViTImageProcessor(size=square, crop_size=square, image_mean=list(MEAN), image_std=list(STD))
+    images = OwlViTImageProcessor(size=square, crop_size=square, image_mean=list(MEAN), image_std=list(SPREAD))
     folder.mkdir(parents=True, exist_ok=True)
     OwlViTProcessor(images, tokenizer).save_pretrained(folder)
     net.half().save_pretrained(folder, safe_serialization=True)

@@ -1,8 +1,8 @@
-"""Batches for the detector: Toybox scenes and photos, mirrored, cropped and re-lit by chance."""
+"""Batches for the detector: Toybox scenes and photos, or toys up close, mirrored, cropped and re-lit by chance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,11 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actors.micro.views import around, seen
 from engine.records import Pixels
 
 CROP_FROM = 0.6  # of the side
 WHOLE, NOTHING = 0.75, 0.05  # shares of an object inside a crop that leave no doubt whether it is there
 TRIES = 8
+SLACKS = 0.1, 1.5  # of an object's sides: how much is seen around it where it is seen up close
+Change = Callable[
+    [Pixels, NDArray[np.float32], int, np.random.Generator], tuple[Pixels, NDArray[np.float32], NDArray[np.bool_]]
+]
 
 
 class Annotated(Protocol):
@@ -44,11 +49,24 @@ def draw_batch(
     sets: Sequence[tuple[Annotated, int]], sizes: Sequence[int], side: int, draw: np.random.Generator
 ) -> Batch:
     """`sizes[i]` pictures out of the first so many of set i, each changed by chance, `side` pixels square."""
+    return _drawn(sets, sizes, side, draw, _changed)
+
+
+def draw_close(
+    sets: Sequence[tuple[Annotated, int]], sizes: Sequence[int], side: int, draw: np.random.Generator
+) -> Batch:
+    """The same, each picture through a window around one of its objects."""
+    return _drawn(sets, sizes, side, draw, _close)
+
+
+def _drawn(
+    sets: Sequence[tuple[Annotated, int]], sizes: Sequence[int], side: int, draw: np.random.Generator, change: Change
+) -> Batch:
     images, boxes, labels = [], [], []
     for (data, limit), size in zip(sets, sizes, strict=True):
         for index in draw.integers(limit, size=size):
             count = int(data.counts[index])
-            image, kept, known = _changed(data.images[index], data.boxes[index, :count], side, draw)
+            image, kept, known = change(data.images[index], data.boxes[index, :count], side, draw)
             images.append(image)
             boxes.append(kept)
             labels.append(data.classes[index, :count][known])
@@ -72,12 +90,30 @@ def _changed(
         patch = cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA if cut > side else cv2.INTER_LINEAR)
     moved = (boxes - np.asarray([x0, y0, x0, y0], np.float32) / size) * (size / cut)
     known = _inside(boxes, x0 / size, y0 / size, cut / size) > NOTHING
-    moved = np.clip(moved[known], 0.0, 1.0)
+    return *_mirrored_and_relit(patch, np.clip(moved[known], 0.0, 1.0), draw), known
+
+
+def _close(
+    image: Pixels, boxes: NDArray[np.float32], side: int, draw: np.random.Generator
+) -> tuple[Pixels, NDArray[np.float32], NDArray[np.bool_]]:
+    """One object through its box, with a little or much around it, and what else is seen there."""
+    slack = float(np.exp(draw.uniform(*np.log(SLACKS))))
+    x0, y0, x1, y1 = around(boxes[int(draw.integers(len(boxes)))], draw, slack)
+    low, size = np.asarray([x0, y0] * 2, np.float32), np.asarray([x1 - x0, y1 - y0] * 2, np.float32)
+    moved = (boxes - low) / size
+    known = _inside(moved, 0.0, 0.0, 1.0) > NOTHING
+    patch = seen(image, (x0, y0, x1, y1), side)
+    return *_mirrored_and_relit(patch, np.clip(moved[known], 0.0, 1.0), draw), known
+
+
+def _mirrored_and_relit(
+    patch: Pixels, boxes: NDArray[np.float32], draw: np.random.Generator
+) -> tuple[Pixels, NDArray[np.float32]]:
     if draw.random() < 0.5:
-        patch, moved = patch[:, ::-1], np.stack((1 - moved[:, 2], moved[:, 1], 1 - moved[:, 0], moved[:, 3]), axis=1)
+        patch, boxes = patch[:, ::-1], np.stack((1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]), axis=1)
     gain, offset = draw.uniform(0.8, 1.2), draw.uniform(-16, 16)
     lit = np.clip(patch.astype(np.float32) * gain + offset, 0, 255).astype(np.uint8)
-    return lit, moved.astype(np.float32), known
+    return lit, boxes.astype(np.float32)
 
 
 def _window(boxes: NDArray[np.float32], draw: np.random.Generator) -> tuple[float, float, float]:

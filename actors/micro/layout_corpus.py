@@ -1,15 +1,15 @@
 """What the layout model learns from: questions about random casts, answered by the solver.
 
-Several of the solver's layouts are compared and the one with the most room to every rule is the answer, so that what a
-small model gets slightly wrong is still allowed. Objects that are whole are asked from left to right: which of the
-many good orders was drawn then need not be guessed.
+Several of the solver's layouts are straightened and compared; the one with the most room to every rule is the answer,
+so that what a small model gets slightly wrong is still allowed. Objects that are whole are asked from left to right:
+which of the many good orders was drawn then need not be guessed.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import permutations
 from pathlib import Path
@@ -22,14 +22,14 @@ from engine.library import CutoutInfo
 from engine.records import Placement
 from engine.seeds import derive, rng
 from planners.layout import solve
-from planners.layout_answer import brief_answer, parse
-from planners.layout_prompt import LEAST_SHARE, brief_request
+from planners.layout_answer import parse
+from planners.layout_brief import brief_request, straightened
 from planners.layout_rules import PLACES, perspective, visible_fractions
 from planners.sizes import METRES, WIDEST_RANGE, real_size
 
-VERSION = 1
+VERSION = 2
 """Raised when other examples come of the same seed, so that stored ones are not taken for them."""
-CHOICES = 4
+CHOICES = 2
 """Layouts of which the answer is chosen."""
 COUNTS = (0.03, 0.30, 0.30, 0.27, 0.10)
 CUTS = ((), ("bottom",), ("left",), ("right",), ("bottom", "left"), ("bottom", "right"))
@@ -37,7 +37,6 @@ CUT_CHANCES = (0.9, 0.03, 0.025, 0.025, 0.01, 0.01)
 MOST_CUT = 2
 GROUND = 0.2, 0.72
 PARTS = 8
-_ROUNDED = 0.97  # of the least area: what rounding may take from it
 _NAMES = 64  # names drawn to find one that fits the others in size
 
 
@@ -47,7 +46,7 @@ Texts = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question of `planners.layout_prompt.brief_request` and its answer."""
+    """A question of `planners.layout_brief.brief_request` and its answer."""
 
     cast: tuple[CutoutInfo, ...]
     ground_line: float
@@ -58,7 +57,7 @@ class Example:
 def open_texts(
     folder: Path, seed: int, count: int, classes: Sequence[str], *, share: tuple[int, int], wait: Callable[[], None]
 ) -> Texts:
-    """About `count` examples, made once and kept in ``layouts_*.npz``; two milliseconds each.
+    """About `count` examples, made once and kept in ``layouts_*.npz``; eight milliseconds each.
 
     Args:
         folder: where they are kept.
@@ -101,7 +100,7 @@ def held_out(seed: int, number: int, classes: Sequence[str]) -> Example:
 
 
 def example(seed: int, classes: Sequence[str], *, fewest: int = 1, most: int = 5) -> Example | None:
-    """A random cast with the solver's answer; None where there is none that passes the parser.
+    """A random cast with the solver's answer, straightened; None where there is none that passes the parser.
 
     Args:
         seed: one example a seed.
@@ -113,16 +112,7 @@ def example(seed: int, classes: Sequence[str], *, fewest: int = 1, most: int = 5
     count = int(draw.choice(np.arange(1, 6), p=COUNTS))
     cast = random_cast(draw, classes if draw.random() < 0.5 else tuple(METRES), min(max(count, fewest), most))
     ground_line = round(float(draw.uniform(*GROUND) if draw.random() < 0.9 else draw.uniform(0.0, 0.85)), 3)
-    chosen = _roomiest(seed, cast, ground_line)
-    if chosen is None:
-        return None
-    cast = _left_to_right(cast, chosen)
-    answer = brief_answer(chosen, cast)
-    try:
-        parse(answer, cast, ground_line)
-    except SampleError:
-        return None
-    return Example(cast, ground_line, brief_request(cast, ground_line).prompt, answer)
+    return _roomiest(seed, cast, ground_line)
 
 
 def random_cast(draw: np.random.Generator, classes: Sequence[str], count: int) -> tuple[CutoutInfo, ...]:
@@ -173,35 +163,25 @@ def room(placements: Sequence[Placement], ground_line: float) -> float:
     )
 
 
-def _roomiest(seed: int, cast: Sequence[CutoutInfo], ground_line: float) -> tuple[Placement, ...] | None:
-    """Of several layouts on the ground the one with the most room."""
-    found = []
+def _roomiest(seed: int, cast: Sequence[CutoutInfo], ground_line: float) -> Example | None:
+    """Of several of the solver's layouts, straightened, the one with the most room; None where none is allowed."""
+    found: list[tuple[float, Example]] = []
     for choice in range(CHOICES):
         try:
             layout = solve(derive(seed, "planner", choice), cast, ground_line)
         except SampleError:
             return None
-        if all(item.support == PLACES[0] for item in layout):
-            found.append(_easy(layout, cast))
-    return max(found, key=lambda layout: room(layout, ground_line), default=None)
-
-
-def _easy(layout: Sequence[Placement], cast: Sequence[CutoutInfo]) -> tuple[Placement, ...]:
-    """The layout in hundredths, nothing smaller than the question's `least`: no digit of it is left to chance."""
-    infos = {item.cutout_id: item for item in cast}
-    least = LEAST_SHARE * min_area(len(cast))
-    return tuple(replace(item, box=_easy_box(item, infos[item.cutout_id], least)) for item in layout)
-
-
-def _easy_box(item: Placement, info: CutoutInfo, least: float) -> tuple[float, float, float, float]:
-    x0, _, x1, y1 = item.box
-    width = round(max(x1 - x0, (least * info.aspect) ** 0.5), 2)
-    if width**2 / info.aspect < _ROUNDED * least:
-        width += 0.01
-    left = round((x0 + x1 - width) / 2, 2)
-    left = 0.0 if x0 <= 0 else 1 - width if x1 >= 1 else min(max(left, 0.0), 1 - width)
-    bottom = round(y1, 2)
-    return left, bottom - width / info.aspect, left + width, bottom
+        if any(item.support != PLACES[0] for item in layout):
+            continue
+        ordered = _left_to_right(cast, layout)
+        answer = straightened(layout, ordered, ground_line)
+        try:
+            placements = parse(answer, ordered, ground_line)
+        except SampleError:
+            continue
+        made = Example(ordered, ground_line, brief_request(ordered, ground_line).prompt, answer)
+        found.append((room(placements, ground_line), made))
+    return max(found, key=lambda each: each[0])[1] if found else None
 
 
 def _left_to_right(cast: Sequence[CutoutInfo], layout: Sequence[Placement]) -> tuple[CutoutInfo, ...]:

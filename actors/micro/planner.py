@@ -29,7 +29,7 @@ from engine.seeds import rng
 from engine.toybox import CLASSES
 from engine.training import Course, Desk, Metric, Schedule
 from planners.layout_answer import parse
-from planners.layout_prompt import brief_request
+from planners.layout_brief import brief_request
 from planners.sizes import METRES
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class PlannerCourse(Course):
 
     schedule: Schedule = Schedule(steps=3000, lr=3e-3, warmup=100, ema=0.998, betas=(0.9, 0.98))
     batch: int = Field(default=32, ge=1, description="examples a step and process")
-    examples: int = Field(default=60_000, ge=1, description="questions that the solver answers once")
+    examples: int = Field(default=40_000, ge=1, description="questions that the solver answers once")
     vocabulary: int = Field(default=1280, ge=300, description="tokens of the BPE")
     hidden: int = Field(default=192, ge=32, description="width")
     layers: int = Field(default=4, ge=1, description="depth")
@@ -224,7 +224,7 @@ license: apache-2.0
 ---
 # planner
 
-A Qwen2 that lays out toys: the question of `planners/layout_prompt.py::brief_request` as the user's message, boxes as
+A Qwen2 that lays out toys: the question of `planners/layout_brief.py::brief_request` as the user's message, boxes as
 the answer (`planners/layout_answer.py::BriefAnswer`). Trained by `mycanvas micro train --parts planner` on answers of
 `planners/layout.py::solve` to random casts; no data from elsewhere.
 """

@@ -3,7 +3,8 @@
 import torch
 
 from actors.micro.planner import PlannerCourse, build_tokenizer, save
-from planners.layout_prompt import EXAMPLES, brief_request
+from planners.layout_brief import brief_request
+from planners.layout_prompt import EXAMPLES
 
 
 def save_qwen2(folder):

@@ -6,18 +6,21 @@ import pytest
 import torch
 
 from actors.micro.detector import PROMPTS, DetectorCourse, DetectorTask, new_net
-from actors.micro.detector_data import draw_batch
+from actors.micro.detector_data import draw_batch, draw_close
 from actors.micro.detector_measures import mean_average_precision, recall_and_precision, separating_threshold, truth_of
 from actors.micro.detector_words import train_tokenizer
+from actors.micro.identity import IdentityCourse, IdentityNet
+from actors.micro.identity import save as save_identity
 from engine.detection import Detections
 from engine.seeds import rng
 from engine.toybox import CLASSES
 from engine.toybox.sets import ToySet
 from engine.training import LocalDesk, Schedule
+from tests.actors.tiny_models import tiny_tower
 
 torch.set_num_threads(1)
 COURSE = DetectorCourse(
-    width=16, layers=1, heads=1, text_width=16, text_layers=1, side=64, vocabulary=560, batch=4, photos=0.25,
+    text_width=16, text_layers=1, side=70, first_side=56, first_batch=4, vocabulary=560, batch=4, photos=0.25,
     schedule=Schedule(steps=3, lr=1e-3, warmup=1, log_every=1, bf16=False),
 )  # fmt: skip
 
@@ -36,6 +39,9 @@ def toy_set(count, seed=0):
             images[index, y0 : y0 + 70, x0 : x0 + 70] = 100 + 50 * classes[index, place]
     instances = np.where(classes >= 0, 0, -1).astype(np.int32)
     return ToySet(images, images[..., 0], counts, boxes, classes, instances, np.zeros(count, np.int16), seed=0)
+
+
+SEEN = toy_set(4).images
 
 
 @pytest.fixture
@@ -61,6 +67,19 @@ def test_changed_pictures_keep_their_objects_in_their_boxes(seed):
         assert [a < b for a, b in pairwise(shades)] == [a < b for a, b in pairwise(labels[:count])]
 
 
+def test_up_close_a_toy_fills_much_of_its_picture_and_keeps_its_box():
+    data = toy_set(10)
+    batch = draw_close(((data, 10), (data, 5)), (20, 20), 56, rng(0, "t"))
+    largest = [
+        np.prod(own[:count, 2:] - own[:count, :2], axis=1).max()
+        for own, count in zip(batch.boxes, batch.counts, strict=True)
+    ]
+    assert np.median(largest) > 0.3
+    for image, boxes, count in zip(batch.images, batch.boxes, batch.counts, strict=True):
+        x0, y0, x1, y1 = (boxes[:count] * 56).round().astype(int)[0]
+        assert np.ptp(image[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2].astype(int)) <= 3
+
+
 def test_the_same_draw_gives_the_same_batch():
     data = toy_set(6)
     first, second = (draw_batch(((data, 6),), (4,), 64, rng(3, "t")) for _ in range(2))
@@ -79,19 +98,23 @@ def test_the_tokenizer_spells_what_it_never_saw():
 
 def test_an_untrained_net_says_nowhere_with_every_patch_in_its_place():
     tokenizer = train_tokenizer(CLASSES, 560, 16)
-    task = DetectorTask(COURSE, new_net(COURSE, tokenizer), tokenizer, ((toy_set(4), 4), (toy_set(4), 4)))
-    loss, terms = task.loss(0, 0)
+    task = DetectorTask(
+        COURSE, new_net(COURSE, tokenizer, tiny_tower(), SEEN), tokenizer, ((toy_set(4), 4), (toy_set(4), 4))
+    )
+    loss, terms = task.loss(2, 0)
     assert torch.isfinite(loss)
     assert terms["focal"] < 4
-    again, _ = task.loss(0, 0)
+    again, _ = task.loss(2, 0)
     assert torch.equal(loss, again)
-    assert not torch.equal(loss, task.loss(1, 0)[0])
+    assert set(task.loss(0, 0)[1]) == {"names"}, "names come before boxes"
 
 
 def test_a_trained_part_is_saved_with_a_threshold_and_measured_through_the_backend(sets, tmp_path):
     reports = []
     desk = LocalDesk(data=tmp_path, out=tmp_path / "out", work=tmp_path / "work", tell=reports.append)
     desk.work.mkdir()
+    identity = IdentityCourse(layers=1, width=32, size=56)
+    save_identity(identity, IdentityNet(identity, 4), desk.out / "identity")
     COURSE.train(desk)
     assert [report["step"] for report in reports] == [1, 2, 3]
     assert 0 <= json.loads((tmp_path / "out/detector/detector.json").read_text())["threshold"] <= 1
@@ -103,9 +126,13 @@ def test_a_trained_part_is_saved_with_a_threshold_and_measured_through_the_backe
     assert all(0 <= row.value <= 1 for row in rows)
 
 
-def test_the_net_of_the_course_has_four_million_parameters():
+def test_the_net_of_the_course_has_three_million_parameters():
     tokenizer = train_tokenizer(CLASSES, 560, 16)
-    assert 3e6 < sum(weight.numel() for weight in new_net(DetectorCourse(), tokenizer).parameters()) < 4.5e6
+    assert (
+        2e6
+        < sum(weight.numel() for weight in new_net(DetectorCourse(), tokenizer, tiny_tower(160, 6), SEEN).parameters())
+        < 4.5e6
+    )
 
 
 class Oracle:

@@ -10,7 +10,7 @@ from engine.seeds import rng
 from engine.training import LocalDesk, Schedule
 from planners.layout import solve
 from planners.layout_answer import brief_schema, parse
-from planners.layout_prompt import brief_request
+from planners.layout_brief import brief_request, listed
 
 CLASSES = ("ball", "mug", "star", "robot", "cactus", "house")
 
@@ -23,19 +23,17 @@ def texts(tmp_path_factory):
 
 def test_the_solvers_answers_pass_the_parser_they_are_written_for():
     made = [example(seed, CLASSES) for seed in range(300)]
-    assert sum(each is None for each in made) <= 2
+    assert sum(each is None for each in made) <= 6
     for each in filter(None, made):
         assert parse(each.answer, each.cast, each.ground_line)
         assert each.question == brief_request(each.cast, each.ground_line).prompt
-        assert list(json.loads(each.answer)) == brief_schema(len(each.cast))["required"]
-        assert all(number % 10 == 0 for _, number, _ in json.loads(each.answer).values())
+        assert list(json.loads(each.answer)) == brief_schema(listed(each.cast))["required"]
 
 
-def test_whole_objects_are_asked_from_left_to_right():
+def test_objects_are_asked_from_left_to_right():
     for each in filter(None, (example(seed, CLASSES) for seed in range(60))):
-        numbers = zip(each.cast, json.loads(each.answer).values(), strict=True)
-        middles = [left + width / 2 for info, (left, _, width) in numbers if not info.cut_borders]
-        assert middles == pytest.approx(sorted(middles), abs=10)
+        middles = [left + width / 2 for left, _, width in json.loads(each.answer).values()]
+        assert middles == sorted(middles)
 
 
 def test_casts_can_be_pictured_together_and_hold_few_that_are_cut():

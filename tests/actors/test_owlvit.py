@@ -8,9 +8,10 @@ from actors.backends.owlvit import OwlVit
 from actors.micro.detector import DetectorCourse, new_net, save
 from actors.micro.detector_words import train_tokenizer
 from engine.errors import EnvironmentProblem, UsageError
+from tests.actors.tiny_models import tiny_tower
 
 torch.set_num_threads(1)
-TINY = DetectorCourse(width=32, layers=1, heads=2, text_width=16, text_layers=1, side=64, vocabulary=560)
+TINY = DetectorCourse(text_width=16, text_layers=1, side=70, vocabulary=560)
 NAMES = ["mug", "star", "robot"]
 
 
@@ -19,9 +20,9 @@ def folder(tmp_path_factory):
     """A tiny OWL-ViT of random weights as the course saves it."""
     tokenizer = train_tokenizer([f"a photo of a {name}" for name in NAMES], TINY.vocabulary, 16)
     torch.manual_seed(0)
-    net = new_net(TINY, tokenizer)
+    net = new_net(TINY, tokenizer, tiny_tower(), np.stack(images(2)))
     torch.nn.init.normal_(net.box_head.dense2.weight, std=0.1)
-    torch.nn.init.normal_(net.class_head.logit_shift.weight, std=0.1)
+    torch.nn.init.normal_(net.class_head.logit_shift.weight, std=0.5)
     target = tmp_path_factory.mktemp("models") / "detector"
     save(net, tokenizer, TINY, target, threshold=0.25)
     return target

@@ -8,7 +8,7 @@ from actors.layout import Layout
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Composition
 from planners.layout import problems
-from planners.layout_prompt import brief_request
+from planners.layout_brief import brief_request
 from tests.actors.language_models import save_qwen2
 from tests.actors.libraries import run_with_library
 from tests.planners.cutouts import cutout

@@ -4,7 +4,8 @@ import pytest
 
 from actors.layout import Layout
 from planners.layout_answer import read
-from planners.layout_prompt import brief_request, request
+from planners.layout_brief import brief_request
+from planners.layout_prompt import request
 from tests.actors.language_models import save_qwen2
 from tests.planners.cutouts import cutout
 

@@ -94,3 +94,16 @@ def save_open_clip(folder: Path, *, quick_gelu: bool = False) -> Path:
     save_file(open_clip.CLIP(**model).state_dict(), folder / "open_clip_model.safetensors")
     (folder / "README.md").write_text("---\nlicense: mit\n---\nTiny and random.\n")
     return folder
+
+
+def tiny_tower(width: int = 32, layers: int = 1):
+    """A Dinov2Model of random weights, for 56 px pictures in patches of 14."""
+    from transformers import Dinov2Config, Dinov2Model
+
+    torch.manual_seed(0)
+    return Dinov2Model(
+        Dinov2Config(
+            hidden_size=width, num_hidden_layers=layers, num_attention_heads=2, image_size=56, patch_size=14,
+            use_mask_token=False,
+        )
+    ).eval()  # fmt: skip

@@ -5,9 +5,8 @@ import re
 import pytest
 
 from engine.errors import SampleError
-from planners.layout import problems, solve
-from planners.layout_answer import brief_answer, brief_schema, read
-from planners.layout_prompt import EXAMPLES, answer_schema, brief_request, parse, request, spotlight
+from planners.layout import problems
+from planners.layout_prompt import EXAMPLES, answer_schema, parse, request, spotlight
 from tests.planners.cutouts import cutout
 
 CAST = EXAMPLES[0].cast
@@ -189,50 +188,3 @@ def test_the_constant_part_comes_first():
     one, other = request(CAST, ["a", "b"], 0.3).prompt, request(CAST, ["c", "d"], 0.6).prompt
     shared = next(at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     assert shared > 0.8 * len(one)
-
-
-BRIEF = '{"0":[120,780,360],"1":[540,900,387]}'
-
-
-def test_the_brief_question_is_one_line_of_integers():
-    asked = brief_request((cutout("dog", 0.8), cutout("cat", 0.9, ["left"])), 0.45)
-    assert asked.prompt == '{"ground":450,"0":["dog",466,188,235],"1":["cat",434,199,221,"left"]}'
-    assert asked.schema == brief_schema(2)
-    assert list(asked.schema["properties"]) == asked.schema["required"] == ["0", "1"]
-
-
-def test_a_brief_answer_is_the_long_one_in_fewer_words():
-    assert parse(BRIEF, CAST, GROUND) == parse(json.dumps(GOOD), CAST, GROUND)
-
-
-def test_a_layout_in_brief_words_is_read_back():
-    cast = (cutout("table", 2.0), cutout("dog", 0.8), cutout("cat", 0.9, ["right", "bottom"]))
-    for seed in range(50):
-        layout = solve(seed, cast, 0.4)
-        answer = brief_answer(layout, cast)
-        assert json.dumps(json.loads(answer), separators=(",", ":")) == answer
-        boxes = {item.cutout_id: item.box for item in read(answer, cast)}
-        assert all(boxes[item.cutout_id] == pytest.approx(item.box, abs=0.003) for item in layout)
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("{}", "LAYOUT_JSON"),
-        ('{"0":[120,780,360]}', "LAYOUT_IDS"),
-        ('{"0":[120,780,360],"7":[540,900,387]}', "LAYOUT_IDS"),
-        ('{"0":[120,780,360],"x":[540,900,387]}', "LAYOUT_JSON"),
-        ('{"0":[120,780,360,450],"1":[540,900,387,430]}', "LAYOUT_JSON"),
-        ('{"0":[120,780],"1":[540,900,387]}', "LAYOUT_JSON"),
-        ('{"0":[120,780,"360"],"1":[540,900,387]}', "LAYOUT_JSON"),
-        ('{"0":[120,780,360.5],"1":[540,900,387]}', "LAYOUT_JSON"),
-        ('{"0":[120,780,0],"1":[540,900,387]}', "LAYOUT_RULES"),
-        ('{"0":[120,780,-9],"1":[540,900,387]}', "LAYOUT_RULES"),
-        ('{"0":[120,780,360],"1":[740,900,387]}', "LAYOUT_RULES"),
-        ('{"0":[1' + "0" * 4000 + ',780,360],"1":[740,900,387]}', "LAYOUT_JSON"),
-    ],
-)
-def test_a_brief_answer_that_cannot_be_drawn_is_named(text, code):
-    with pytest.raises(SampleError) as caught:
-        parse(text, CAST, GROUND)
-    assert caught.value.code == code

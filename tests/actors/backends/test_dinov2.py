@@ -32,7 +32,7 @@ def test_embeddings_are_unit_vectors_in_float32_that_do_not_depend_on_their_comp
     vectors = model.embed_images(many)
     assert vectors.shape == (BATCH + 2, 32)
     assert vectors.dtype == np.float32
-    assert next(model._net.parameters()).dtype == torch.float32
+    assert next(model.net.parameters()).dtype == torch.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert np.allclose(model.embed_images(many[-1:])[0], vectors[-1], atol=1e-5)
     assert model.embed_images([]).shape == (0, 32)

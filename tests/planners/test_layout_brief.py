@@ -1,0 +1,100 @@
+import json
+
+import pytest
+
+from engine.errors import SampleError
+from planners.layout import solve
+from planners.layout_answer import brief_schema, parse, read
+from planners.layout_brief import FRONT, brief_request, listed, stand_of, straightened
+from planners.layout_prompt import EXAMPLES
+from tests.planners.cutouts import cutout
+
+CAST = EXAMPLES[0].cast
+GROUND = EXAMPLES[0].ground_line
+BRIEF = '{"0":[12,78,36],"1":[54,90,39]}'
+
+
+def test_the_question_is_one_line_of_integers_and_the_schema_lists_the_same_ids():
+    asked = brief_request((cutout("dog", 0.8), cutout("cat", 0.9, ["left"])), 0.45)
+    assert asked.prompt == '{"rows":[63,80,97],"1":["cat",25,35,42,"left"],"0":["dog",27,37,45]}'
+    assert asked.schema == brief_schema([1, 0])
+    assert list(asked.schema["properties"]) == asked.schema["required"] == ["1", "0"]
+
+
+def test_what_is_cut_off_at_a_side_is_asked_at_an_edge():
+    cuts = ([], ["left"], ["bottom"], ["right", "bottom"])
+    assert listed([cutout("mug", 1.0, cut) for cut in cuts]) == [1, 0, 2, 3]
+    assert listed([cutout("mug", 1.0)]) == [0]
+
+
+@pytest.mark.parametrize("ground", [None, 0.0, 0.2, 0.5, 0.72, 0.85])
+def test_rows_lie_below_the_ground_line_and_no_box_leaves_the_canvas(ground):
+    cast = [cutout("dog", 0.2), cutout("mug", 5.0), cutout("cat", 1.0, ["bottom"])]
+    stand = stand_of(cast, ground)
+    assert list(stand.rows) == sorted(set(stand.rows))
+    assert (0.5 if ground is None else ground) + 0.02 <= stand.rows[0] / 100 <= stand.rows[-1] / 100 == FRONT
+    for item, widths in zip(cast, stand.widths, strict=True):
+        assert list(widths) == sorted(widths)
+        bottoms = stand.rows if not item.cut_borders else (100,) * 3
+        assert all(width / item.aspect <= bottom for width, bottom in zip(widths, bottoms, strict=True))
+    assert len(set(stand.widths[2])) == 1
+
+
+def test_an_answer_is_the_long_one_in_fewer_words():
+    long = json.dumps({"objects": [
+        {"id": 0, "box": [120, 330, 480, 780], "support": "ground", "depth": 4},
+        {"id": 1, "box": [540, 467, 930, 900], "support": "ground", "depth": 2},
+    ]})  # fmt: skip
+    assert parse(BRIEF, CAST, GROUND) == parse(long, CAST, GROUND)
+
+
+def test_a_straightened_layout_obeys_the_rules_and_keeps_the_solvers_depth():
+    cast = (cutout("mug", 1.1), cutout("dog", 0.8), cutout("cat", 0.9, ["right", "bottom"]))
+    good = 0
+    for seed in range(50):
+        layout = solve(seed, cast, 0.4)
+        answer = straightened(layout, cast, 0.4)
+        assert json.dumps(json.loads(answer), separators=(",", ":")) == answer
+        placed = {item.cutout_id: item for item in read(answer, cast)}
+        wanted = {item.cutout_id: item.box[3] for item in layout}
+        assert all(abs(item.box[3] - wanted[number]) < 0.2 for number, item in placed.items())
+        good += not isinstance(_parsed(answer, cast), SampleError)
+    assert good > 45
+
+
+def test_gaps_from_side_to_side_are_equal():
+    cast = [cutout(name, 1.0) for name in ("mug", "ball", "cup")]
+    boxes = json.loads(straightened(solve(0, cast, 0.5), cast, 0.5)).values()
+    edges = [0, *(edge for left, _, width in boxes for edge in (left, left + width)), 100]
+    gaps = [right - left for left, right in zip(edges[::2], edges[1::2], strict=True)]
+    assert max(gaps) - min(gaps) <= 2
+
+
+def _parsed(answer, cast):
+    try:
+        return parse(answer, cast, 0.4)
+    except SampleError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{}", "LAYOUT_JSON"),
+        ('{"0":[12,78,36]}', "LAYOUT_IDS"),
+        ('{"0":[12,78,36],"7":[54,90,39]}', "LAYOUT_IDS"),
+        ('{"0":[12,78,36],"x":[54,90,39]}', "LAYOUT_JSON"),
+        ('{"0":[12,78,36,45],"1":[54,90,39,43]}', "LAYOUT_JSON"),
+        ('{"0":[12,78],"1":[54,90,39]}', "LAYOUT_JSON"),
+        ('{"0":[12,78,"36"],"1":[54,90,39]}', "LAYOUT_JSON"),
+        ('{"0":[12,78,36.5],"1":[54,90,39]}', "LAYOUT_JSON"),
+        ('{"0":[12,78,0],"1":[54,90,39]}', "LAYOUT_RULES"),
+        ('{"0":[12,78,-9],"1":[54,90,39]}', "LAYOUT_RULES"),
+        ('{"0":[12,78,36],"1":[74,90,39]}', "LAYOUT_RULES"),
+        ('{"0":[1' + "0" * 4000 + ',78,36],"1":[74,90,39]}', "LAYOUT_JSON"),
+    ],
+)
+def test_an_answer_that_cannot_be_drawn_is_named(text, code):
+    with pytest.raises(SampleError) as caught:
+        parse(text, CAST, GROUND)
+    assert caught.value.code == code
