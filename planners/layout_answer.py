@@ -50,7 +50,7 @@ class Answer(_Strict):
 
 @final
 class BriefAnswer(RootModel[Annotated[dict[_Id, Feet], Field(min_length=1, max_length=16)]]):
-    """The form of fine-tuned models: id -> [left, bottom, width] in hundredths; all stand on the ground.
+    """The form of fine-tuned models: id -> [middle, bottom, width] in hundredths; all stand on the ground.
 
     The height follows from the cut-out, so nothing has to be added or multiplied to write it.
     """
@@ -63,7 +63,8 @@ class BriefAnswer(RootModel[Annotated[dict[_Id, Feet], Field(min_length=1, max_l
 
 
 def _long_form(number: int, feet: Sequence[int], cast: Sequence[CutoutInfo]) -> AnsweredObject:
-    left, bottom, width = (value * (GRID // HUNDRED) for value in feet)
+    scale = GRID // HUNDRED
+    left, bottom, width = (2 * feet[0] - feet[2]) * scale // 2, feet[1] * scale, feet[2] * scale
     height = round(width / cast[number].aspect) if number < len(cast) else 0
     return AnsweredObject(id=number, box=[left, bottom - height, left + width, bottom], support=PLACES[0], depth=0)
 

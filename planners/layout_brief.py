@@ -34,21 +34,23 @@ _SIDES = frozenset({"left", "right"})
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What the question says: rows far to near, and for every cut-out its width in each of them; hundredths."""
+    """What the question says, in hundredths: rows far to near, the gap between neighbours, widths in each row."""
 
     rows: tuple[int, ...]
+    gap: int
     widths: tuple[tuple[int, ...], ...]
 
 
 def brief_request(cast: Sequence[CutoutInfo], ground_line: float | None) -> LayoutRequest:
-    """Ask for left, bottom and width of each, a `BriefAnswer`.
+    """Ask for middle, bottom and width of each, a `BriefAnswer`.
 
-    ``{"rows":[62,79,97],"0":["mug",15,21,26],"1":["cat",22,31,38,"left"]}``: the rows where things may stand, far to
-    near, and for each id the class, its width in each row, and the sides at which its photo cut it off. Sizes are
-    worked out here, since arithmetic is what small models cannot do; where things stand is theirs to say.
+    ``{"rows":[62,79,97],"gap":12,"1":["cat",22,31,38,"left"],"0":["mug",15,21,26]}``: the rows where things may
+    stand, far to near; the space between neighbours, were all in the nearest row; for each id the class, its width in
+    each row, and the sides at which its photo cut it off. Sizes are worked out here, since arithmetic is what small
+    models cannot do; where things stand is theirs to say.
     """
     stand, order = stand_of(cast, ground_line), listed(cast)
-    question: dict[str, Any] = {"rows": list(stand.rows)}
+    question: dict[str, Any] = {"rows": list(stand.rows), "gap": stand.gap}
     for number in order:
         question[str(number)] = [spotlight(cast[number].class_name), *stand.widths[number], *cast[number].cut_borders]
     return LayoutRequest(json.dumps(question, ensure_ascii=False, separators=(",", ":")), brief_schema(order))
@@ -75,14 +77,17 @@ def stand_of(cast: Sequence[CutoutInfo], ground_line: float | None) -> Stand:
         seen = front * perspective(bases, ground, 1.0)
         fitting = np.minimum(np.maximum(seen, (smallest * item.aspect) ** 0.5), 0.98 * bases * item.aspect)
         widths.append(tuple(_rounded(float(width), item.aspect, smallest / LEAST_SHARE) for width in fitting))
-    return Stand(rows, tuple(widths))
+    ends = sum(_bound(cast, listed(cast)))
+    gap = (HUNDRED - sum(each[-1] for each in widths)) / max(len(cast) + 1 - ends, 1)
+    return Stand(rows, max(int(gap), 0), tuple(widths))
 
 
 def straightened(layout: Sequence[Placement], cast: Sequence[CutoutInfo], ground_line: float | None) -> str:
-    """A solver's layout as the answer that a model is taught: its rows as they are, gaps from side to side all equal.
+    """A solver's layout as the answer that a model is taught: the nearest rows, equal gaps from side to side.
 
     Equal gaps leave nothing to guess: with the solver's own, which differ by chance, a model learns the likeliest
-    digit of each number and not numbers that fit together.
+    digit of each number and not numbers that fit together. Middles depend on the question alone and not on the rows
+    that are chosen, some of which are answered later.
 
     Args:
         layout: of `cast`, everything on the ground.
@@ -92,27 +97,28 @@ def straightened(layout: Sequence[Placement], cast: Sequence[CutoutInfo], ground
     stand, order = stand_of(cast, ground_line), listed(cast)
     bases = {item.cutout_id: item.box[3] for item in layout}
     chosen = [int(np.argmin([abs(row / HUNDRED - bases[info.cutout_id]) for row in stand.rows])) for info in cast]
-    widths = [stand.widths[number][chosen[number]] for number in order]
-    lefts = _spread(widths, [not _SIDES.isdisjoint(cast[number].cut_borders) for number in order])
     parts = []
-    for number, left, width in zip(order, lefts, widths, strict=True):
+    for number, middle in zip(order, _middles(stand, cast, order), strict=True):
         bottom = HUNDRED if "bottom" in cast[number].cut_borders else stand.rows[chosen[number]]
-        parts.append(f'"{number}":[{left},{bottom},{width}]')
+        parts.append(f'"{number}":[{middle},{bottom},{stand.widths[number][chosen[number]]}]')
     return "{" + ",".join(parts) + "}"
 
 
-def _spread(widths: Sequence[int], at_edge: Sequence[bool]) -> list[int]:
-    """Left edges with equal gaps, none at an edge to which an object is bound; too wide ones overlap evenly."""
-    bound = [at_edge[0], at_edge[-1] and len(widths) > 1]
-    slack = HUNDRED - sum(widths)
-    if slack < 0:
-        bound = [True, True]
-    gap = slack / max(len(widths) + 1 - sum(bound), 1)
-    lefts, at = [], 0.0 if bound[0] else gap
-    for width in widths:
-        lefts.append(min(max(round(at), 0), HUNDRED - width))
-        at += width + gap
-    return lefts
+def _middles(stand: Stand, cast: Sequence[CutoutInfo], order: Sequence[int]) -> list[int]:
+    """Where each stands, side by side at its largest; what is too wide together is pushed back from the right."""
+    at = 0 if _bound(cast, order)[0] else stand.gap
+    middles = []
+    for number in order:
+        width = stand.widths[number][-1]
+        middles.append(round(min(at + width / 2, HUNDRED - width / 2)))
+        at += width + stand.gap
+    return middles
+
+
+def _bound(cast: Sequence[CutoutInfo], order: Sequence[int]) -> tuple[bool, bool]:
+    """Whether the first and the last are cut off at a side and so touch an edge; one alone touches one."""
+    first, last = (not _SIDES.isdisjoint(cast[number].cut_borders) for number in (order[0], order[-1]))
+    return first, last and len(order) > 1
 
 
 def _rounded(width: float, aspect: float, smallest: float) -> int:

@@ -27,6 +27,7 @@ CLAIMED = 256, 1024  # px; sizes that are said of pictures: their own by a plain
 TIME_WIDTH = 16
 STEPS = 1000
 DROPPED = 0.1
+KEPT = 0.1  # weight of what is not repainted
 
 
 @final
@@ -101,7 +102,10 @@ class Denoising:
         self.signal = scheduler.alphas_cumprod.clamp(min=0).to(device)
 
     def loss(self, samples: Sequence[Sample], draw: np.random.Generator) -> Tensor:
-        """Mean squared error of v over the batch, whose pictures are of one size."""
+        """Mean squared error of v over the batch, whose pictures are of one size.
+
+        Where a mask is seen, what lies outside of it counts a tenth: the engine puts it back from the original.
+        """
         count, side = len(samples), 8 * samples[0].latents.shape[-1]
         clean = self._tensor(np.stack([sample.latents for sample in samples]))
         seen = self._tensor(np.stack([sample.seen for sample in samples]))
@@ -119,7 +123,9 @@ class Denoising:
             encoder_hidden_states=states,
             added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
         ).sample
-        return functional.mse_loss(guess.float(), alpha * noise - sigma * clean)
+        error = functional.mse_loss(guess.float(), alpha * noise - sigma * clean, reduction="none")
+        weight = KEPT + (1 - KEPT) * seen[:, :1] if seen.shape[1] else torch.ones_like(error[:, :1])
+        return (error * weight).sum() / (weight.sum() * error.shape[1])
 
     def _conditions(self, captions: Sequence[str], draw: np.random.Generator) -> tuple[Tensor, Tensor]:
         """States and pooled texts; a tenth of them say nothing, in each of the three ways in which pipelines say it."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from actors.backends.sdxl import SdxlInpaint
 from actors.finetune.loop import Task, best_device, fit
 from actors.inpaint import Inpaint
+from actors.micro.autoencoder import find_autoencoder, load_autoencoder
 from actors.micro.cards import quiet, write_card
 from actors.micro.diffusion import Denoising, Sample, new_scheduler, new_unet
 from actors.micro.generator import encoded, load_generator, recognised
@@ -46,7 +47,7 @@ class PainterCourse(Course):
     needs: ClassVar[tuple[str, ...]] = ("autoencoder", "generator")
 
     batch: int = Field(default=32, ge=1, description="pictures a step")
-    schedule: Schedule = Schedule(steps=2400, lr=7e-4, warmup=100, ema=0.997)
+    schedule: Schedule = Schedule(steps=1800, lr=7e-4, warmup=100, ema=0.997)
 
     def train(self, desk: Desk) -> None:
         """Train the UNet; save ``out/painter`` as the pipeline does, in fp16.
@@ -59,9 +60,10 @@ class PainterCourse(Course):
         device = best_device()
         found = open_set(desk.data, SET)
         pipe = load_generator(desk.out / "generator")
-        home = desk.out / "generator" / "vae"
-        latents = encoded(desk, SET, found, pipe.vae, home)
-        seen = _masked_latents(self, desk, found, pipe.vae, home)
+        home = find_autoencoder(desk.out)
+        vae = load_autoencoder(home, device)
+        latents = encoded(desk, SET, found, vae, home)
+        seen = _masked_latents(self, desk, found, vae, home)
         net = nn.ModuleDict(
             {
                 "unet": widened(pipe.unet),
