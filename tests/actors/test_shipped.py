@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from actors.backends.dinov2 import DinoV2
 from actors.backends.isnet import IsNetSegmenter
 from actors.backends.open_clip import OpenClip
 from actors.micro.autoencoder import load_autoencoder, psnr, to_input, to_pictures
@@ -17,7 +18,7 @@ from engine.toybox.concepts import draw_concept
 from engine.toybox.studio import photograph, place
 
 SEED = 977  # of no training set
-PARTS = ("segmenter", "scorer", "autoencoder")
+PARTS = ("segmenter", "scorer", "identity", "autoencoder")
 LIMIT = 64_000_000  # bytes
 
 
@@ -65,6 +66,22 @@ def test_the_scorer_knows_scenes_and_names_what_it_sees_up_close(shots):
 def up_close(picture):
     x0, y0, x1, y1 = (round(256 * value) for value in picture.boxes[0])
     return np.ascontiguousarray(picture.image[max(y0 - 6, 0) : y1 + 6, max(x0 - 6, 0) : x1 + 6])
+
+
+def test_the_identity_scorer_tells_instances_apart(shots):
+    model = DinoV2("shipped:micro/identity")
+    others = [photograph(concept, 900 + number, 256)[0] for number, (concept, _) in enumerate(shots)]
+    one, other = (
+        model.embed_images([cut_out(picture) for picture in many]) for many in ([p for _, p in shots], others)
+    )
+    assert np.mean((one @ other.T).argmax(1) == np.arange(len(shots))) >= 0.8
+
+
+def cut_out(picture):
+    """On grey, as scores are taken."""
+    x0, y0, x1, y1 = (round(256 * value) for value in picture.boxes[0])
+    grey = np.where(picture.layers[0][..., None] >= 128, picture.image, np.uint8(128))
+    return np.ascontiguousarray(grey[y0:y1, x0:x1])
 
 
 def test_the_autoencoder_gives_pictures_back(shots):

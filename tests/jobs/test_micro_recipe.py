@@ -48,9 +48,15 @@ def test_the_scores_belong_to_their_captions(rows):
 
 def test_the_row_says_which_models_had_a_hand(rows):
     names = {model["name"] for model in rows[0]["models"]}
-    assert {"micro/scorer"} < names
+    assert {"micro/scorer", "micro/identity"} < names
     assert any("segmenter" in name for name in names)
     assert {model["license"] for model in rows[0]["models"]} <= {"apache-2.0", "Apache-2.0", "none"}
+
+
+def test_every_object_is_known_again(rows):
+    likeness = [item["identity"] for row in rows for item in row["objects"]]
+    assert None not in likeness
+    assert np.mean(likeness) > 0.5
 
 
 def test_the_toys_are_kept_as_they_were(rows):
