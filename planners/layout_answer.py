@@ -16,6 +16,7 @@ from planners.sizes import relative_sizes
 
 GRID = 1000
 HUNDRED = 100
+SIDES = frozenset({"left", "right"})
 FARTHEST = 9
 LONGEST_ANSWER = 16 * 1024
 _ANSWERS_TRIED = 8
@@ -50,16 +51,32 @@ class Answer(_Strict):
 
 @final
 class BriefAnswer(RootModel[Annotated[dict[_Id, Feet], Field(min_length=1, max_length=16)]]):
-    """The form of fine-tuned models: id -> [middle, bottom, width] in hundredths; all stand on the ground.
+    """The form of fine-tuned models: place -> [middle, bottom, width] in hundredths; all stand on the ground.
 
+    Places count from left to right: 0 is the first of `listed`. With the cast's own ids, which what is cut off at a
+    side puts out of order, one answer in ten of a small model named an id twice.
     The height follows from the cut-out, so nothing has to be added or multiplied to write it.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
 
     def objects(self, cast: Sequence[CutoutInfo]) -> list[AnsweredObject]:
-        """The same answer in the long form. Ids that the cast has not get no height."""
-        return [_long_form(int(key), feet, cast) for key, feet in self.root.items()]
+        """The same answer in the long form, under the cast's ids. Places that the cast has not get no height."""
+        ids = listed(cast)
+        return [
+            _long_form(ids[int(key)] if int(key) < len(ids) else int(key), feet, cast)
+            for key, feet in self.root.items()
+        ]
+
+
+def listed(cast: Sequence[CutoutInfo]) -> list[int]:
+    """The ids of a cast from left to right, as the short question asks for them.
+
+    What is cut off at a side belongs to an edge: the first of such comes first, the second last.
+    """
+    cut = [number for number, item in enumerate(cast) if not SIDES.isdisjoint(item.cut_borders)]
+    whole = [number for number in range(len(cast)) if number not in cut]
+    return [*cut[:1], *whole, *cut[1:]]
 
 
 def _long_form(number: int, feet: Sequence[int], cast: Sequence[CutoutInfo]) -> AnsweredObject:
@@ -81,9 +98,9 @@ def answer_schema(count: int) -> dict[str, Any]:
     return _closed({"objects": many})
 
 
-def brief_schema(ids: Sequence[int]) -> dict[str, Any]:
-    """JSON schema of a `BriefAnswer`: every id once, in the order given."""
-    return _closed({str(number): _numbers(3, HUNDRED) for number in ids})
+def brief_schema(count: int) -> dict[str, Any]:
+    """JSON schema of a `BriefAnswer` for `count` objects: every place once, in order."""
+    return _closed({str(place): _numbers(3, HUNDRED) for place in range(count)})
 
 
 def _numbers(count: int, most: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from engine.geometry import min_area
 from engine.library import CutoutInfo
 from engine.records import Placement
-from planners.layout_answer import HUNDRED, brief_schema
+from planners.layout_answer import HUNDRED, SIDES, brief_schema, listed
 from planners.layout_prompt import LayoutRequest, spotlight
 from planners.layout_rules import perspective
 from planners.sizes import relative_sizes
@@ -29,7 +29,6 @@ FRONT_AREA, WIDEST, TALLEST, ALL_WIDTHS = 0.48, 0.62, 0.85, 0.94
 """Of all objects together, were all at the front; of one, twice; of all side by side."""
 LEAST_SHARE = 1.1
 """Of the minimum area: the smallest box that is named, so that rounding does not fall below it."""
-_SIDES = frozenset({"left", "right"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +43,16 @@ class Stand:
 def brief_request(cast: Sequence[CutoutInfo], ground_line: float | None) -> LayoutRequest:
     """Ask for middle, bottom and width of each, a `BriefAnswer`.
 
-    ``{"rows":[62,79,97],"gap":12,"1":["cat",22,31,38,"left"],"0":["mug",15,21,26]}``: the rows where things may
-    stand, far to near; the space between neighbours, were all in the nearest row; for each id the class, its width in
-    each row, and the sides at which its photo cut it off. Sizes are worked out here, since arithmetic is what small
-    models cannot do; where things stand is theirs to say.
+    ``{"rows":[62,79,97],"gap":12,"0":["cat",22,31,38,"left"],"1":["mug",15,21,26]}``: the rows where things may
+    stand, far to near; the space between neighbours, were all in the nearest row; for each place from left to right
+    the class, its width in each row, and the sides at which its photo cut it off. Sizes are worked out here, since
+    arithmetic is what small models cannot do; where things stand is theirs to say.
     """
     stand, order = stand_of(cast, ground_line), listed(cast)
     question: dict[str, Any] = {"rows": list(stand.rows), "gap": stand.gap}
-    for number in order:
-        question[str(number)] = [spotlight(cast[number].class_name), *stand.widths[number], *cast[number].cut_borders]
-    return LayoutRequest(json.dumps(question, ensure_ascii=False, separators=(",", ":")), brief_schema(order))
-
-
-def listed(cast: Sequence[CutoutInfo]) -> list[int]:
-    """The ids in the order of question and answer, which is that from left to right.
-
-    What is cut off at a side belongs to an edge: the first of such comes first, the second last.
-    """
-    cut = [number for number, item in enumerate(cast) if not _SIDES.isdisjoint(item.cut_borders)]
-    whole = [number for number in range(len(cast)) if number not in cut]
-    return [*cut[:1], *whole, *cut[1:]]
+    for place, number in enumerate(order):
+        question[str(place)] = [spotlight(cast[number].class_name), *stand.widths[number], *cast[number].cut_borders]
+    return LayoutRequest(json.dumps(question, ensure_ascii=False, separators=(",", ":")), brief_schema(len(cast)))
 
 
 def stand_of(cast: Sequence[CutoutInfo], ground_line: float | None) -> Stand:
@@ -98,9 +87,9 @@ def straightened(layout: Sequence[Placement], cast: Sequence[CutoutInfo], ground
     bases = {item.cutout_id: item.box[3] for item in layout}
     chosen = [int(np.argmin([abs(row / HUNDRED - bases[info.cutout_id]) for row in stand.rows])) for info in cast]
     parts = []
-    for number, middle in zip(order, _middles(stand, cast, order), strict=True):
+    for place, (number, middle) in enumerate(zip(order, _middles(stand, cast, order), strict=True)):
         bottom = HUNDRED if "bottom" in cast[number].cut_borders else stand.rows[chosen[number]]
-        parts.append(f'"{number}":[{middle},{bottom},{stand.widths[number][chosen[number]]}]')
+        parts.append(f'"{place}":[{middle},{bottom},{stand.widths[number][chosen[number]]}]')
     return "{" + ",".join(parts) + "}"
 
 
@@ -117,7 +106,7 @@ def _middles(stand: Stand, cast: Sequence[CutoutInfo], order: Sequence[int]) -> 
 
 def _bound(cast: Sequence[CutoutInfo], order: Sequence[int]) -> tuple[bool, bool]:
     """Whether the first and the last are cut off at a side and so touch an edge; one alone touches one."""
-    first, last = (not _SIDES.isdisjoint(cast[number].cut_borders) for number in (order[0], order[-1]))
+    first, last = (not SIDES.isdisjoint(cast[number].cut_borders) for number in (order[0], order[-1]))
     return first, last and len(order) > 1
 
 

@@ -129,8 +129,8 @@ class ScorerTask(Task):
         """
         draw = rng(self.seed, self.course.part, f"{step}/{rank}")
         alone = step < self.course.first * self.course.schedule.steps
-        count, whole = (self.course.first_batch, 0.0) if alone else (self.course.batch, self.course.whole)
-        batch = self.views.batch(draw, count, whole)
+        count, share = (self.course.first_batch, 0.0) if alone else (self.course.batch, self.course.whole)
+        batch = self.views.batch(draw, count, share)
         names = [str(draw.choice(CLASS_TEXTS)).format(name) for name in CLASSES]
         places = [] if alone else [str(draw.choice(SCENE_TEXTS)).format(phrase) for _, phrase in SCENES]
         images, texts, scale = self._embedded(batch.pixels, [*names, *places, *batch.captions])

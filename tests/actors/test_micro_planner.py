@@ -10,7 +10,7 @@ from engine.seeds import rng
 from engine.training import LocalDesk, Schedule
 from planners.layout import solve
 from planners.layout_answer import brief_schema, parse
-from planners.layout_brief import brief_request, listed
+from planners.layout_brief import brief_request
 
 CLASSES = ("ball", "mug", "star", "robot", "cactus", "house")
 
@@ -27,7 +27,7 @@ def test_the_solvers_answers_pass_the_parser_they_are_written_for():
     for each in filter(None, made):
         assert parse(each.answer, each.cast, each.ground_line)
         assert each.question == brief_request(each.cast, each.ground_line).prompt
-        assert list(json.loads(each.answer)) == brief_schema(listed(each.cast))["required"]
+        assert list(json.loads(each.answer)) == brief_schema(len(each.cast))["required"]
 
 
 def test_objects_are_asked_from_left_to_right():

@@ -4,8 +4,8 @@ import pytest
 
 from engine.errors import SampleError
 from planners.layout import solve
-from planners.layout_answer import brief_schema, parse, read
-from planners.layout_brief import FRONT, brief_request, listed, stand_of, straightened
+from planners.layout_answer import brief_schema, listed, parse, read
+from planners.layout_brief import FRONT, brief_request, stand_of, straightened
 from planners.layout_prompt import EXAMPLES
 from tests.planners.cutouts import cutout
 
@@ -16,15 +16,17 @@ BRIEF = '{"0":[30,78,36],"1":[73,90,38]}'
 
 def test_the_question_is_one_line_of_integers_and_the_schema_lists_the_same_ids():
     asked = brief_request((cutout("dog", 0.8), cutout("cat", 0.9, ["left"])), 0.45)
-    assert asked.prompt == '{"rows":[63,80,97],"gap":6,"1":["cat",25,35,42,"left"],"0":["dog",27,37,45]}'
-    assert asked.schema == brief_schema([1, 0])
-    assert list(asked.schema["properties"]) == asked.schema["required"] == ["1", "0"]
+    assert asked.prompt == '{"rows":[63,80,97],"gap":6,"0":["cat",25,35,42,"left"],"1":["dog",27,37,45]}'
+    assert asked.schema == brief_schema(2)
+    assert list(asked.schema["properties"]) == asked.schema["required"] == ["0", "1"]
 
 
 def test_what_is_cut_off_at_a_side_is_asked_at_an_edge():
     cuts = ([], ["left"], ["bottom"], ["right", "bottom"])
     assert listed([cutout("mug", 1.0, cut) for cut in cuts]) == [1, 0, 2, 3]
     assert listed([cutout("mug", 1.0)]) == [0]
+    cast = (cutout("dog", 0.8), cutout("cat", 0.9, ["left"]))
+    assert [item.cutout_id for item in sorted(read(BRIEF, cast), key=lambda item: item.box)] == ["cat-0", "dog-0"]
 
 
 @pytest.mark.parametrize("ground", [None, 0.0, 0.2, 0.5, 0.72, 0.85])
