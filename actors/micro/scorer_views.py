@@ -19,6 +19,7 @@ SCENE_SHARE = 0.5  # of the whole pictures
 GREY_SHARE = 0.5  # of the single toys: cut out, on the grey of reference cut-outs; the rest with their background
 FULL_SHARE = 0.4  # of the captions: those that compositions get
 SLACKS = 0.15, 2.5  # of its box around a toy that stands alone: up close alone it was not known again from afar
+CLOSE = 0.4  # share of the way to the widest window before windows begin to widen
 GREY = 128
 
 
@@ -43,8 +44,12 @@ class ScorerViews:
     def __init__(self, photos: ToySet, scenes: ToySet, side: int, device: torch.device) -> None:
         self.sets, self.side, self.device = (photos, scenes), side, device
 
-    def batch(self, draw: np.random.Generator, count: int, share: float) -> Batch:
-        """A batch of `count` pictures, `share` of them whole, the rest single toys."""
+    def batch(self, draw: np.random.Generator, count: int, share: float, progress: float = 1.0) -> Batch:
+        """A batch of `count` pictures, `share` of them whole, the rest single toys.
+
+        At a `progress` of 0 single toys are seen up close, at 1 as small as in whole photos.
+        """
+        widest = SLACKS[0] * (SLACKS[1] / SLACKS[0]) ** max((progress - CLOSE) / (1 - CLOSE), 0.0)
         whole = round(count * share)
         pictures: list[Pixels] = []
         classes: list[NDArray[np.float32]] = []
@@ -61,7 +66,7 @@ class ScorerViews:
                 classes.append(_shares(toys.classes[index]))
             else:
                 toy = int(draw.integers(int(toys.counts[index])))
-                pictures.append(self._single(toys, index, toy, draw, mirrored=mirrored))
+                pictures.append(self._single(toys, index, toy, draw, widest, mirrored=mirrored))
                 classes.append(_shares(toys.classes[index, toy : toy + 1]))
         return Batch(
             pixels=relit(stacked(pictures, self.device), draw, 0.2),
@@ -70,10 +75,12 @@ class ScorerViews:
             scenes=torch.tensor(places, device=self.device),
         )
 
-    def _single(self, toys: ToySet, index: int, toy: int, draw: np.random.Generator, *, mirrored: bool) -> Pixels:
+    def _single(
+        self, toys: ToySet, index: int, toy: int, draw: np.random.Generator, widest: float, *, mirrored: bool
+    ) -> Pixels:
         """One toy of a picture through its box; cut out only where no other toy has a part in the mask."""
         alone = int(toys.counts[index]) == 1
-        slack = float(np.exp(draw.uniform(*np.log(SLACKS)))) if alone else SLACKS[0]
+        slack = float(np.exp(draw.uniform(*np.log((SLACKS[0], widest))))) if alone else SLACKS[0]
         window = around(toys.boxes[index, toy], draw, slack)
         picture = seen(toys.images[index], window, self.side, mirrored=mirrored)
         if alone and draw.random() < GREY_SHARE:

@@ -9,16 +9,20 @@ import torch
 from actors.backends.dinov2 import DinoV2
 from actors.backends.isnet import IsNetSegmenter
 from actors.backends.open_clip import OpenClip
+from actors.backends.sdxl import SdxlInpaint
+from actors.inpaint import Inpaint
 from actors.micro.autoencoder import load_autoencoder, psnr, to_input, to_pictures
+from actors.restore import restore
 from actors.score import ClipSpec
 from actors.weights import SHIPPED_FOLDER, local_weights
+from engine.records import Composition
 from engine.toybox import CLASSES, SCENES
 from engine.toybox.captions import with_article
 from engine.toybox.concepts import draw_concept
 from engine.toybox.studio import photograph, place
 
 SEED = 977  # of no training set
-PARTS = ("segmenter", "scorer", "identity", "autoencoder")
+PARTS = ("segmenter", "scorer", "identity", "autoencoder", "painter")
 LIMIT = 64_000_000  # bytes
 
 
@@ -82,6 +86,26 @@ def cut_out(picture):
     x0, y0, x1, y1 = (round(256 * value) for value in picture.boxes[0])
     grey = np.where(picture.layers[0][..., None] >= 128, picture.image, np.uint8(128))
     return np.ascontiguousarray(grey[y0:y1, x0:x1])
+
+
+def test_the_painter_paints_the_scene_that_the_prompt_names_and_shades_the_ground():
+    painter = SdxlInpaint(Inpaint(backend="sdxl", model="shipped:micro/painter", steps=6, guidance=3.0, strength=1.0))
+    concept = draw_concept(SEED, 2)
+    shot = photograph(concept, 5, 256)[0]
+    mask = shot.layers[0]
+    wanted = [number for number, (name, _) in enumerate(SCENES) if name in {"snow", "desert", "meadow", "night"}]
+    rows = [
+        Composition(
+            sample_id="s", unit_id=0, seed=number, background_prompt=SCENES[number][1], background=shot.image,
+            foreground=np.dstack([shot.image, mask]), repaint_mask=np.asarray(255 - mask, np.uint8),
+        )
+        for number in wanted
+    ]  # fmt: skip
+    scorer = OpenClip(ClipSpec(model="shipped:micro/scorer"))
+    places = scorer.embed_texts([f"a photo {phrase}" for _, phrase in SCENES])
+    pictures = [restore(painted, row.foreground) for painted, row in zip(painter.paint(rows), rows, strict=True)]
+    found = (scorer.embed_images(pictures) @ places.T).argmax(1)
+    assert np.mean(found == np.asarray(wanted)) >= 0.75
 
 
 def test_the_autoencoder_gives_pictures_back(shots):

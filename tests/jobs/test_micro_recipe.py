@@ -48,7 +48,7 @@ def test_the_scores_belong_to_their_captions(rows):
 
 def test_the_row_says_which_models_had_a_hand(rows):
     names = {model["name"] for model in rows[0]["models"]}
-    assert {"micro/scorer", "micro/identity"} < names
+    assert {"micro/scorer", "micro/identity", "micro/painter"} < names
     assert any("segmenter" in name for name in names)
     assert {model["license"] for model in rows[0]["models"]} <= {"apache-2.0", "Apache-2.0", "none"}
 
