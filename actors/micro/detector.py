@@ -135,9 +135,9 @@ class DetectorTask(Task):
         """The loss of one batch, drawn anew for every (step, rank)."""
         draw = rng(self.seed, self._course.part, f"{step}/{rank}")
         naming = step < self._course.first * self._course.schedule.steps
-        half = self._course.first_batch // 2
+        half, begun = self._course.first_batch // 2, self._course.first * self._course.schedule.steps
         batch = (
-            draw_close(self._sets, (half, half), self._course.first_side, draw)
+            draw_close(self._sets, (half, half), self._course.first_side, draw, step / begun)
             if naming
             else draw_batch(self._sets, self._sizes, self._course.side, draw)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import cv2
@@ -17,6 +18,7 @@ CROP_FROM = 0.6  # of the side
 WHOLE, NOTHING = 0.75, 0.05  # shares of an object inside a crop that leave no doubt whether it is there
 TRIES = 8
 SLACKS = 0.1, 1.5  # of an object's sides: how much is seen around it where it is seen up close
+CLOSE = 0.4  # share of the way before windows begin to widen
 Change = Callable[
     [Pixels, NDArray[np.float32], int, np.random.Generator], tuple[Pixels, NDArray[np.float32], NDArray[np.bool_]]
 ]
@@ -53,10 +55,15 @@ def draw_batch(
 
 
 def draw_close(
-    sets: Sequence[tuple[Annotated, int]], sizes: Sequence[int], side: int, draw: np.random.Generator
+    sets: Sequence[tuple[Annotated, int]],
+    sizes: Sequence[int],
+    side: int,
+    draw: np.random.Generator,
+    progress: float = 1.0,
 ) -> Batch:
-    """The same, each picture through a window around one of its objects."""
-    return _drawn(sets, sizes, side, draw, _close)
+    """The same, each picture through a window around one of its objects, tight at a `progress` of 0, wide up to 1."""
+    widest = SLACKS[0] * (SLACKS[1] / SLACKS[0]) ** max((progress - CLOSE) / (1 - CLOSE), 0.0)
+    return _drawn(sets, sizes, side, draw, partial(_close, widest=widest))
 
 
 def _drawn(
@@ -94,10 +101,10 @@ def _changed(
 
 
 def _close(
-    image: Pixels, boxes: NDArray[np.float32], side: int, draw: np.random.Generator
+    image: Pixels, boxes: NDArray[np.float32], side: int, draw: np.random.Generator, *, widest: float
 ) -> tuple[Pixels, NDArray[np.float32], NDArray[np.bool_]]:
     """One object through its box, with a little or much around it, and what else is seen there."""
-    slack = float(np.exp(draw.uniform(*np.log(SLACKS))))
+    slack = float(np.exp(draw.uniform(*np.log((SLACKS[0], widest)))))
     x0, y0, x1, y1 = around(boxes[int(draw.integers(len(boxes)))], draw, slack)
     low, size = np.asarray([x0, y0] * 2, np.float32), np.asarray([x1 - x0, y1 - y0] * 2, np.float32)
     moved = (boxes - low) / size
