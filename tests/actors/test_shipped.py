@@ -12,6 +12,8 @@ from actors.backends.open_clip import OpenClip
 from actors.backends.sdxl import SdxlInpaint
 from actors.inpaint import Inpaint
 from actors.micro.autoencoder import load_autoencoder, psnr, to_input, to_pictures
+from actors.micro.layout_corpus import held_out
+from actors.micro.planner import accepted
 from actors.restore import restore
 from actors.score import ClipSpec
 from actors.weights import SHIPPED_FOLDER, local_weights
@@ -22,7 +24,7 @@ from engine.toybox.concepts import draw_concept
 from engine.toybox.studio import photograph, place
 
 SEED = 977  # of no training set
-PARTS = ("segmenter", "scorer", "identity", "autoencoder", "painter")
+PARTS = ("segmenter", "scorer", "identity", "autoencoder", "painter", "planner")
 LIMIT = 64_000_000  # bytes
 
 
@@ -70,6 +72,11 @@ def test_the_scorer_knows_scenes_and_names_what_it_sees_up_close(shots):
 def up_close(picture):
     x0, y0, x1, y1 = (round(256 * value) for value in picture.boxes[0])
     return np.ascontiguousarray(picture.image[max(y0 - 6, 0) : y1 + 6, max(x0 - 6, 0) : x1 + 6])
+
+
+def test_the_planner_lays_out_what_it_never_saw_without_breaking_a_rule():
+    asked = [held_out(SEED, number, CLASSES) for number in range(24)]
+    assert accepted("transformers", SHIPPED_FOLDER / "micro" / "planner", asked) >= 0.8
 
 
 def test_the_identity_scorer_tells_instances_apart(shots):

@@ -46,6 +46,12 @@ def test_the_scores_belong_to_their_captions(rows):
     assert table.diagonal().mean() > (table.sum() - table.trace()) / (table.size - SAMPLES) + 0.05
 
 
+def test_most_layouts_are_the_language_models_and_every_row_says_whose_it_is(rows):
+    sources = [row["layout_source"] for row in rows]
+    assert sum(source == "transformers" for source in sources) >= SAMPLES // 2
+    assert all(source.startswith(("transformers", "solver (")) for source in sources)
+
+
 def test_the_row_says_which_models_had_a_hand(rows):
     names = {model["name"] for model in rows[0]["models"]}
     assert {"micro/scorer", "micro/identity", "micro/painter"} < names
