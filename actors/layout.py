@@ -138,7 +138,7 @@ def settled(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, a
     """
     cast = [cutouts[cutout_id] for cutout_id in row.cast]
     try:
-        placements = read(answer, cast)
+        placements = read(answer, cast, row.ground_line)
     except SampleError as error:
         return solved(spec, cutouts, row, error.code)
     if not problems(placements, cast, row.ground_line):

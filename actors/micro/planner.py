@@ -51,7 +51,7 @@ class PlannerCourse(Course):
 
     part: ClassVar[str] = "planner"
 
-    schedule: Schedule = Schedule(steps=5000, lr=3e-3, warmup=100, ema=0.998, betas=(0.9, 0.98))
+    schedule: Schedule = Schedule(steps=2000, lr=3e-3, warmup=100, ema=0.998, betas=(0.9, 0.98))
     batch: int = Field(default=32, ge=1, description="examples a step and process")
     examples: int = Field(default=40_000, ge=1, description="questions that the solver answers once")
     vocabulary: int = Field(default=1280, ge=300, description="tokens of the BPE")

@@ -38,17 +38,17 @@ def test_a_language_model_must_be_named():
         Layout(backend="vllm")
 
 
-GOOD = '{"0":[100,850,300],"1":[560,780,240]}'
-FLOATING = '{"0":[100,300,200],"1":[560,780,240]}'
+GOOD = '{"0":[27,1],"1":[73,2]}'
+OUTSIDE = '{"0":[5,1],"1":[73,2]}'
 
 
 @pytest.mark.parametrize(
     ("answer", "source"),
     [
         (GOOD, "vllm"),
-        (FLOATING, "vllm+repair"),
+        (OUTSIDE, "vllm+repair"),
         ("I would put the dog to the left.", "solver (LAYOUT_JSON)"),
-        ('{"0":[100,850,300]}', "solver (LAYOUT_IDS)"),
+        ('{"0":[27,1]}', "solver (LAYOUT_IDS)"),
     ],
 )
 def test_the_row_says_whose_layout_it_has(answer, source):
@@ -61,4 +61,4 @@ def test_the_row_says_whose_layout_it_has(answer, source):
 def test_an_answer_beyond_repair_makes_way_for_the_solver(monkeypatch):
     monkeypatch.setattr("actors.layout.repair", lambda *_: None)
     cutouts = {key: cutout(name, 0.8, key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))}
-    assert settled(Layout(backend="vllm", model="m"), cutouts, ROW, FLOATING).source == "solver (LAYOUT_RULES)"
+    assert settled(Layout(backend="vllm", model="m"), cutouts, ROW, OUTSIDE).source == "solver (LAYOUT_RULES)"

@@ -49,7 +49,7 @@ def test_samples_are_drawn_by_the_seed_of_their_row(model):
 
 
 def test_a_model_that_answers_well_is_believed(model, tmp_path, monkeypatch):
-    answers = ['{"0":[100,850,300],"1":[560,780,240]}', "no", '{"0":[1,2,3],"1":[4,5,6]}']
+    answers = ['{"0":[27,1],"1":[73,2]}', "no", '{"0":[1,2],"1":[4,5]}']
     monkeypatch.setattr(TransformersLayout, "write", lambda *_: answers)
     rows = spec(model).load(run_with_library(tmp_path))([ROW, ROW, ROW])
     assert [row.layout_source for row in rows] == ["transformers", "solver (LAYOUT_JSON)", "transformers+repair"]

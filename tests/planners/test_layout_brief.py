@@ -4,19 +4,20 @@ import pytest
 
 from engine.errors import SampleError
 from planners.layout import solve
-from planners.layout_answer import brief_schema, listed, parse, read
-from planners.layout_brief import FRONT, brief_request, stand_of, straightened
+from planners.layout_answer import brief_schema, parse, read
+from planners.layout_brief import brief_request, straightened
 from planners.layout_prompt import EXAMPLES
+from planners.stand import FRONT, listed, stand_of
 from tests.planners.cutouts import cutout
 
 CAST = EXAMPLES[0].cast
 GROUND = EXAMPLES[0].ground_line
-BRIEF = '{"0":[30,78,36],"1":[73,90,38]}'
+BRIEF = '{"0":[27,1],"1":[73,2]}'
 
 
 def test_the_question_is_one_line_of_integers_and_the_schema_lists_the_same_ids():
     asked = brief_request((cutout("dog", 0.8), cutout("cat", 0.9, ["left"])), 0.45)
-    assert asked.prompt == '{"rows":[63,80,97],"gap":6,"0":["cat",25,35,42,"left"],"1":["dog",27,37,45]}'
+    assert asked.prompt == '{"rows":[63,80,97],"gap":7,"0":["cat",24,34,41,"left"],"1":["dog",26,36,44]}'
     assert asked.schema == brief_schema(2)
     assert list(asked.schema["properties"]) == asked.schema["required"] == ["0", "1"]
 
@@ -26,7 +27,7 @@ def test_what_is_cut_off_at_a_side_is_asked_at_an_edge():
     assert listed([cutout("mug", 1.0, cut) for cut in cuts]) == [1, 0, 2, 3]
     assert listed([cutout("mug", 1.0)]) == [0]
     cast = (cutout("dog", 0.8), cutout("cat", 0.9, ["left"]))
-    assert [item.cutout_id for item in sorted(read(BRIEF, cast), key=lambda item: item.box)] == ["cat-0", "dog-0"]
+    assert [item.cutout_id for item in sorted(read(BRIEF, cast, 0.4), key=lambda item: item.box)] == ["cat-0", "dog-0"]
 
 
 @pytest.mark.parametrize("ground", [None, 0.0, 0.2, 0.5, 0.72, 0.85])
@@ -43,11 +44,18 @@ def test_rows_lie_below_the_ground_line_and_no_box_leaves_the_canvas(ground):
 
 
 def test_an_answer_is_the_long_one_in_fewer_words():
-    long = json.dumps({"objects": [
-        {"id": 0, "box": [120, 330, 480, 780], "support": "ground", "depth": 4},
-        {"id": 1, "box": [540, 478, 920, 900], "support": "ground", "depth": 2},
-    ]})  # fmt: skip
-    assert parse(BRIEF, CAST, GROUND) == parse(long, CAST, GROUND)
+    stand = stand_of(CAST, GROUND)
+    boxes = []
+    for number, (middle, row) in enumerate(((27, 1), (73, 2))):
+        width, bottom = stand.widths[number][row] * 10, stand.rows[row] * 10
+        left = middle * 10 - width // 2
+        boxes.append([left, bottom - round(width / CAST[number].aspect), left + width, bottom])
+    objects = [{"id": number, "box": box, "support": "ground", "depth": 0} for number, box in enumerate(boxes)]
+    assert parse(BRIEF, CAST, GROUND) == parse(json.dumps({"objects": objects}), CAST, GROUND)
+
+
+def test_rows_beyond_the_last_are_the_last():
+    assert parse('{"0":[27,1],"1":[73,90]}', CAST, GROUND) == parse(BRIEF, CAST, GROUND)
 
 
 def test_a_straightened_layout_obeys_the_rules_and_keeps_the_solvers_depth():
@@ -57,7 +65,7 @@ def test_a_straightened_layout_obeys_the_rules_and_keeps_the_solvers_depth():
         layout = solve(seed, cast, 0.4)
         answer = straightened(layout, cast, 0.4)
         assert json.dumps(json.loads(answer), separators=(",", ":")) == answer
-        placed = {item.cutout_id: item for item in read(answer, cast)}
+        placed = {item.cutout_id: item for item in read(answer, cast, 0.4)}
         wanted = {item.cutout_id: item.box[3] for item in layout}
         assert all(abs(item.box[3] - wanted[number]) < 0.2 for number, item in placed.items())
         good += not isinstance(_parsed(answer, cast), SampleError)
@@ -68,7 +76,7 @@ def test_gaps_from_side_to_side_are_equal_were_all_at_the_front():
     cast = [cutout(name, 1.0) for name in ("mug", "ball", "cup")]
     stand = stand_of(cast, 0.5)
     answer = json.loads(straightened(solve(0, cast, 0.5), cast, 0.5)).values()
-    middles = [middle for middle, _, _ in answer]
+    middles = [middle for middle, _ in answer]
     halves = [widths[-1] / 2 for widths in stand.widths]
     edges = [0, *(edge for m, half in zip(middles, halves, strict=True) for edge in (m - half, m + half)), 100]
     gaps = [right - left for left, right in zip(edges[::2], edges[1::2], strict=True)]
@@ -87,17 +95,17 @@ def _parsed(answer, cast):
     ("text", "code"),
     [
         ("{}", "LAYOUT_JSON"),
-        ('{"0":[30,78,36]}', "LAYOUT_IDS"),
-        ('{"0":[30,78,36],"7":[73,90,38]}', "LAYOUT_IDS"),
-        ('{"0":[30,78,36],"x":[73,90,38]}', "LAYOUT_JSON"),
-        ('{"0":[30,78,36,45],"1":[73,90,39,43]}', "LAYOUT_JSON"),
-        ('{"0":[30,78],"1":[73,90,38]}', "LAYOUT_JSON"),
-        ('{"0":[30,78,"36"],"1":[73,90,38]}', "LAYOUT_JSON"),
-        ('{"0":[30,78,36.5],"1":[73,90,38]}', "LAYOUT_JSON"),
-        ('{"0":[30,78,0],"1":[73,90,38]}', "LAYOUT_RULES"),
-        ('{"0":[30,78,-9],"1":[73,90,38]}', "LAYOUT_RULES"),
-        ('{"0":[30,78,36],"1":[93,90,39]}', "LAYOUT_RULES"),
-        ('{"0":[1' + "0" * 4000 + ',78,36],"1":[93,90,39]}', "LAYOUT_JSON"),
+        ('{"0":[27,1]}', "LAYOUT_IDS"),
+        ('{"0":[27,1],"7":[73,2]}', "LAYOUT_IDS"),
+        ('{"0":[27,1],"x":[73,2]}', "LAYOUT_JSON"),
+        ('{"0":[27,1,36],"1":[73,2,39]}', "LAYOUT_JSON"),
+        ('{"0":[27],"1":[73,2]}', "LAYOUT_JSON"),
+        ('{"0":[27,"1"],"1":[73,2]}', "LAYOUT_JSON"),
+        ('{"0":[27.5,1],"1":[73,2]}', "LAYOUT_JSON"),
+        ('{"0":[2,1],"1":[73,2]}', "LAYOUT_RULES"),
+        ('{"0":[-9,1],"1":[73,2]}', "LAYOUT_RULES"),
+        ('{"0":[60,1],"1":[73,2]}', "LAYOUT_RULES"),
+        ('{"0":[1' + "0" * 4000 + ',1],"1":[73,2]}', "LAYOUT_JSON"),
     ],
 )
 def test_an_answer_that_cannot_be_drawn_is_named(text, code):
