@@ -20,7 +20,7 @@ from planners.stand import HUNDRED, Stand, bound, listed, stand_of
 
 
 def brief_request(cast: Sequence[CutoutInfo], ground_line: float | None) -> LayoutRequest:
-    """Ask for middle and row of each, a `BriefAnswer`.
+    """Ask for way and row of each, a `BriefAnswer`.
 
     ``{"rows":[62,79,97],"gap":12,"0":["cat",22,31,38,"left"],"1":["mug",15,21,26]}``: the rows where things may
     stand, far to near; the space between neighbours, were all in the nearest row; for each place from left to right
@@ -38,8 +38,8 @@ def straightened(layout: Sequence[Placement], cast: Sequence[CutoutInfo], ground
     """A solver's layout as the answer that a model is taught: the nearest rows, equal gaps from side to side.
 
     Equal gaps leave nothing to guess: with the solver's own, which differ by chance, a model learns the likeliest
-    digit of each number and not numbers that fit together. Middles depend on the question alone and not on the rows
-    that are chosen, some of which are answered later.
+    digit of each number and not numbers that fit together. Ways depend on the question alone and not on the rows that
+    are chosen, some of which are answered later: in a farther row, a thing stands within where it would in the nearest.
 
     Args:
         layout: of `cast`, everything on the ground.
@@ -49,19 +49,18 @@ def straightened(layout: Sequence[Placement], cast: Sequence[CutoutInfo], ground
     stand, order = stand_of(cast, ground_line), listed(cast)
     bases = {item.cutout_id: item.box[3] for item in layout}
     chosen = [int(np.argmin([abs(row / HUNDRED - bases[info.cutout_id]) for row in stand.rows])) for info in cast]
-    middles = _middles(stand, cast, order)
+    ways = _ways(stand, cast, order)
     return json.dumps(
-        {str(place): [middles[place], chosen[number]] for place, number in enumerate(order)}, separators=(",", ":")
+        {str(place): [ways[place], chosen[number]] for place, number in enumerate(order)}, separators=(",", ":")
     )
 
 
-def _middles(stand: Stand, cast: Sequence[CutoutInfo], order: Sequence[int]) -> list[int]:
-    """Where each stands, side by side at its largest; what is too wide together is pushed back from the right."""
+def _ways(stand: Stand, cast: Sequence[CutoutInfo], order: Sequence[int]) -> list[int]:
+    """How far along each is when all stand side by side at their largest; the last at most at the right edge."""
     at = 0 if bound(cast, order)[0] else stand.gap
-    middles = []
+    ways = []
     for number in order:
         width = stand.widths[number][-1]
-        half = -(-width // 2)
-        middles.append(min(max(round(at + width / 2), half), HUNDRED - half))
+        ways.append(min(round(HUNDRED * at / max(HUNDRED - width, 1)), HUNDRED))
         at += width + stand.gap
-    return middles
+    return ways

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from actors.finetune.attention import short_attention
 from actors.micro.text_encoders import NEGATIVE, WIDTH, read_prompts, tokenize
 
 if TYPE_CHECKING:
@@ -117,12 +118,13 @@ class Denoising:
         sigma = (1 - self.signal[steps]).sqrt().view(-1, 1, 1, 1)
         states, pooled = self._conditions([sample.caption for sample in samples], draw)
         sizes = self._tensor(np.stack([_size_condition(side, draw) for _ in samples]))
-        guess = self.net["unet"](
-            torch.cat([alpha * clean + sigma * noise, seen], 1),
-            steps,
-            encoder_hidden_states=states,
-            added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
-        ).sample
+        with short_attention(self.device):
+            guess = self.net["unet"](
+                torch.cat([alpha * clean + sigma * noise, seen], 1),
+                steps,
+                encoder_hidden_states=states,
+                added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
+            ).sample
         error = functional.mse_loss(guess.float(), alpha * noise - sigma * clean, reduction="none")
         weight = KEPT + (1 - KEPT) * seen[:, :1] if seen.shape[1] else torch.ones_like(error[:, :1])
         return (error * weight).sum() / (weight.sum() * error.shape[1])
@@ -133,7 +135,7 @@ class Denoising:
         silent = {1: NEGATIVE, 2: ""}
         texts = [silent.get(int(chance), text) for chance, text in zip(chances, captions, strict=True)]
         tokens = tokenize(self.tokenizer, texts, self.device)
-        with torch.set_grad_enabled(self.texts and torch.is_grad_enabled()):
+        with short_attention(self.device), torch.set_grad_enabled(self.texts and torch.is_grad_enabled()):
             states, pooled = read_prompts(self.net["text_encoder"], self.net["text_encoder_2"], tokens)
         kept = self._tensor((chances >= 1).astype(np.float32))  # zeros are the pipelines' answer to no negative prompt
         return states * kept.view(-1, 1, 1), pooled * kept.view(-1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast, final
 
@@ -17,19 +18,22 @@ from actors.micro.autoencoder import find_autoencoder, load_autoencoder
 from actors.micro.cards import quiet, write_card
 from actors.micro.diffusion import SIZE, Denoising, Sample, new_scheduler, new_unet
 from actors.micro.latents import Latents, cached, encode, halved
+from actors.micro.studio_views import alone
 from actors.micro.text_encoders import corpus, new_encoders, new_tokenizer
 from actors.score import ClipSpec
 from actors.weights import fingerprint, forbid_code, local_weights
 from engine.records import Pixels
 from engine.seeds import derive, rng
-from engine.toybox import CLASSES
-from engine.toybox.captions import with_article
+from engine.toybox import CLASSES, SCENES
+from engine.toybox.captions import full, with_article
 from engine.toybox.sets import ToySet, open_set
 from engine.training import Course, Desk, Metric, Schedule
 
 SETS = "photos", "scenes"
-PHOTOS_SHARE = 0.7  # of a batch: one object, large
-BARE_SHARE = 0.5  # of the small photos: captions of a class and nothing else
+ALONE = 1.0, 0.5  # share of toys without surroundings, at the beginning and at the end
+CLOSE = 0.4  # share of the way before pictures with surroundings come in
+PHOTOS_SHARE = 0.6  # of those: one toy, large
+STYLES = "a photo of {}", "{}"
 STEPS, GUIDANCE = 12, 3.0  # of the measurement
 MEASURED, TARGET = 64, 0.80  # pictures at least, every class equally often
 _BATCH = 8
@@ -44,9 +48,9 @@ class Generator(Course):
 
     widths: tuple[int, ...] = Field(default=(48, 96, 128), description="channels at sides of 32, 16 and 8; x 16")
     batch: int = Field(default=32, ge=1, description="pictures a step")
-    first: float = Field(default=0.7, ge=0, le=1, description="share of the steps on pictures of half the side")
+    first: float = Field(default=0.75, ge=0, le=1, description="share of the steps on pictures of half the side")
     first_batch: int = Field(default=64, ge=1, description="pictures a step in these")
-    schedule: Schedule = Schedule(steps=4500, lr=1e-3, warmup=100, ema=0.998)
+    schedule: Schedule = Schedule(steps=4000, lr=1e-3, warmup=100, ema=0.998)
 
     def train(self, desk: Desk) -> None:
         """Train UNet and text encoders; save ``out/generator`` as the pipeline does, in fp16.
@@ -61,10 +65,7 @@ class Generator(Course):
         sets = [open_set(desk.data, name) for name in SETS]
         home = find_autoencoder(desk.out)
         vae = load_autoencoder(home, device)
-        small, large = (
-            [encoded(desk, name, found, vae, home, side=side) for name, found in zip(SETS, sets, strict=True)]
-            for side in (SIZE // 2, SIZE)
-        )
+        small, large = (_Views.of(desk, sets, vae, home, side) for side in (SIZE // 2, SIZE))
         with tempfile.TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
             tokenizer = new_tokenizer(Path(scratch), corpus(sets, self.seed))
         first, second = new_encoders(tokenizer)
@@ -76,52 +77,98 @@ class Generator(Course):
             save_pipeline(net, vae, tokenizer, desk.out / self.part)
 
     def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
-        """Share of generated pictures whose class the family's scorer recognises among all classes."""
+        """Share of pictures whose class the family's scorer finds among all classes: toys alone, and in a scene."""
         del data
         pipe = load_generator(folder / self.part)
         rounds = -(-MEASURED // len(CLASSES))
         wanted = np.tile(np.arange(len(CLASSES)), rounds)
-        styles = ("a photo of {}", "{}")
-        prompts = [styles[turn // len(CLASSES) % 2].format(with_article(CLASSES[c])) for turn, c in enumerate(wanted)]
-        pictures = generate(pipe, prompts, [derive(seed, self.part, str(number)) for number in range(len(prompts))])
-        names = [f"a photo of {with_article(name)}" for name in CLASSES]
-        found = recognised(folder, pictures, names)
-        return [Metric(self.part, "class_in_prompt", float(np.mean(found == wanted)), TARGET)]
+        toys = [with_article(CLASSES[number]) for number in wanted]
+        bare = [STYLES[turn // len(CLASSES) % 2].format(toy) for turn, toy in enumerate(toys)]
+        placed = [full([CLASSES[number]], SCENES[turn % len(SCENES)][1]) for turn, number in enumerate(wanted)]
+        seeds = [derive(seed, self.part, str(number)) for number in range(len(toys))]
+        names = [STYLES[0].format(with_article(name)) for name in CLASSES]
+        found = [recognised(folder, generate(pipe, prompts, seeds), names) for prompts in (bare, placed)]
+        shares = [float(np.mean(one == wanted)) for one in found]
+        return [
+            Metric(self.part, "class_in_prompt", shares[0], TARGET),
+            Metric(self.part, "class_in_prompt_with_scene", shares[1], TARGET),
+        ]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """Latents of one side: toys alone, and the pictures of both sets."""
+
+    toys: Latents
+    pictures: list[Latents]
+
+    @classmethod
+    def of(cls, desk: Desk, sets: list[ToySet], vae: Any, home: Path, side: int) -> _Views:
+        pictures = [encoded(desk, name, found, vae, home, side=side) for name, found in zip(SETS, sets, strict=True)]
+        return cls(encoded_alone(desk, sets[0], vae, home, side), pictures)
 
 
 @final
 class _Generation(Task):
-    """Latents of both sets under random captions: small pictures first, with classes alone under half of the photos.
+    """Latents under captions: small before large ones, toys without surroundings before pictures with them.
 
-    A picture of half the side costs a quarter, and classes need many pictures: 42,000 of full size taught scenes and no
-    class. Beside a scene, which says more about a picture, a class is learned late.
+    A picture of half the side costs a quarter, and classes need many pictures: 130,000 that all had surroundings taught
+    scenes and no class, since what surrounds a toy says more about a picture's values than the toy. A caption without
+    a scene belongs to toys alone.
     """
 
-    def __init__(
-        self, spec: Generator, sets: list[ToySet], small: list[Latents], large: list[Latents], denoising: Denoising
-    ) -> None:
+    def __init__(self, spec: Generator, sets: list[ToySet], small: _Views, large: _Views, denoising: Denoising) -> None:
         self.spec, self.sets, self.small, self.large, self.denoising = spec, sets, small, large, denoising
         self.net, self.seed = denoising.net, spec.seed
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         draw = rng(self.spec.seed, self.spec.part, f"{step}/{rank}")
-        first = step < self.spec.first * self.spec.schedule.steps
-        latents, count = (self.small, self.spec.first_batch) if first else (self.large, self.spec.batch)
-        return self.denoising.loss([self._sample(latents, first, draw) for _ in range(count)], draw), {}
+        progress = step / self.spec.schedule.steps
+        views, count = (
+            (self.small, self.spec.first_batch) if progress < self.spec.first else (self.large, self.spec.batch)
+        )
+        share = ALONE[0] + (ALONE[1] - ALONE[0]) * max((progress - CLOSE) / (1 - CLOSE), 0.0)
+        samples = [
+            self._alone(views, draw) if draw.random() < share else self._placed(views, draw) for _ in range(count)
+        ]
+        return self.denoising.loss(samples, draw), {}
 
-    def _sample(self, latents: list[Latents], first: bool, draw: np.random.Generator) -> Sample:
+    def _alone(self, views: _Views, draw: np.random.Generator) -> Sample:
+        index = int(draw.integers(len(views.toys)))
+        known = self.sets[0].described(index) if draw.random() < 0.5 else self.sets[0].class_names(index)
+        caption = str(draw.choice(STYLES)).format(with_article(known[0]))
+        return _sample(views.toys[index], caption)
+
+    def _placed(self, views: _Views, draw: np.random.Generator) -> Sample:
         kind = int(draw.random() >= PHOTOS_SHARE)
-        index = int(draw.integers(len(latents[kind])))
-        known, found = latents[kind][index], self.sets[kind]
-        bare = first and kind == 0 and draw.random() < BARE_SHARE
-        caption = f"a photo of {with_article(found.class_names(index)[0])}" if bare else found.caption(index, draw)
-        return Sample(latents=known, seen=known[:0], caption=caption)
+        found = self.sets[kind]
+        index = int(draw.integers(len(found)))
+        caption = found.caption(index, draw)
+        return _sample(
+            views.pictures[kind][index], caption if found.phrase(index) in caption else found.full_caption(index)
+        )
+
+
+def _sample(latents: Latents, caption: str) -> Sample:
+    return Sample(latents=latents, seen=latents[:0], caption=caption)
 
 
 def encoded(desk: Desk, name: str, found: ToySet, vae: Any, home: Path, *, side: int = SIZE) -> Latents:
     """Nx4x(side/8)x(side/8) of a whole set, from the file beside it where the same autoencoder encoded it before."""
     path = desk.data / name / f"latents{side}-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
     return cached(desk, path, len(found), lambda rows: encode(vae, halved(found.images[rows], side), best_device()))
+
+
+def encoded_alone(desk: Desk, found: ToySet, vae: Any, home: Path, side: int) -> Latents:
+    """Nx4x(side/8)x(side/8) of every photo's toy without its surroundings, from the file beside the photos likewise."""
+    path = desk.data / SETS[0] / f"alone{side}-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
+
+    def make(rows: slice) -> Latents:
+        pictures = np.stack([alone(found, index, side) for index in range(rows.start, rows.stop)])
+        return encode(vae, pictures, best_device())
+
+    return cached(desk, path, len(found), make)
 
 
 def save_pipeline(net: nn.ModuleDict, vae: Any, tokenizer: Any, folder: Path) -> None:

@@ -27,7 +27,7 @@ from planners.layout_brief import brief_request, straightened
 from planners.layout_rules import PLACES, perspective, visible_fractions
 from planners.sizes import METRES, WIDEST_RANGE, real_size
 
-VERSION = 4
+VERSION = 5
 """Raised when other examples come of the same seed, so that stored ones are not taken for them."""
 CHOICES = 2
 """Layouts of which the answer is chosen."""

@@ -18,8 +18,8 @@ from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from actors.finetune.attention import short_attention
 from actors.finetune.loop import Schedule, Task, best_device, fit
 from actors.finetune.norms import retake_statistics
 from actors.micro.cards import write_card
@@ -157,8 +157,7 @@ class ScorerTask(Task):
         return ((pixels - mean) / spread).contiguous(memory_format=torch.channels_last)
 
     def _embedded(self, pixels: Tensor, texts: list[str]) -> tuple[Tensor, Tensor, Tensor]:
-        # On a CPU, the plain product is 1.4 times as fast as the fused kernel at 49 tokens.
-        with sdpa_kernel(SDPBackend.MATH if self.device.type == "cpu" else SDPBackend.EFFICIENT_ATTENTION):
+        with short_attention(self.device):
             images, vectors, scale = self.net(self._prepared(pixels), self.tokenize(texts).to(self.device))
         return images.float(), vectors.float(), scale.clamp(max=HOTTEST)
 

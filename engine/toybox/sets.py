@@ -53,11 +53,11 @@ class ToySet:
 
     def caption(self, index: int, draw: np.random.Generator) -> str:
         """A caption of a random kind."""
-        return captions.drawn(self.class_names(index), self._described(index), self.phrase(index), draw)
+        return captions.drawn(self.class_names(index), self.described(index), self.phrase(index), draw)
 
     def full_caption(self, index: int) -> str:
         """Every toy with colours and pattern, and the scene."""
-        return captions.full(self._described(index), self.phrase(index))
+        return captions.full(self.described(index), self.phrase(index))
 
     def class_names(self, index: int) -> list[str]:
         """The classes of the toys, far to near."""
@@ -72,7 +72,8 @@ class ToySet:
         numbers = np.unique(self.instances[self.instances >= 0])
         return {int(number): draw_concept(self.seed, int(number)).described for number in numbers}
 
-    def _described(self, index: int) -> list[str]:
+    def described(self, index: int) -> list[str]:
+        """The toys with their colours and patterns, without articles, far to near."""
         return [self._names[int(number)] for number in self.instances[index, : self.counts[index]]]
 
 

@@ -38,8 +38,8 @@ def test_a_language_model_must_be_named():
         Layout(backend="vllm")
 
 
-GOOD = '{"0":[27,1],"1":[73,2]}'
-OUTSIDE = '{"0":[5,1],"1":[73,2]}'
+GOOD = '{"0":[20,1],"1":[90,2]}'
+OUTSIDE = '{"0":[-5,1],"1":[90,2]}'
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ def test_the_solvers_answers_pass_the_parser_they_are_written_for():
 
 def test_objects_are_asked_from_left_to_right():
     for each in filter(None, (example(seed, CLASSES) for seed in range(60))):
-        middles = [middle for middle, _ in json.loads(each.answer).values()]
-        assert middles == sorted(middles)
+        ways = [way for way, _ in json.loads(each.answer).values()]
+        assert ways == sorted(ways)
 
 
 def test_casts_can_be_pictured_together_and_hold_few_that_are_cut():

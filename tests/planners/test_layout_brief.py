@@ -12,7 +12,7 @@ from tests.planners.cutouts import cutout
 
 CAST = EXAMPLES[0].cast
 GROUND = EXAMPLES[0].ground_line
-BRIEF = '{"0":[27,1],"1":[73,2]}'
+BRIEF = '{"0":[20,1],"1":[90,2]}'
 
 
 def test_the_question_is_one_line_of_integers_and_the_schema_lists_the_same_ids():
@@ -46,16 +46,26 @@ def test_rows_lie_below_the_ground_line_and_no_box_leaves_the_canvas(ground):
 def test_an_answer_is_the_long_one_in_fewer_words():
     stand = stand_of(CAST, GROUND)
     boxes = []
-    for number, (middle, row) in enumerate(((27, 1), (73, 2))):
+    for number, (way, row) in enumerate(((20, 1), (90, 2))):
         width, bottom = stand.widths[number][row] * 10, stand.rows[row] * 10
-        left = middle * 10 - width // 2
+        left = way * (1000 - width) // 100
         boxes.append([left, bottom - round(width / CAST[number].aspect), left + width, bottom])
     objects = [{"id": number, "box": box, "support": "ground", "depth": 0} for number, box in enumerate(boxes)]
     assert parse(BRIEF, CAST, GROUND) == parse(json.dumps({"objects": objects}), CAST, GROUND)
 
 
 def test_rows_beyond_the_last_are_the_last():
-    assert parse('{"0":[27,1],"1":[73,90]}', CAST, GROUND) == parse(BRIEF, CAST, GROUND)
+    assert parse('{"0":[20,1],"1":[90,90]}', CAST, GROUND) == parse(BRIEF, CAST, GROUND)
+
+
+@pytest.mark.parametrize("width", [0.2, 1.0, 5.0])
+@pytest.mark.parametrize("row", [0, 1, 2])
+@pytest.mark.parametrize("way", [0, 1, 37, 50, 99, 100])
+def test_no_way_leads_out_of_the_canvas(way, row, width):
+    cast = [cutout("dog", width), cutout("cat", 1.0)]
+    first = next(item for item in read(f'{{"0":[{way},{row}],"1":[0,0]}}', cast, GROUND) if item.cutout_id == "dog-0")
+    assert first.box[0] >= 0
+    assert first.box[2] <= 1
 
 
 def test_a_straightened_layout_obeys_the_rules_and_keeps_the_solvers_depth():
@@ -76,9 +86,8 @@ def test_gaps_from_side_to_side_are_equal_were_all_at_the_front():
     cast = [cutout(name, 1.0) for name in ("mug", "ball", "cup")]
     stand = stand_of(cast, 0.5)
     answer = json.loads(straightened(solve(0, cast, 0.5), cast, 0.5)).values()
-    middles = [middle for middle, _ in answer]
-    halves = [widths[-1] / 2 for widths in stand.widths]
-    edges = [0, *(edge for m, half in zip(middles, halves, strict=True) for edge in (m - half, m + half)), 100]
+    lefts = [way / 100 * (100 - widths[-1]) for (way, _), widths in zip(answer, stand.widths, strict=True)]
+    edges = [0, *(edge for x, widths in zip(lefts, stand.widths, strict=True) for edge in (x, x + widths[-1])), 100]
     gaps = [right - left for left, right in zip(edges[::2], edges[1::2], strict=True)]
     assert max(abs(gap - stand.gap) for gap in gaps[:-1]) <= 1
     assert 0 <= gaps[-1] - stand.gap <= 4
@@ -102,7 +111,7 @@ def _parsed(answer, cast):
         ('{"0":[27],"1":[73,2]}', "LAYOUT_JSON"),
         ('{"0":[27,"1"],"1":[73,2]}', "LAYOUT_JSON"),
         ('{"0":[27.5,1],"1":[73,2]}', "LAYOUT_JSON"),
-        ('{"0":[2,1],"1":[73,2]}', "LAYOUT_RULES"),
+        ('{"0":[101,1],"1":[73,2]}', "LAYOUT_RULES"),
         ('{"0":[-9,1],"1":[73,2]}', "LAYOUT_RULES"),
         ('{"0":[60,1],"1":[73,2]}', "LAYOUT_RULES"),
         ('{"0":[1' + "0" * 4000 + ',1],"1":[73,2]}', "LAYOUT_JSON"),

@@ -159,8 +159,8 @@ def test_both_are_measured_by_the_familys_scorer(family, data, monkeypatch):
         monkeypatch.setattr(f"actors.micro.{module}.STEPS", 2)
         monkeypatch.setattr(f"actors.micro.{module}.MEASURED", 2)
     monkeypatch.setattr("actors.micro.generator.CLASSES", CLASSES[:2])
-    (made,) = Generator().evaluate(family, data, seed=0)
+    made, placed = Generator().evaluate(family, data, seed=0)
     (painted,) = PainterCourse().evaluate(family, data, seed=0)
-    assert (made.metric, painted.metric) == ("class_in_prompt", "scene_in_prompt")
-    assert 0 <= made.value <= 1
-    assert 0 <= painted.value <= 1
+    measured = {row.metric: row.value for row in (made, placed, painted)}
+    assert list(measured) == ["class_in_prompt", "class_in_prompt_with_scene", "scene_in_prompt"]
+    assert all(0 <= value <= 1 for value in measured.values())
