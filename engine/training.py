@@ -54,9 +54,12 @@ class Metric:
 class Schedule:
     """How long and how fast: AdamW under a linear warm-up and a cosine decay (Loshchilov and Hutter 2017, 2019).
 
+    Linear layers may have Muon instead (Jordan et al. 2024), at a rate of their own.
+
     Attributes:
         steps: optimizer steps in all.
         lr: highest learning rate.
+        muon_lr: that of the matrices of linear layers, which Muon then moves; None leaves them to AdamW.
         warmup: steps until it is reached.
         final_lr_share: share of `lr` that is left at the last step.
         weight_decay: of parameters with two or more dimensions.
@@ -72,6 +75,7 @@ class Schedule:
 
     steps: Annotated[int, Field(ge=1)]
     lr: Annotated[float, Field(gt=0)]
+    muon_lr: Annotated[float, Field(gt=0)] | None = None
     warmup: Annotated[int, Field(ge=0)] = 200
     final_lr_share: Annotated[float, Field(ge=0, le=1)] = 0.02
     weight_decay: Annotated[float, Field(ge=0)] = 0.01

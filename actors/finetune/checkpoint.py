@@ -2,7 +2,7 @@
 
     model.safetensors       weights and buffers by name
     ema.safetensors         averages of the weights by name
-    optimizer.safetensors   "<moment>:<weight>", for AdamW: step, exp_avg, exp_avg_sq
+    optimizer.safetensors   "<moment>:<weight>", for AdamW: step, exp_avg, exp_avg_sq; for Muon: momentum_buffer
     state.json              steps taken, updates made, losses skipped
 
 A folder has its name only when all of it is written.
@@ -22,11 +22,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from actors.finetune.ema import Ema
+from actors.finetune.optimizer import Optimizers
 from actors.weights import read_tensors
 from engine.errors import EnvironmentProblem
 
 STATE = "state.json"
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+MOMENTS = ("step", "exp_avg", "exp_avg_sq", "momentum_buffer")
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Progress:
     in_a_row: int = 0
 
 
-def save(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, ema: Ema, progress: Progress) -> None:
+def save(folder: Path, net: nn.Module, optimizer: Optimizers, ema: Ema, progress: Progress) -> None:
     """Write a checkpoint; `folder` appears whole."""
     unfinished = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -59,7 +60,7 @@ def save(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, ema: Em
     os.replace(unfinished, folder)  # noqa: PTH105 - one call, atomic on every platform
 
 
-def restore(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, ema: Ema) -> Progress:
+def restore(folder: Path, net: nn.Module, optimizer: Optimizers, ema: Ema) -> Progress:
     """Put a checkpoint back into the objects of a training that was set up as the one that wrote it.
 
     Raises:
@@ -79,7 +80,7 @@ def restore(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, ema:
                 value = moments.get(f"{moment}:{name}")
                 if value is not None:  # weights that had no gradient yet have no moments
                     like = weight if value.shape == weight.shape else value.to(weight.device)
-                    optimizer.state[weight][moment] = torch.empty_like(like).copy_(value)
+                    optimizer.moments(weight)[moment] = torch.empty_like(like).copy_(value)
     return progress
 
 
@@ -116,13 +117,9 @@ def _tensors(net: nn.Module) -> dict[str, Tensor]:
     return {name: weight.detach() for name, weight in net.named_parameters()} | buffers
 
 
-def _moments(net: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    return {
-        f"{moment}:{name}": optimizer.state[weight][moment]
-        for name, weight in net.named_parameters()
-        if weight in optimizer.state
-        for moment in MOMENTS
-    }
+def _moments(net: nn.Module, optimizer: Optimizers) -> dict[str, Tensor]:
+    known = {name: optimizer.moments(weight) for name, weight in net.named_parameters()}
+    return {f"{moment}:{name}": of[moment] for name, of in known.items() for moment in MOMENTS if moment in of}
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

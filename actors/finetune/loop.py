@@ -20,6 +20,7 @@ from torch import distributed as dist
 
 from actors.finetune.checkpoint import Progress, restore, save
 from actors.finetune.ema import Ema
+from actors.finetune.optimizer import Optimizers
 from engine.errors import UsageError
 from engine.seeds import derive
 from engine.training import Desk, Schedule
@@ -79,15 +80,7 @@ class _Run:
     def __init__(self, task: Task, schedule: Schedule, desk: Desk, device: torch.device) -> None:
         self.task, self.schedule, self.desk, self.device = task, schedule, desk, device
         self.weights = [weight for weight in task.net.parameters() if weight.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [w for w in self.weights if w.ndim >= 2], "weight_decay": schedule.weight_decay},
-                {"params": [w for w in self.weights if w.ndim < 2], "weight_decay": 0.0},
-            ],
-            lr=schedule.lr,
-            betas=schedule.betas,
-            fused=True,  # one pass over memory; on a CPU too
-        )
+        self.optimizer = Optimizers(task.net, schedule)
         self.ema = Ema(task.net, schedule.ema)
         self.progress = (
             restore(desk.resume, task.net, self.optimizer, self.ema) if desk.resume is not None else Progress()
@@ -99,14 +92,12 @@ class _Run:
         number = self.progress.step
         torch.manual_seed(derive(self.task.seed, "step", number, self.desk.rank))
         rate = learning_rate(self.schedule, number)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.bf16):
             loss, values = self.task.loss(number, self.desk.rank)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = self._gradient(loss.detach())
-        self._update(norm)
+        self._update(norm, rate)
         for name, value in {"loss": loss.item(), "gradient": norm, **values}.items():
             self._sums[name].append(value)
         self.progress.step += 1
@@ -128,9 +119,9 @@ class _Run:
         norm = float(nn.utils.clip_grad_norm_(self.weights, self.schedule.clip))
         return norm if finite.item() and math.isfinite(norm) else math.nan
 
-    def _update(self, norm: float) -> None:
+    def _update(self, norm: float, rate: float) -> None:
         if math.isfinite(norm):
-            self.optimizer.step()
+            self.optimizer.step(rate)
             self.ema.update(self.progress.updates)
             self.progress.updates += 1
             self.progress.in_a_row = 0

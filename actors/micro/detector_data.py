@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actors.micro.studio_views import alone
 from actors.micro.views import around, seen
 from engine.records import Pixels
+from engine.toybox.sets import ToySet
 
 CROP_FROM = 0.6  # of the side
 WHOLE, NOTHING = 0.75, 0.05  # shares of an object inside a crop that leave no doubt whether it is there
@@ -64,6 +66,14 @@ def draw_close(
     """The same, each picture through a window around one of its objects, tight at a `progress` of 0, wide up to 1."""
     widest = SLACKS[0] * (SLACKS[1] / SLACKS[0]) ** max((progress - CLOSE) / (1 - CLOSE), 0.0)
     return _drawn(sets, sizes, side, draw, partial(_close, widest=widest))
+
+
+def draw_alone(photos: ToySet, size: int, side: int, draw: np.random.Generator) -> Batch:
+    """`size` toys without their surroundings."""
+    chosen = draw.integers(len(photos), size=size)
+    views, boxes = zip(*(alone(photos, int(index), side, draw) for index in chosen), strict=True)
+    labels = photos.classes[chosen, :1].astype(np.int64)
+    return Batch(np.stack(views), np.stack(boxes)[:, None], labels, np.ones(size, np.int64))
 
 
 def _drawn(

@@ -165,8 +165,8 @@ def encoded_alone(desk: Desk, found: ToySet, vae: Any, home: Path, side: int) ->
     path = desk.data / SETS[0] / f"alone{side}-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
 
     def make(rows: slice) -> Latents:
-        pictures = np.stack([alone(found, index, side) for index in range(rows.start, rows.stop)])
-        return encode(vae, pictures, best_device())
+        draws = ((index, rng(found.seed, "alone", f"{index}/{side}")) for index in range(rows.start, rows.stop))
+        return encode(vae, np.stack([alone(found, index, side, draw)[0] for index, draw in draws]), best_device())
 
     return cached(desk, path, len(found), make)
 

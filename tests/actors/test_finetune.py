@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 
 from actors.finetune.ema import Ema
 from actors.finetune.loop import fit, learning_rate
+from actors.finetune.optimizer import Optimizers
 from engine.errors import EnvironmentProblem, UsageError
 from engine.training import LocalDesk, Metric, Schedule, configured
 from tests.actors.tiny_course import Lines, Tiny
@@ -41,20 +43,41 @@ def test_a_training_learns_reports_and_keeps_the_averages(tmp_path):
     assert row.met
 
 
-def _run(folder, kill_at):
-    trained(folder, kill_at=kill_at)
+MUON = replace(Tiny().schedule, muon_lr=0.03)
 
 
-@pytest.mark.parametrize("kill_at", [130, 200])
-def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, kill_at):
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(tmp_path / "killed", kill_at))
+def _run(folder, kill_at, schedule):
+    trained(folder, kill_at=kill_at, schedule=schedule)
+
+
+@pytest.mark.parametrize(("kill_at", "schedule"), [(130, Tiny().schedule), (200, Tiny().schedule), (130, MUON)])
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, kill_at, schedule):
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(tmp_path / "killed", kill_at, schedule))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
     steps = []
-    resumed = trained(tmp_path / "killed", lambda report: steps.append(report["step"]), kill_at=kill_at)
+    resumed = trained(
+        tmp_path / "killed", lambda report: steps.append(report["step"]), kill_at=kill_at, schedule=schedule
+    )
     assert steps[0] in {kill_at // 50 * 50 + 10, kill_at // 50 * 50 + 20}
-    assert same(resumed, trained(tmp_path / "undisturbed"))
+    assert same(resumed, trained(tmp_path / "undisturbed", schedule=schedule))
+
+
+def test_muon_moves_the_matrices_of_linear_layers_and_adamw_the_rest():
+    table, tied = nn.Embedding(40, 32), nn.Linear(32, 40, bias=False)
+    tied.weight = table.weight
+    net = nn.Sequential(nn.Linear(32, 48), nn.Linear(48, 4), tied, table)
+    optimizer = Optimizers(net, MUON)
+    sum(weight.square().sum() for weight in net.parameters()).backward()
+    before = [weight.detach().clone() for weight in net.parameters()]
+    optimizer.step(0.01)
+    kinds = {name: set(optimizer.moments(weight)) for name, weight in net.named_parameters()}
+    assert kinds.pop("0.weight") == {"momentum_buffer"}
+    assert all(kind == {"step", "exp_avg", "exp_avg_sq"} for kind in kinds.values())
+    assert not any(torch.equal(one, other) for one, other in zip(before, net.parameters(), strict=True))
+    optimizer.zero_grad()
+    assert all(weight.grad is None for weight in net.parameters())
 
 
 def test_a_half_written_checkpoint_is_none(tmp_path):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from actors.micro.detector import PROMPTS, DetectorCourse, DetectorTask, new_net
+from actors.micro.detector import DetectorCourse, DetectorTask
 from actors.micro.detector_data import draw_batch, draw_close
 from actors.micro.detector_measures import mean_average_precision, recall_and_precision, separating_threshold, truth_of
+from actors.micro.detector_net import PROMPTS, new_net
 from actors.micro.detector_words import train_tokenizer
 from actors.micro.identity import IdentityCourse, IdentityNet
 from actors.micro.identity import save as save_identity
@@ -98,9 +99,7 @@ def test_the_tokenizer_spells_what_it_never_saw():
 
 def test_an_untrained_net_says_nowhere_with_every_patch_in_its_place():
     tokenizer = train_tokenizer(CLASSES, 560, 16)
-    task = DetectorTask(
-        COURSE, new_net(COURSE, tokenizer, tiny_tower(), SEEN), tokenizer, ((toy_set(4), 4), (toy_set(4), 4))
-    )
+    task = DetectorTask(COURSE, new_net(COURSE, tokenizer, tiny_tower(), SEEN), tokenizer, (toy_set(4), 4), toy_set(4))
     loss, terms = task.loss(2, 0)
     assert torch.isfinite(loss)
     assert terms["focal"] < 4

@@ -25,7 +25,10 @@ class Lines(Task):
     def __init__(self, seed, poison=(), nap_s=0.0):
         torch.manual_seed(seed)
         self.seed, self.poison, self.nap_s = seed, poison, nap_s
-        self.net = nn.Sequential(nn.Linear(2, 16), nn.BatchNorm1d(16), nn.SiLU(), nn.Dropout(0.1), nn.Linear(16, 1))
+        first, hidden = nn.Linear(2, 32), nn.Linear(32, 32)
+        self.net = nn.Sequential(
+            first, nn.BatchNorm1d(32), nn.SiLU(), nn.Dropout(0.1), hidden, nn.SiLU(), nn.Linear(32, 1)
+        )
 
     def loss(self, step, rank):
         time.sleep(self.nap_s)
@@ -36,7 +39,7 @@ class Lines(Task):
 
 @final
 class Tiny(Course):
-    """A network of 65 parameters that learns a bent plane."""
+    """A network of a thousand parameters that learns a bent plane."""
 
     part: ClassVar[str] = "tiny"
     schedule: Schedule = Schedule(steps=300, lr=0.02, warmup=10, ema=0.9, checkpoint_every=50, log_every=20)
