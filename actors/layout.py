@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from engine.errors import SampleError
 from engine.library import CutoutInfo, open_library
-from engine.records import Composition, Placement
+from engine.records import Composition, Model, Placement
 from engine.registry import Registry
 from engine.stage import Run, Stage, Worker
 from planners.layout import solve
@@ -25,10 +25,11 @@ WITHOUT_WEIGHTS = ("solver",)
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A layout, farthest object first, and whose it is: the column `layout_source`."""
+    """A layout, farthest object first, and whose it is: the column `layout_source`, and the model if one answered."""
 
     placements: tuple[Placement, ...]
     source: str
+    models: tuple[Model, ...] = ()
 
 
 class LayoutPlanner(Protocol):
@@ -54,7 +55,7 @@ class Layout(Stage):
 
     name: ClassVar[str] = "layout"
     reads: ClassVar[tuple[str, ...]] = ("cast", "concepts", "ground_line")
-    writes: ClassVar[tuple[str, ...]] = ("placements", "layout_source")
+    writes: ClassVar[tuple[str, ...]] = ("placements", "layout_source", "planners")
 
     backend: Annotated[str, AfterValidator(LAYOUT_PLANNERS.known)] = Field(
         default="solver", description="solver (no model), or a language model through transformers or vllm"
@@ -97,7 +98,7 @@ class Layout(Stage):
 def _answer(row: Composition, planned: Planned | SampleError) -> Composition | SampleError:
     if isinstance(planned, SampleError):
         return planned
-    return replace(row, placements=planned.placements, layout_source=planned.source)
+    return replace(row, placements=planned.placements, layout_source=planned.source, planners=planned.models)
 
 
 @final
@@ -131,7 +132,9 @@ def asked(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition) -> 
     return request(cast, row.concepts, row.ground_line)
 
 
-def settled(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, answer: str) -> Planned | SampleError:
+def settled(
+    spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, answer: str, model: Model
+) -> Planned | SampleError:
     """A model's answer as a layout: as it is where it obeys the rules, repaired where it does not, or the solver's.
 
     The source is then the backend's name, that and ``+repair``, or ``solver`` with the error in brackets.
@@ -142,8 +145,8 @@ def settled(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, a
     except SampleError as error:
         return solved(spec, cutouts, row, error.code)
     if not problems(placements, cast, row.ground_line):
-        return Planned(placements, spec.backend)
+        return Planned(placements, spec.backend, (model,))
     mended = repair(placements, cast, row.ground_line)
     if mended is None:
         return solved(spec, cutouts, row, "LAYOUT_RULES")
-    return Planned(mended, f"{spec.backend}+repair")
+    return Planned(mended, f"{spec.backend}+repair", (model,))

@@ -93,6 +93,7 @@ class Composition:
     # layout
     placements: tuple[Placement, ...] = field(default=(), metadata=TRANSIENT)
     layout_source: str = ""
+    planners: tuple[Model, ...] = field(default=(), metadata=TRANSIENT)
     # paste
     background: Pixels | None = field(default=None, metadata=TRANSIENT)
     foreground: Pixels | None = field(default=None, metadata=TRANSIENT)

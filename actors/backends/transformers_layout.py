@@ -66,7 +66,9 @@ class TransformersLayout:
         """One layout a row; the column `layout_source` says whose it is."""
         requests = [asked(self.spec, self.cutouts, row) for row in rows]
         answers = self.write(requests, [row.seed for row in rows])
-        return [settled(self.spec, self.cutouts, row, text) for row, text in zip(rows, answers, strict=True)]
+        return [
+            settled(self.spec, self.cutouts, row, text, self.model) for row, text in zip(rows, answers, strict=True)
+        ]
 
     @torch.inference_mode()
     def write(self, requests: Sequence[LayoutRequest], seeds: Sequence[int]) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from actors.layout import Layout, settled
 from engine.errors import SampleError
-from engine.records import Composition
+from engine.records import Composition, Model
 from planners.layout import problems
 from tests.actors.libraries import run_with_library
 from tests.planners.cutouts import cutout
@@ -38,6 +38,7 @@ def test_a_language_model_must_be_named():
         Layout(backend="vllm")
 
 
+QWEN = Model(name="qwen", revision="1", license="apache-2.0")
 GOOD = '{"0":[20,1],"1":[90,2]}'
 OUTSIDE = '{"0":[-5,1],"1":[90,2]}'
 
@@ -53,12 +54,13 @@ OUTSIDE = '{"0":[-5,1],"1":[90,2]}'
 )
 def test_the_row_says_whose_layout_it_has(answer, source):
     cutouts = {key: cutout(name, 0.8, key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))}
-    planned = settled(Layout(backend="vllm", model="m"), cutouts, ROW, answer)
+    planned = settled(Layout(backend="vllm", model="m"), cutouts, ROW, answer, QWEN)
     assert planned.source == source
+    assert planned.models == (() if "solver" in source else (QWEN,))
     assert problems(planned.placements, list(cutouts.values()), ROW.ground_line) == ()
 
 
 def test_an_answer_beyond_repair_makes_way_for_the_solver(monkeypatch):
     monkeypatch.setattr("actors.layout.repair", lambda *_: None)
     cutouts = {key: cutout(name, 0.8, key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))}
-    assert settled(Layout(backend="vllm", model="m"), cutouts, ROW, OUTSIDE).source == "solver (LAYOUT_RULES)"
+    assert settled(Layout(backend="vllm", model="m"), cutouts, ROW, OUTSIDE, QWEN).source == "solver (LAYOUT_RULES)"

@@ -50,6 +50,9 @@ def test_most_layouts_are_the_language_models_and_every_row_says_whose_it_is(row
     sources = [row["layout_source"] for row in rows]
     assert sum(source == "transformers" for source in sources) >= SAMPLES // 2
     assert all(source.startswith(("transformers", "solver (")) for source in sources)
+    for row in rows:
+        names = {model["name"] for model in row["models"]}
+        assert ("micro/planner" in names) == row["layout_source"].startswith("transformers")
 
 
 def test_the_row_says_which_models_had_a_hand(rows):
