@@ -17,12 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from actors.backends.pretrained import read_net
 from actors.weights import forbid_code, identify, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Pixels
 
 BATCH = 64
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors", "README.md")
+UNUSED = ("embeddings.mask_token",)  # of training only
 
 
 @final
@@ -42,7 +44,7 @@ class DinoV2:
 
     def __init__(self, model: str, revision: str = "") -> None:
         forbid_code()
-        from transformers import BitImageProcessor
+        from transformers import BitImageProcessor, Dinov2Model
 
         # One thread: sums then have one order whatever the machine, and every worker has one core.
         torch.set_num_threads(1)
@@ -50,7 +52,7 @@ class DinoV2:
         folder = local_weights(model, revision, files=FILES)
         self.width = _hidden_size(folder)
         self.model = identify(model, folder)
-        self.net = _read_net(folder).to(self.device)
+        self.net = read_net(Dinov2Model, folder, _mismatch, unused=UNUSED).to(self.device)
         self._prepare: Any = BitImageProcessor.from_pretrained(folder, local_files_only=True)
 
     @torch.inference_mode()
@@ -86,34 +88,7 @@ def _hidden_size(folder: Path) -> int:
         ) from None
     if (kind, str(prepared).removesuffix("Fast")) != ("dinov2", "BitImageProcessor"):
         raise _mismatch(folder, f"it is a {kind!r} that is fed by a {prepared!r}")
-    if not (folder / "model.safetensors").is_file():
-        raise EnvironmentProblem(
-            "WEIGHTS_MISSING", "holds no model.safetensors", where=str(folder), fix="download the model into it again"
-        )
     return width
-
-
-def _read_net(folder: Path) -> Any:
-    """The net in evaluation mode; transformers only warns where tensors are missing and leaves them at random."""
-    from transformers import Dinov2Model
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()  # workers have no terminal
-    try:
-        net, info = Dinov2Model.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise _mismatch(folder, str(error).strip().splitlines()[0]) from None
-    missing = sorted(name for name in info["missing_keys"] if not name.endswith("mask_token"))  # of training only
-    if missing:
-        raise _mismatch(folder, f"{len(missing)} tensors are missing, among them {', '.join(missing[:3])}")
-    return net.eval()
 
 
 def _mismatch(folder: Path, why: str) -> UsageError:

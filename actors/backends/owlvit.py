@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from actors.backends.pretrained import read_net
 from actors.weights import SAFE_FILES, forbid_code, identify, local_weights
 from engine.detection import Detections, suppress
 from engine.errors import EnvironmentProblem, UsageError
@@ -30,6 +31,8 @@ THRESHOLD = 0.1  # where the folder states none: transformers' own
 FLOOR = 0.02  # surer boxes are told, believed or not
 OVERLAP = 0.5  # two boxes of one name that share more are one
 NAMES_KEPT = 4096
+
+UNUSED = ("owlvit.visual_proj", "owlvit.logit_")  # the contrastive head of CLIP's training
 
 
 @final
@@ -51,7 +54,7 @@ class OwlVit:
 
     def __init__(self, model: str, revision: str = "", threshold: float | None = None) -> None:
         forbid_code()
-        from transformers import OwlViTProcessor
+        from transformers import OwlViTForObjectDetection, OwlViTProcessor
 
         # One thread: sums then have one order whatever the machine, and every worker has one core.
         torch.set_num_threads(1)
@@ -59,7 +62,8 @@ class OwlVit:
         folder = local_weights(model, revision, files=SAFE_FILES)
         self.threshold = _working_threshold(folder) if threshold is None else threshold
         self.model = identify(model, folder)
-        self._net = _read_net(folder).to(self.device)
+        _check_kind(folder)
+        self._net = read_net(OwlViTForObjectDetection, folder, _mismatch, unused=UNUSED).to(self.device)
         self._processor: Any = OwlViTProcessor.from_pretrained(folder, local_files_only=True)
         self._longest = int(self._net.config.text_config.max_position_embeddings)
         self._embedded = lru_cache(maxsize=NAMES_KEPT)(self._embed_name)
@@ -137,10 +141,7 @@ def _working_threshold(folder: Path) -> float:
     return stated
 
 
-def _read_net(folder: Path) -> Any:
-    """The net in evaluation mode; transformers only warns where tensors are missing and leaves them at random."""
-    from transformers import OwlViTForObjectDetection
-
+def _check_kind(folder: Path) -> None:
     path = folder / "config.json"
     try:
         kind = str(json.loads(path.read_bytes())["model_type"])
@@ -148,34 +149,14 @@ def _read_net(folder: Path) -> Any:
         raise _config(path, f"{type(error).__name__}: {error}") from None
     if kind != "owlvit":
         raise _mismatch(folder, f"it is a {kind!r}")
-    missing = [name for name in ("model.safetensors", "preprocessor_config.json") if not _there(folder, name)]
-    if missing:
+    # transformers 5 writes the first, older ones the second
+    if not any((folder / name).is_file() for name in ("processor_config.json", "preprocessor_config.json")):
         raise EnvironmentProblem(
-            "WEIGHTS_MISSING", f"holds no {missing[0]}", where=str(folder), fix="download the model into it again"
+            "WEIGHTS_MISSING",
+            "holds no preprocessor_config.json",
+            where=str(folder),
+            fix="download the model into it again",
         )
-    try:
-        net, info = OwlViTForObjectDetection.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise _mismatch(folder, str(error).strip().splitlines()[0]) from None
-    # the contrastive head of CLIP's training has no part in detection
-    lost = sorted(name for name in info["missing_keys"] if not name.startswith(("owlvit.visual_proj", "owlvit.logit_")))
-    if lost:
-        raise _mismatch(folder, f"{len(lost)} tensors are missing, among them {', '.join(lost[:3])}")
-    return net.eval()
-
-
-def _there(folder: Path, name: str) -> bool:
-    """Transformers 5 writes one ``processor_config.json`` in place of the older ``preprocessor_config.json``."""
-    return (folder / name).is_file() or (
-        name == "preprocessor_config.json" and (folder / "processor_config.json").is_file()
-    )
 
 
 def _config(path: Path, why: str) -> EnvironmentProblem:

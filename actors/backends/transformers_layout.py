@@ -13,15 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actors.layout import Layout, Planned, asked, settled
-from actors.weights import SAFE_FILES, forbid_code, identify, local_weights
-from engine.errors import EnvironmentProblem, SampleError
+from actors.backends.chat import FILES, plan_by_asking, require_chat_template
+from actors.layout import Layout, Planned
+from actors.weights import forbid_code, identify, local_weights
+from engine.errors import SampleError
 from engine.library import CutoutInfo
 from engine.records import Composition
 from engine.seeds import rng
 from planners.layout_prompt import LayoutRequest
-
-FILES = (*SAFE_FILES, "*.jinja")  # newer models keep their chat template in a file of its own
 
 
 @final
@@ -47,13 +46,7 @@ class TransformersLayout:
         folder = local_weights(spec.model, spec.revision, files=FILES)
         options = {"local_files_only": True, "trust_remote_code": False}
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, padding_side="left", **options)
-        if not self._tokenizer.chat_template:
-            raise EnvironmentProblem(
-                "CHAT_TEMPLATE",
-                "the tokenizer has no chat template",
-                where=str(folder),
-                fix="take a model that was tuned to follow instructions",
-            )
+        require_chat_template(self._tokenizer, folder)
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         dtype = getattr(torch, automatic if spec.dtype == "auto" else spec.dtype)
@@ -64,11 +57,7 @@ class TransformersLayout:
 
     def plan(self, rows: Sequence[Composition]) -> list[Planned | SampleError]:
         """One layout a row; the column `layout_source` says whose it is."""
-        requests = [asked(self.spec, self.cutouts, row) for row in rows]
-        answers = self.write(requests, [row.seed for row in rows])
-        return [
-            settled(self.spec, self.cutouts, row, text, self.model) for row, text in zip(rows, answers, strict=True)
-        ]
+        return plan_by_asking(self.spec, self.cutouts, rows, self.write, self.model)
 
     @torch.inference_mode()
     def write(self, requests: Sequence[LayoutRequest], seeds: Sequence[int]) -> list[str]:

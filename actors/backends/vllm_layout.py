@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
-from actors.layout import Layout, Planned, asked, settled
-from actors.weights import SAFE_FILES, forbid_code, identify, local_weights
-from engine.errors import EnvironmentProblem, SampleError
+from actors.backends.chat import FILES, plan_by_asking, require_chat_template
+from actors.layout import Layout, Planned
+from actors.weights import forbid_code, identify, local_weights
+from engine.errors import SampleError
 from engine.library import CutoutInfo
 from engine.records import Composition
 from planners.layout_prompt import LayoutRequest
@@ -31,8 +32,6 @@ for _name, _value in QUIET.items():
 
 from vllm import LLM, SamplingParams  # type: ignore[import-not-found] # noqa: E402 - after its environment
 from vllm.sampling_params import StructuredOutputsParams  # type: ignore[import-not-found] # noqa: E402
-
-FILES = (*SAFE_FILES, "*.jinja")  # newer models keep their chat template in a file of its own
 
 
 @final
@@ -51,23 +50,13 @@ class VllmLayout:
         folder = local_weights(spec.model, spec.revision, files=FILES)
         self._llm = _engine(spec, folder)
         self._tokenizer: Any = self._llm.get_tokenizer()
-        if not self._tokenizer.chat_template:
-            raise EnvironmentProblem(
-                "CHAT_TEMPLATE",
-                "the tokenizer has no chat template",
-                where=str(folder),
-                fix="take a model that was tuned to follow instructions",
-            )
+        require_chat_template(self._tokenizer, folder)
         self._longest = int(self._llm.llm_engine.model_config.max_model_len) - spec.max_tokens
         self.model = identify(spec.model, folder)
 
     def plan(self, rows: Sequence[Composition]) -> list[Planned | SampleError]:
         """One layout a row; the column `layout_source` says whose it is."""
-        requests = [asked(self.spec, self.cutouts, row) for row in rows]
-        answers = self.write(requests, [row.seed for row in rows])
-        return [
-            settled(self.spec, self.cutouts, row, text, self.model) for row, text in zip(rows, answers, strict=True)
-        ]
+        return plan_by_asking(self.spec, self.cutouts, rows, self.write, self.model)
 
     def write(self, requests: Sequence[LayoutRequest], seeds: Sequence[int]) -> list[str]:
         """The model's answers; empty where question and answer are longer than the context.
