@@ -10,6 +10,10 @@ from tests.actors.language_models import save_qwen2
 from tests.planners.cutouts import cutout
 
 pytest.importorskip("vllm")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),  # vllm's own use of torch
+]
 CAST = (cutout("dog", 0.8), cutout("cat", 0.9), cutout("mug", 1.0))
 
 
@@ -22,7 +26,6 @@ def planner(tmp_path_factory):
     return VllmLayout(Layout(backend="vllm", model=str(folder), prompt="short", max_tokens=160), {})
 
 
-@pytest.mark.slow
 def test_a_random_model_answers_in_the_form_of_the_schema(planner):
     requests = [brief_request(CAST[: 1 + number % 3], 0.3 + number / 40) for number in range(16)]
     answers = planner.write(requests, list(range(16)))
@@ -32,7 +35,6 @@ def test_a_random_model_answers_in_the_form_of_the_schema(planner):
     assert planner.write(requests[:1], [0]) == answers[:1]
 
 
-@pytest.mark.slow
 def test_a_question_beyond_the_context_costs_only_itself(planner):
     short, long = brief_request(CAST, 0.4), request(CAST, ["a", "b", "c"], 0.4)
     assert planner.write([short, long], [0, 1])[1] == ""
