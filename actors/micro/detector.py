@@ -26,12 +26,13 @@ from actors.micro.detector_measures import (
 from actors.micro.detector_net import LONGEST, PROMPTS, new_net, prepared
 from actors.micro.detector_words import train_tokenizer
 from actors.micro.identity import MEAN, SPREAD
-from actors.micro.matching import Truth, detection_loss, names_loss
+from actors.micro.matching import Truth, detection_loss, names_loss, presence_loss
 from engine.seeds import rng
 from engine.toybox import CLASSES
 from engine.toybox.sets import ToySet, open_set
 from engine.training import Course, Desk, Metric
 
+RAMP = 0.1  # of the time that names took: boxes come in over so long
 CALIBRATION = 256  # scenes at the end of the set that are held out, for the working threshold
 RECALL_WANTED = 0.99
 
@@ -64,14 +65,14 @@ class DetectorCourse(Course):
     side: int = Field(196, description="pixels that the net sees")
     batch: int = Field(24, ge=1, description="pictures a step and process")
     photos: float = Field(0.25, ge=0, lt=1, description="share of them with a single large object")
-    first: float = Field(0.5, ge=0, le=1, description="share of the steps that learn names alone")
+    first: float = Field(0.4, ge=0, le=1, description="share of the steps that learn names alone")
     paper: float = Field(0.4, ge=0, le=1, description="share of those that see toys without surroundings")
     first_side: int = Field(
         112, description="pixels that the net sees while it learns names: more pictures in the same time"
     )
     first_batch: int = Field(96, ge=2, description="pictures a step and process in these")
     copies: int = Field(4, ge=1, description="patches that learn from each object")
-    schedule: Schedule = Schedule(steps=4000, lr=1e-3, muon_lr=3e-3, warmup=100, ema=0.998, weight_decay=0.05)
+    schedule: Schedule = Schedule(steps=5000, lr=1e-3, muon_lr=3e-3, warmup=100, ema=0.998, weight_decay=0.05)
 
     def train(self, desk: Desk) -> None:
         """Train the net, then choose the working threshold on scenes that it was not trained on."""
@@ -151,11 +152,11 @@ class DetectorTask(Task):
         truth = Truth(boxes_there.to(self._device), labels.to(self._device), there.to(self._device))
         if naming:
             with torch.autocast(self._device.type, enabled=False):
-                names = names_loss(logits.float(), truth)
-            return names, {"names": names.item()}
+                names, presence = names_loss(logits.float(), truth), presence_loss(logits.float(), truth)
+            return names + presence, {"names": names.item(), "presence": presence.item()}
         boxes = self.net.box_predictor(features, feature_map)  # type: ignore[operator]
         with torch.autocast(self._device.type, enabled=False):
-            return detection_loss(logits, boxes, truth, self._course.copies)
+            return detection_loss(logits, boxes, truth, self._course.copies, box_share=min(named - 1, RAMP) / RAMP)
 
     def _naming_batch(self, done: float, draw: np.random.Generator) -> Batch:
         """Toys alone, then through windows that widen; `done` is how far the learning of names is, 0..1."""

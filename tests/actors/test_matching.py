@@ -11,6 +11,7 @@ from actors.micro.matching import (
     generalised_iou,
     match,
     names_loss,
+    presence_loss,
     to_centres,
     to_corners,
 )
@@ -101,6 +102,17 @@ def test_every_patch_on_an_object_is_asked_for_its_name():
     names_loss(logits, truth([(whole, 1), (LEFT, 0)])).backward()
     assert logits.grad[0, 0, 0] < 0 < logits.grad[0, 0, 1]  # the nearer object hides the farther one
     assert all(logits.grad[0, p, 1] < 0 < logits.grad[0, p, 0] for p in (1, 2, 3))
+
+
+def test_a_patch_beside_every_object_is_told_that_it_shows_nothing():
+    logits = torch.zeros(1, 16, 2, requires_grad=True)
+    presence_loss(logits, truth([((0.0, 0.0, 0.5, 0.55), 1)])).backward()
+    assert logits.grad[0, 0, 1] < 0 < logits.grad[0, 0, 0]
+    assert (logits.grad[0, 12:] > 0).all()
+    surely = torch.full((1, 16, 2), -9.0)
+    surely[0, [0, 1, 4, 5], 1] = 9.0
+    assert presence_loss(surely, truth([((0.0, 0.0, 0.5, 0.5), 1)])) < 1e-3
+    assert presence_loss(surely, truth([])) > 1
 
 
 def test_a_few_steps_fit_one_picture():

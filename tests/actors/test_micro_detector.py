@@ -105,7 +105,7 @@ def test_an_untrained_net_says_nowhere_with_every_patch_in_its_place():
     assert terms["focal"] < 4
     again, _ = task.loss(2, 0)
     assert torch.equal(loss, again)
-    assert set(task.loss(0, 0)[1]) == {"names"}, "names come before boxes"
+    assert set(task.loss(0, 0)[1]) == {"names", "presence"}, "names come before boxes"
 
 
 def test_a_trained_part_is_saved_with_a_threshold_and_measured_through_the_backend(sets, tmp_path):
