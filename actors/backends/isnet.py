@@ -59,8 +59,9 @@ class IsNetSegmenter:
         self.net = read_net(path).to(self.device)
         stated = read_header(path).get("__metadata__") or {}
         self.input_size = _input_size(stated, path)
+        shipped = weights.removeprefix(SHIPPED) if weights and weights.startswith(SHIPPED) else ""
         self.model = Model(
-            name=stated.get("name", path.stem),
+            name=shipped or stated.get("name", path.stem),
             revision=fingerprint(path),
             license=stated.get("license", UNKNOWN_LICENSE),
         )
