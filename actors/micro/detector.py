@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, final
 
@@ -14,9 +13,8 @@ from torch import Tensor
 
 from actors.backends.dinov2 import DinoV2
 from actors.backends.owlvit import THRESHOLD_FILE, OwlVit, embed_texts
-from actors.finetune.attention import short_attention
 from actors.finetune.loop import Schedule, Task, best_device, fit
-from actors.micro.detector_data import Annotated, Batch, draw_alone, draw_batch, draw_close
+from actors.micro.detector_data import Annotated, Batch, draw_alone, draw_batch, draw_close, joined, mosaics
 from actors.micro.detector_measures import (
     mean_average_precision,
     recall_and_precision,
@@ -32,6 +30,7 @@ from engine.toybox import CLASSES
 from engine.toybox.sets import ToySet, open_set
 from engine.training import Course, Desk, Metric
 
+FEW, MANY, HALF = 2, 3, 0.5  # toys in a row of a mosaic: few in the first half, then either
 RAMP = 0.1  # of the time that names took: boxes come in over so long
 CALIBRATION = 256  # scenes at the end of the set that are held out, for the working threshold
 RECALL_WANTED = 0.99
@@ -64,13 +63,11 @@ class DetectorCourse(Course):
     vocabulary: int = Field(900, ge=514, description="most entries of the tokenizer")
     side: int = Field(196, description="pixels that the net sees")
     batch: int = Field(24, ge=1, description="pictures a step and process")
-    photos: float = Field(0.25, ge=0, lt=1, description="share of them with a single large object")
-    first: float = Field(0.4, ge=0, le=1, description="share of the steps that learn names alone")
+    photos: float = Field(0.2, ge=0, lt=1, description="share of them with a single large object")
+    mosaics: float = Field(0.2, ge=0, lt=1, description="share of them that are made of four")
+    first: float = Field(0.4, ge=0, le=1, description="share of the steps that learn names alone, from mosaics alone")
     paper: float = Field(0.4, ge=0, le=1, description="share of those that see toys without surroundings")
-    first_side: int = Field(
-        112, description="pixels that the net sees while it learns names: more pictures in the same time"
-    )
-    first_batch: int = Field(96, ge=2, description="pictures a step and process in these")
+    first_toys: int = Field(96, ge=9, description="toys a step and process in these")
     copies: int = Field(4, ge=1, description="patches that learn from each object")
     schedule: Schedule = Schedule(steps=5000, lr=1e-3, muon_lr=3e-3, warmup=100, ema=0.998, weight_decay=0.05)
 
@@ -119,8 +116,9 @@ class DetectorTask(Task):
     """Every step: a batch of changed pictures, all class names under one prompt, and at first names alone.
 
     Gradients of boxes are ten times as large as those of names: with both from the start names were still a guess after
-    450 steps. Pictures of half the side cost a quarter, and names need many pictures more than they need pixels.
-    Toys without surroundings come first: among surroundings, the tower told 20 % of them apart where here it told 42 %.
+    450 steps. Toys without surroundings come first: among surroundings, the tower told 20 % of them apart where here it
+    told 42 %. Names are learned from mosaics: from pictures of one toy each, the loss over names rose from 1.1 to 2.5
+    where scenes of several toys began.
     """
 
     def __init__(
@@ -130,21 +128,19 @@ class DetectorTask(Task):
         self._course, self._tokenizer, self._photos = course, tokenizer, photos
         self._sets = scenes, (photos, len(photos))
         self._device = best_device()
-        self._sizes = course.batch - round(course.batch * course.photos), round(course.batch * course.photos)
+        single, self._mosaics = round(course.batch * course.photos), round(course.batch * course.mosaics)
+        self._sizes = course.batch - single - self._mosaics, single
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch, drawn anew for every (step, rank)."""
         draw = rng(self.seed, self._course.part, f"{step}/{rank}")
         named = step / max(self._course.first * self._course.schedule.steps, 1)
         naming = named < 1
-        batch = (
-            self._naming_batch(named, draw) if naming else draw_batch(self._sets, self._sizes, self._course.side, draw)
-        )
+        batch = self._naming_batch(named, draw) if naming else self._detection_batch(draw)
         prompt = PROMPTS[int(draw.integers(len(PROMPTS)))]
         normal = prepared(batch.images, self._device)
-        with short_attention(self._device) if naming else nullcontext():
-            texts = embed_texts(self.net, self._tokenizer, [prompt.format(name) for name in CLASSES], LONGEST)
-            feature_map, _ = self.net.image_embedder(normal, interpolate_pos_encoding=naming)  # type: ignore[operator]
+        texts = embed_texts(self.net, self._tokenizer, [prompt.format(name) for name in CLASSES], LONGEST)
+        feature_map, _ = self.net.image_embedder(normal)  # type: ignore[operator]
         features = feature_map.flatten(1, 2)
         logits, _ = self.net.class_predictor(features, texts[None].expand(len(normal), -1, -1))  # type: ignore[operator]
         boxes_there, labels = torch.from_numpy(batch.boxes), torch.from_numpy(batch.labels)
@@ -159,12 +155,25 @@ class DetectorTask(Task):
             return detection_loss(logits, boxes, truth, self._course.copies, box_share=min(named - 1, RAMP) / RAMP)
 
     def _naming_batch(self, done: float, draw: np.random.Generator) -> Batch:
-        """Toys alone, then through windows that widen; `done` is how far the learning of names is, 0..1."""
+        """Toys alone, two or three in a row, then through windows that widen; `done` says how far naming is, 0..1."""
         course = self._course
-        if done < course.paper:
-            return draw_alone(self._photos, course.first_batch, course.first_side, draw)
-        half, wide = course.first_batch // 2, (done - course.paper) / (1 - course.paper)
-        return draw_close(self._sets, (half, half), course.first_side, draw, wide)
+        alone = done < course.paper
+        progress = done / course.paper if alone else (done - course.paper) / (1 - course.paper)
+        cells = FEW if progress < HALF else int(draw.integers(FEW, MANY + 1))
+        if alone:
+            tiles = draw_alone(self._photos, course.first_toys, -(-course.side // cells), draw)
+            return mosaics(tiles, cells, course.side)
+        return self._windows(course.first_toys // cells**2, cells, progress, draw)
+
+    def _detection_batch(self, draw: np.random.Generator) -> Batch:
+        pictures = draw_batch(self._sets, self._sizes, self._course.side, draw)
+        cells = int(draw.integers(FEW, MANY + 1))
+        return joined(pictures, self._windows(self._mosaics, cells, 1.0, draw)) if self._mosaics else pictures
+
+    def _windows(self, count: int, cells: int, wide: float, draw: np.random.Generator) -> Batch:
+        side, toys = self._course.side, count * cells**2
+        tiles = draw_close(self._sets, (toys - toys // 2, toys // 2), -(-side // cells), draw, wide)
+        return mosaics(tiles, cells, side)
 
 
 def save(net: Any, tokenizer: Any, course: DetectorCourse, folder: Path, threshold: float) -> None:

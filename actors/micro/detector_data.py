@@ -1,11 +1,14 @@
-"""Batches for the detector: Toybox scenes and photos, or toys up close, mirrored, cropped and re-lit by chance."""
+"""Batches for the detector: Toybox scenes and photos, mirrored, cropped and re-lit by chance; mosaics of single toys.
+
+Mosaics are those of Minderer et al. 2022, section 3.2: what a patch shows must be read there, not off the picture.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -76,6 +79,33 @@ def draw_alone(photos: ToySet, size: int, side: int, draw: np.random.Generator) 
     return Batch(np.stack(views), np.stack(boxes)[:, None], labels, np.ones(size, np.int64))
 
 
+def mosaics(tiles: Batch, cells: int, side: int) -> Batch:
+    """`cells` x `cells` pictures side by side, as many of them as the tiles make up, cut to `side` pixels."""
+    count, tile = len(tiles.images) // cells**2, tiles.images.shape[1]
+    grid = tiles.images[: count * cells**2].reshape(count, cells, cells, tile, tile, 3)
+    images = grid.transpose(0, 1, 3, 2, 4, 5).reshape(count, cells * tile, cells * tile, 3)[:, :side, :side]
+    corners = [(column * tile, row * tile) * 2 for row in range(cells) for column in range(cells)]
+    boxes, labels = [], []
+    for first in range(0, count * cells**2, cells**2):
+        parts = [(first + cell, tiles.counts[first + cell], corner) for cell, corner in enumerate(corners)]
+        moved = [
+            (tiles.boxes[number, :known] * tile + np.asarray(corner, np.float32)) / side
+            for number, known, corner in parts
+        ]
+        boxes.append(np.clip(np.concatenate(moved), 0, 1))
+        labels.append(np.concatenate([tiles.labels[number, :known] for number, known, _ in parts]))
+    return _padded(list(images), boxes, labels)
+
+
+def joined(one: Batch, other: Batch) -> Batch:
+    """Both batches as one; their pictures have one size."""
+    boxes, labels = [], []
+    for batch in (one, other):
+        boxes += [own[:count] for own, count in zip(batch.boxes, batch.counts, strict=True)]
+        labels += [own[:count] for own, count in zip(batch.labels, batch.counts, strict=True)]
+    return _padded([*one.images, *other.images], boxes, labels)
+
+
 def _drawn(
     sets: Sequence[tuple[Annotated, int]], sizes: Sequence[int], side: int, draw: np.random.Generator, change: Change
 ) -> Batch:
@@ -87,6 +117,12 @@ def _drawn(
             images.append(image)
             boxes.append(kept)
             labels.append(data.classes[index, :count][known])
+    return _padded(images, boxes, labels)
+
+
+def _padded(
+    images: Sequence[Pixels], boxes: Sequence[NDArray[np.float32]], labels: Sequence[NDArray[np.integer[Any]]]
+) -> Batch:
     most = max(1, *(len(own) for own in boxes))
     padded = np.zeros((len(images), most, 4), np.float32)
     names = np.zeros((len(images), most), np.int64)

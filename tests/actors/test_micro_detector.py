@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from actors.micro.detector import DetectorCourse, DetectorTask
-from actors.micro.detector_data import draw_batch, draw_close
+from actors.micro.detector_data import draw_batch, draw_close, joined, mosaics
 from actors.micro.detector_measures import mean_average_precision, recall_and_precision, separating_threshold, truth_of
 from actors.micro.detector_net import PROMPTS, new_net
 from actors.micro.detector_words import train_tokenizer
@@ -21,7 +21,7 @@ from tests.actors.tiny_models import tiny_tower
 
 torch.set_num_threads(1)
 COURSE = DetectorCourse(
-    text_width=16, text_layers=1, side=70, first_side=56, first_batch=4, vocabulary=560, batch=4, photos=0.25,
+    text_width=16, text_layers=1, side=70, first_toys=9, vocabulary=560, batch=4, photos=0.25, mosaics=0.25,
     schedule=Schedule(steps=3, lr=1e-3, warmup=1, log_every=1, bf16=False),
 )  # fmt: skip
 
@@ -79,6 +79,22 @@ def test_up_close_a_toy_fills_much_of_its_picture_and_keeps_its_box():
     for image, boxes, count in zip(batch.images, batch.boxes, batch.counts, strict=True):
         x0, y0, x1, y1 = (boxes[:count] * 56).round().astype(int)[0]
         assert np.ptp(image[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2].astype(int)) <= 3
+
+
+def test_in_a_mosaic_every_toy_keeps_its_place_and_its_name():
+    data = toy_set(8)
+    tiles = draw_close(((data, 8),), (19,), 24, rng(0, "t"))
+    for cells, side, count in ((2, 48, 4), (3, 70, 2)):
+        made = mosaics(tiles, cells, side)
+        assert made.images.shape == (count, side, side, 3)
+        assert list(made.counts) == [tiles.counts[n * cells**2 : (n + 1) * cells**2].sum() for n in range(count)]
+        for image, boxes, labels, known in zip(made.images, made.boxes, made.labels, made.counts, strict=True):
+            for (x0, y0, x1, y1), label in zip((boxes[:known] * side).round().astype(int), labels, strict=False):
+                inside = image[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2]
+                assert not inside.size or abs(np.median(inside.astype(int)) - (100 + 50 * label)) <= 60
+    both = joined(made, made)
+    assert np.array_equal(both.boxes[2:], both.boxes[:2])
+    assert list(both.counts) == [*made.counts, *made.counts]
 
 
 def test_the_same_draw_gives_the_same_batch():
