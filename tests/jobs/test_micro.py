@@ -142,7 +142,7 @@ def test_a_part_is_trained_on_a_cluster_measured_and_written_down(tmp_path):
         (row,) = train_part(Tiny(), place, tmp_path / "micro.md", QUIET)
     assert row.met
     known = read_record(tmp_path / "out")["tiny"]
-    assert known["sentence"] == "A network of 65 parameters that learns a bent plane."
+    assert known["sentence"] == "A network of a thousand parameters that learns a bent plane."
     assert known["rows"][0]["met"]
     assert known["curve"][-1][0] == 300
     assert known["fields"]["schedule"]["steps"] == 300
