@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, Protocol, Self, final
 
 from pydantic import AfterValidator, Field, model_validator
 
+from actors.server import Server
 from engine.errors import SampleError
 from engine.library import CutoutInfo, open_library
 from engine.records import Composition, Model, Placement
@@ -21,6 +22,7 @@ from planners.layout_repair import repair
 from planners.layout_rules import problems
 
 WITHOUT_WEIGHTS = ("solver",)
+ANSWERS = "_answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class LayoutPlanner(Protocol):
 LAYOUT_PLANNERS: Registry[Callable[[Layout, Mapping[str, CutoutInfo]], LayoutPlanner]] = Registry(
     "layout planner",
     {
+        "openai": "actors.backends.openai_layout:OpenAiLayout",
         "solver": "actors.layout:Solver",
         "transformers": "actors.backends.transformers_layout:TransformersLayout",
         "vllm": "actors.backends.vllm_layout:VllmLayout",
@@ -58,10 +61,12 @@ class Layout(Stage):
     writes: ClassVar[tuple[str, ...]] = ("placements", "layout_source", "planners")
 
     backend: Annotated[str, AfterValidator(LAYOUT_PLANNERS.known)] = Field(
-        default="solver", description="solver (no model), or a language model through transformers or vllm"
+        default="solver", description="solver (no model), or a language model through transformers, vllm or openai"
     )
     mirror: bool = Field(default=False, description="mirror every other cut-out; lettering and clock faces lose by it")
-    model: str = Field(default="", description="hub id or local folder of a language model; empty for solver")
+    model: str = Field(
+        default="", description="hub id or local folder of a language model; its name on the server; empty for solver"
+    )
     revision: str = Field(default="", description="commit of the weights on the hub, 40 hex digits")
     prompt: Literal["full", "short"] = Field(
         default="full", description="full: rules and examples; short: the question alone, for models trained on it"
@@ -73,11 +78,17 @@ class Layout(Stage):
     )
     max_context: int = Field(default=4096, ge=128, description="vllm: tokens of question and answer")
     gpu_memory: float = Field(default=0.9, gt=0, le=1, description="vllm: share of the card's memory that it takes")
+    thinking_off: bool = Field(
+        default=True, description="answer without thinking first; false for servers that refuse to be told"
+    )
+    server: Server | None = Field(default=None, description="openai: where the model is served")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.backend not in WITHOUT_WEIGHTS and not self.model:
             raise ValueError(f"the backend {self.backend!r} needs a model: a hub id or a local folder")
+        if (self.backend == "openai") != (self.server is not None):
+            raise ValueError("`server.url` belongs to the backend 'openai', which needs it")
         return self
 
     def load(self, run: Run) -> Worker:
@@ -87,12 +98,19 @@ class Layout(Stage):
             UsageError: BACKEND_UNKNOWN, and those of `actors.weights.local_weights`.
             EnvironmentProblem: LIBRARY_MISSING, and those of `actors.weights.local_weights`.
         """
-        planner = LAYOUT_PLANNERS.resolve(self.backend)(self, open_library(run.library).cutouts)
+        spec = self._keeping(f"{run.out}/{ANSWERS}")
+        planner = LAYOUT_PLANNERS.resolve(self.backend)(spec, open_library(run.library).cutouts)
 
         def work(rows: Sequence[Composition]) -> list[object]:
             return [_answer(row, planned) for row, planned in zip(rows, planner.plan(rows), strict=True)]
 
         return work
+
+    def _keeping(self, answers: str) -> Self:
+        """The spec with a place for answers, where it needs one and names none."""
+        if self.server is None or self.server.answers:
+            return self
+        return self.model_copy(update={"server": self.server.model_copy(update={"answers": answers})})
 
 
 def _answer(row: Composition, planned: Planned | SampleError) -> Composition | SampleError:

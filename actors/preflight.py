@@ -120,7 +120,7 @@ def _models(spec: Spec) -> Iterator[tuple[str, str]]:
     """Backend and model of a spec and of those inside it."""
     fields = {name: getattr(spec, name) for name in type(spec).model_fields}
     named = fields.get("model") or fields.get("weights")
-    if isinstance(named, str):
+    if isinstance(named, str) and not fields.get("server"):
         yield str(fields.get("backend", "")), named
     for value in fields.values():
         if isinstance(value, Spec):

@@ -15,6 +15,7 @@ from engine.stage import Spec, Stage
 
 COMMIT = "commit"
 SEGMENT_POOL = ("segment", COMMIT)
+PLACEMENT = {"timeout_s", "server"}  # how long and where a stage works, not what it makes
 UNKNOWN_KEY = "extra_forbidden"  # as pydantic calls it
 
 S = TypeVar("S", bound=Spec)
@@ -62,7 +63,7 @@ class Recipe(Spec):
             "size": self.size,
             "seed": self.seed,
             "unit_size": self.unit_size,
-            "stages": {stage.name: stage.model_dump(mode="json", exclude={"timeout_s"}) for stage in self.stages},
+            "stages": {stage.name: stage.model_dump(mode="json", exclude=PLACEMENT) for stage in self.stages},
         }
 
     def groups(self) -> list[tuple[Stage, ...]]:

@@ -68,7 +68,8 @@ class TransformersLayout:
             seeds: of each row; not read at temperature 0.
         """
         chats = [[{"role": "user", "content": each.prompt}] for each in requests]
-        texts = [self._tokenizer.apply_chat_template(c, add_generation_prompt=True, tokenize=False) for c in chats]
+        template = {"add_generation_prompt": True, "enable_thinking": not self.spec.thinking_off}
+        texts = [self._tokenizer.apply_chat_template(chat, tokenize=False, **template) for chat in chats]
         inputs = self._tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         inputs = inputs.to(self._net.device)
         chance = [_Chance(self.spec.temperature, seeds)] if self.spec.temperature > 0 else []

@@ -79,7 +79,9 @@ class VllmLayout:
 
     def _tokens(self, prompt: str) -> list[int]:
         chat = [{"role": "user", "content": prompt}]
-        text = self._tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        text = self._tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, tokenize=False, enable_thinking=not self.spec.thinking_off
+        )
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _sampling(self, request: LayoutRequest, seed: int) -> Any:

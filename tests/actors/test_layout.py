@@ -29,7 +29,9 @@ def test_a_row_that_cannot_be_laid_out_costs_only_itself(tmp_path):
 
 
 def test_an_unknown_planner_is_refused_before_anything_is_loaded():
-    with pytest.raises(ValueError, match="no layout planner is called 'solvr'; there are: solver, transformers, vllm"):
+    with pytest.raises(
+        ValueError, match="no layout planner is called 'solvr'; there are: openai, solver, transformers, vllm"
+    ):
         Layout(backend="solvr")
 
 
