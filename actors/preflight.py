@@ -116,6 +116,12 @@ def check_models(specs: Sequence[Spec], *, here: bool) -> None:
                 _check(local_weights(name), ARCHITECTURES.get(backend))
 
 
+def local_folders(specs: Sequence[Spec]) -> list[str]:
+    """The models of some stages that are paths, and not names on a hub or of shipped ones."""
+    models = [model.removeprefix(LOCAL_PREFIX) for spec in specs for _, model in _models(spec)]
+    return [name for name in models if name.startswith(PATH_LIKE) or Path(name).exists()]
+
+
 def _models(spec: Spec) -> Iterator[tuple[str, str]]:
     """Backend and model of a spec and of those inside it."""
     fields = {name: getattr(spec, name) for name in type(spec).model_fields}

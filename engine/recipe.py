@@ -108,7 +108,7 @@ def parse_recipe(text: str, *, where: str, stages: Registry[type[Stage]], overri
             raise UsageError("RECIPE_KEY", f"{key!r} is missing or no mapping", where=where, fix="see `mycanvas init`")
     segment = _stage(tree["segment"], ("segment",), origins, stages)
     steps = tuple(_stage(value, ("stages", str(name)), origins, stages) for name, value in tree["stages"].items())
-    return _validated(Recipe, {**tree, "segment": segment, "stages": steps}, (), origins)
+    return validated(Recipe, {**tree, "segment": segment, "stages": steps}, (), origins)
 
 
 def _stage(value: Any, path: Path, origins: Origins, stages: Registry[type[Stage]]) -> Stage:
@@ -119,10 +119,21 @@ def _stage(value: Any, path: Path, origins: Origins, stages: Registry[type[Stage
             where=origins.of(path),
             fix=_suggestion(path[-1], list(stages)),
         )
-    return _validated(stages.resolve(path[-1]), {} if value is None else value, path, origins)
+    return validated(stages.resolve(path[-1]), {} if value is None else value, path, origins)
 
 
-def _validated(kind: type[S], values: Any, path: Path, origins: Origins) -> S:
+def validated(kind: type[S], values: Any, path: Path, origins: Origins) -> S:
+    """A spec from what a person wrote.
+
+    Args:
+        kind: of the spec.
+        values: its keys.
+        path: where they stand in the document.
+        origins: what line that is.
+
+    Raises:
+        UsageError: RECIPE_KEY, RECIPE_VALUE, with line and suggestion.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:

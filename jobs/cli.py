@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import EXIT_INTERRUPTED, MyCanvasError
+from jobs import cli_cluster
 from jobs.console import Console, Format
 
 if TYPE_CHECKING:
@@ -305,6 +306,10 @@ def gallery(
 
     count = job(dataset, page, limit)
     typer.echo(f"{count} cards  {page}")
+
+
+for command in (cli_cluster.submit, cli_cluster.status, cli_cluster.logs, cli_cluster.stop):
+    app.command()(command)
 
 
 @app.command()

@@ -1,0 +1,164 @@
+"""`mycanvas submit`: a run that a file describes, handed to a cluster; and what became of it.
+
+The recipe is resolved here, so that a wrong one dies here, and travels with every default written out. The command that
+the cluster runs is `compose`, so a job that is submitted again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, final
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from actors.preflight import check_models, local_folders
+from cluster.submit import Job, Submissions
+from engine.errors import UsageError
+from engine.photos import open_folder
+from engine.recipe import Recipe, validated
+from engine.recipe_source import read_yaml
+from engine.stage import Spec
+from jobs.console import Console, clock
+from jobs.recipes import load, show
+from jobs.run import parse_budget
+
+RECIPE = "recipe.yaml"
+PACKAGES = ("engine", "planners", "actors", "cluster", "jobs", "recipes", "weights")
+Code = Literal["image", "send"]
+
+
+@final
+class RunFile(Spec):
+    """What `compose` is asked for, as a file."""
+
+    recipe: str = Field(description="name of a built-in recipe, or a YAML file; beside this file if relative")
+    photos: str = Field(description="absolute path or s3:// that every node can read")
+    samples: int = Field(ge=1, description="how many")
+    out: str = Field(description="absolute path or s3:// that every node can write")
+    backgrounds: str = Field(default="", description="folder of background photos; empty: procedural scenes")
+    library: str = Field(default="", description="library of cut-outs to use; empty: OUT/library")
+    set: tuple[str, ...] = Field(default=(), description="changes to the recipe, such as inpaint.steps=30")
+    max_failures: str = Field(default="5%", description="stop when more rows fail")
+    code: Code = Field(default="image", description="image: the nodes have the engine; send: it travels with the job")
+
+
+def read_run(path: Path) -> tuple[RunFile, Recipe]:
+    """A run file and the recipe that it names, both checked.
+
+    Raises:
+        UsageError: RUN_FILE, BUDGET_VALUE, those of `jobs.recipes.load`, and of `travels` for each place that it names.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "RUN_FILE", "cannot be read", where=str(path), why=str(error), fix="name a YAML file"
+        ) from error
+    tree, origins = read_yaml(text, str(path))
+    run = validated(RunFile, tree, (), origins)
+    parse_budget(run.max_failures)
+    beside = path.parent / run.recipe
+    recipe = load(str(beside) if beside.is_file() else run.recipe, run.set)
+    for key in ("photos", "out", "backgrounds", "library"):
+        if getattr(run, key):
+            _travels(getattr(run, key), key)
+    return run, recipe
+
+
+def submit(path: Path, address: str, console: Console) -> Job:
+    """Hand a run to a cluster, or find it there already; returns its job.
+
+    Raises:
+        UsageError: those of `read_run`, and of `actors.preflight.check_models`.
+        EnvironmentProblem: RAY_UNREACHABLE.
+    """
+    run, recipe = read_run(path)
+    specs = (recipe.segment, *recipe.stages)
+    check_models(specs, here=False)
+    for model in local_folders(specs):
+        _travels(model, "a model")
+    for key in ("photos", "backgrounds"):
+        _seen(getattr(run, key), key, console)
+    with _packed(run, recipe) as folder:
+        job, fresh = Submissions(address).submit(run_hash(run, recipe), _command(run), folder, _metadata(run, recipe))
+    console.say(f"{'submitted' if fresh else 'under way already'}  {job.id}")
+    return job
+
+
+def run_hash(run: RunFile, recipe: Recipe) -> str:
+    """16 hex digits of all that is asked for: the same run gives the same."""
+    asked = run.model_dump_json(exclude={"recipe", "set", "code"}) + recipe.name + show(recipe)
+    return blake2b(asked.encode(), digest_size=8).hexdigest()
+
+
+def describe(job: Job, now: float | None = None) -> str:
+    """A line about a job: id, status, how long, where its output is."""
+    ended = job.ended or (time.time() if now is None else now)
+    spent = clock(ended - job.started) if job.started else ""
+    code = "" if job.live or job.exit_code is None else f"exit {job.exit_code}"
+    parts = (job.id, job.status.lower(), spent, code, job.metadata.get("out", ""))
+    return "  ".join(part for part in parts if part)
+
+
+def _travels(place: str, key: str) -> None:
+    """Refuse a place that means another thing, or nothing, on another machine."""
+    parts = urlsplit(place)
+    if parts.username or parts.password:
+        raise UsageError(
+            "URI_SECRET",
+            f"{key}: a key does not belong into an address",
+            where=f"{parts.scheme}://…",
+            why="addresses are stored with the dataset and shown by the cluster",
+            fix="give each node its credentials in its own environment, AWS_*",
+        )
+    if not parts.scheme and not Path(place).is_absolute():
+        raise UsageError(
+            "URI_RELATIVE",
+            f"{key}: workers run in folders of their own",
+            where=place,
+            fix="give an absolute path that every node mounts, or s3://",
+        )
+
+
+def _seen(place: str, key: str, console: Console) -> None:
+    """Look whether a folder of photos is there, as far as that can be told from here."""
+    if not place:
+        return
+    if "://" in place or Path(place).exists():
+        open_folder(place)
+    else:
+        console.say(f"{key} {place} is not on this machine; the job asks every node before it starts")
+
+
+@contextmanager
+def _packed(run: RunFile, recipe: Recipe) -> Iterator[Path]:
+    """A folder with what travels: the recipe, and the engine's own code and weights if they are to be sent."""
+    with TemporaryDirectory(prefix="mc-submit-") as name:
+        folder = Path(name)
+        (folder / RECIPE).write_text(show(recipe), encoding="utf-8")
+        if run.code == "send":
+            root = Path(__file__).parent.parent
+            for package in PACKAGES:
+                shutil.copytree(root / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        yield folder
+
+
+def _command(run: RunFile) -> str:
+    words = ["python", "-m", "jobs", "compose", RECIPE, "--photos", run.photos, "--samples", str(run.samples)]
+    words += ["--out", run.out, "--max-failures", run.max_failures, "--address", "auto", "--format", "json"]
+    for option in ("backgrounds", "library"):
+        if getattr(run, option):
+            words += [f"--{option}", getattr(run, option)]
+    return shlex.join(words)
+
+
+def _metadata(run: RunFile, recipe: Recipe) -> dict[str, str]:
+    return {"recipe": recipe.name, "samples": str(run.samples), "out": run.out}

@@ -1,0 +1,91 @@
+"""Jobs on a Ray head of its own, with a token, through the command itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from engine.store import open_store
+from engine.verify import verify
+from tests.cluster.ray_head import TOKEN, ray_head
+from tests.jobs.photos import concept_folder
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def head():
+    with ray_head(cpus=3) as address:
+        yield address
+
+
+@pytest.fixture
+def mycanvas(head):
+    def call(*words, token=TOKEN, check=True):
+        command = [Path(sys.executable).parent / "mycanvas", *words, "--address", head]
+        keys = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+        done = subprocess.run(command, env={**os.environ, **keys}, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    return call
+
+
+def run_file(folder, **changes):
+    out = folder / "dataset"
+    run = {"recipe": "classic", "photos": concept_folder(folder / "photos"), "samples": 6, "out": str(out)}
+    run |= {"set": ["unit_size=3", "size=96", "segment_pool.cpus=0.5", "scene.max_objects=2"], "code": "send"} | changes
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(run))
+    return path, out
+
+
+def test_a_run_is_submitted_followed_and_gone_on_with(mycanvas, tmp_path):
+    path, out = run_file(tmp_path)
+    first = mycanvas("submit", str(path), "--follow")
+    assert "submitted  mycanvas-" in first.stderr
+    assert '"rows": 6' in first.stderr
+    report = verify(open_store(str(out)))
+    assert (report.units, report.damage) == (2 + 3, ())  # and those of the library
+    second = mycanvas("submit", str(path), "--follow", "--format", "json")
+    assert '"rows": 0' in second.stderr
+    job = yaml.safe_load(second.stdout)["job"]
+    assert job.endswith("-2")
+    assert job[:-1] in first.stdout
+    status = mycanvas("status", job).stdout
+    assert "succeeded" in status
+    assert str(out) in status
+    assert "Running entrypoint" in mycanvas("logs", job).stdout
+
+
+def test_a_run_under_way_is_found_and_can_be_stopped(mycanvas, tmp_path):
+    path, _ = run_file(tmp_path, samples=100_000)
+    job = mycanvas("submit", str(path)).stdout.split()[0]
+    again = mycanvas("submit", str(path))
+    assert "under way already" in again.stderr
+    assert again.stdout.split()[0] == job
+    assert mycanvas("stop", job).stdout == "stopped\n"
+    followed = mycanvas("logs", job, "--follow", check=False)
+    assert followed.returncode == 130
+    assert "stopped" in mycanvas("status", job).stdout
+
+
+def test_a_job_that_fails_ends_the_command_with_its_own_exit_code(mycanvas, tmp_path):
+    path, out = run_file(tmp_path, photos=str(tmp_path / "nowhere"))
+    done = mycanvas("submit", str(path), "--follow", check=False)
+    assert "is not on this machine" in done.stderr
+    assert "PHOTOS_UNREADABLE" in done.stderr
+    assert done.returncode == 2
+    assert not out.exists()
+
+
+def test_what_the_cluster_does_not_know_or_let_in_is_named(mycanvas):
+    assert "JOB_UNKNOWN" in mycanvas("stop", "mycanvas-0-1", check=False).stderr
+    refused = mycanvas("status", token="f" * 32, check=False)
+    assert refused.returncode == 4
+    assert "RAY_UNREACHABLE" in refused.stderr
+    assert "RAY_AUTH_TOKEN" in refused.stderr
+    assert TOKEN not in refused.stderr
