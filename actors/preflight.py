@@ -18,6 +18,7 @@ from engine.errors import EnvironmentProblem, UsageError
 from engine.stage import Spec
 
 PATH_LIKE = ("/", "./", "../", "~")
+NAMING = ("model", "weights", "detector", "sam")  # the keys of specs that name a model
 LOCAL_PREFIX = "local-dir:"  # open_clip's
 
 
@@ -125,9 +126,9 @@ def local_folders(specs: Sequence[Spec]) -> list[str]:
 def _models(spec: Spec) -> Iterator[tuple[str, str]]:
     """Backend and model of a spec and of those inside it."""
     fields = {name: getattr(spec, name) for name in type(spec).model_fields}
-    named = fields.get("model") or fields.get("weights")
-    if isinstance(named, str) and not fields.get("server"):
-        yield str(fields.get("backend", "")), named
+    if not fields.get("server"):
+        named = (fields.get(key) for key in NAMING)
+        yield from ((str(fields.get("backend", "")), name) for name in named if name and isinstance(name, str))
     for value in fields.values():
         if isinstance(value, Spec):
             yield from _models(value)

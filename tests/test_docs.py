@@ -15,7 +15,7 @@ from actors.catalogue import STAGES
 from actors.inpaint import PAINTERS
 from actors.layout import LAYOUT_PLANNERS
 from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
-from actors.segment import SEGMENTERS
+from actors.segment import SEGMENTERS, Grounding
 from actors.server import Server
 from engine.commits import FailedRow
 from engine.errors import MyCanvasError
@@ -142,7 +142,12 @@ def test_the_stage_that_the_documents_name_writes_the_column():
 
 def test_every_key_of_a_recipe_is_described_with_its_default():
     kinds: dict[str, type[BaseModel]] = {"The file": Recipe, "Pools": Pool, "`score.clip`": ClipSpec}
-    kinds |= {"`layout.server`": Server, "`score.identity`": IdentitySpec, "`score.detector`": DetectorSpec}
+    kinds |= {
+        "`segment.grounding`": Grounding,
+        "`layout.server`": Server,
+        "`score.identity`": IdentitySpec,
+        "`score.detector`": DetectorSpec,
+    }
     kinds |= {f"`{name}`": STAGES.resolve(name) for name in STAGES}
     shared = listed("docs/recipes.md", "Every stage")
     for heading, kind in kinds.items():

@@ -14,6 +14,7 @@ from typing import final
 import cv2
 import numpy as np
 
+from actors.segment import Segment
 from engine.errors import SampleError, UsageError
 from engine.mattes import OPAQUE, Floats, Matte, convex_hull, largest_component, overlap, soft_edge
 from engine.records import Model, Pixels
@@ -66,6 +67,11 @@ class Guess:
         return float(evidence * np.exp(-2 * self.off_centre))
 
 
+def load(spec: Segment) -> GrabCut:
+    """The segmenter that a recipe asks for."""
+    return GrabCut(weights=spec.weights)
+
+
 @final
 class GrabCut:
     """Cuts the subject out of a photo without any weights.
@@ -74,7 +80,7 @@ class GrabCut:
         UsageError: WEIGHTS_UNUSED.
     """
 
-    model = Model(name="grabcut", revision="1", license="Apache-2.0")
+    models = (Model(name="grabcut", revision="1", license="Apache-2.0"),)
 
     def __init__(self, weights: str | None = None) -> None:
         if weights is not None:
@@ -83,12 +89,13 @@ class GrabCut:
             )
         cv2.setNumThreads(1)  # same bytes on every machine, and each worker keeps to its own core
 
-    def __call__(self, photo: Pixels) -> Matte:
-        """The matte of an HxWx3 photo.
+    def __call__(self, photo: Pixels, name: str = "") -> Matte:
+        """The matte of an HxWx3 photo; what stands out is not asked for its `name`.
 
         Raises:
             SampleError: NOTHING_TO_CUT.
         """
+        del name
         small = cv2.bilateralFilter(_shrink(photo, SEARCH_SIDE), 5, 30, 5)  # fur and grass are texture, not edges
         lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         guesses = search(small, lab)

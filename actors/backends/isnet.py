@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from actors.backends.isnet_net import ISNet, stretched
+from actors.segment import Segment
 from actors.weights import SHIPPED, fingerprint, local_weights, read_header, read_tensors
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 from engine.mattes import Matte
@@ -60,18 +61,21 @@ class IsNetSegmenter:
         stated = read_header(path).get("__metadata__") or {}
         self.input_size = _input_size(stated, path)
         shipped = weights.removeprefix(SHIPPED) if weights and weights.startswith(SHIPPED) else ""
-        self.model = Model(
-            name=shipped or stated.get("name", path.stem),
-            revision=fingerprint(path),
-            license=stated.get("license", UNKNOWN_LICENSE),
+        self.models = (
+            Model(
+                name=shipped or stated.get("name", path.stem),
+                revision=fingerprint(path),
+                license=stated.get("license", UNKNOWN_LICENSE),
+            ),
         )
 
-    def __call__(self, photo: Pixels) -> Matte:
-        """The matte of an HxWx3 photo, HxW uint8.
+    def __call__(self, photo: Pixels, name: str = "") -> Matte:
+        """The matte of an HxWx3 photo, HxW uint8; what stands out is not asked for its `name`.
 
         Raises:
             SampleError: NOTHING_TO_CUT where no pixel is more likely object than not.
         """
+        del name
         p = self._probability(photo)
         if p.max() < PRESENT:
             raise SampleError(
@@ -91,6 +95,11 @@ class IsNetSegmenter:
         )
         finest = self.net(square.to(torch.uint8) / 255 - 0.5)[0]  # 8 bits, as published
         return cast("NDArray[np.float32]", stretched(finest, values)[0, 0].cpu().numpy())
+
+
+def load(spec: Segment) -> IsNetSegmenter:
+    """The segmenter that a recipe asks for."""
+    return IsNetSegmenter(spec.weights)
 
 
 def find_weights(weights: str | None) -> Path:

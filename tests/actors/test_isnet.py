@@ -150,7 +150,7 @@ def test_published_weights_convert_and_carry_their_name_and_licence(tmp_path):
     convert(tmp_path / "net.pth", tmp_path / "net.safetensors")
     again = load_file(tmp_path / "net.safetensors")
     assert all(torch.equal(tensors[name], again[name]) for name in tensors)
-    model = IsNetSegmenter(str(tmp_path / "net.safetensors")).model
+    model = IsNetSegmenter(str(tmp_path / "net.safetensors")).models[0]
     assert (model.name, model.license) == ("isnet-general-use", "Apache-2.0")
     assert model.revision.startswith("blake2b:")
 

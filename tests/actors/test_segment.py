@@ -18,12 +18,12 @@ RUN = Run(out="", library="", backgrounds="", size=512, seed=0)
 class Stencil:
     """A segmenter that always finds the same region."""
 
-    model = Model(name="stencil", revision="1", license="Apache-2.0")
+    models = (Model(name="stencil", revision="1", license="Apache-2.0"),)
 
     def __init__(self, region, quality=0.9):
         self.region, self.quality = region, quality
 
-    def __call__(self, photo):
+    def __call__(self, photo, name=""):
         alpha = np.zeros(photo.shape[:2], np.uint8)
         alpha[self.region] = 255
         return Matte(alpha, self.quality)
@@ -150,5 +150,5 @@ def test_the_same_photo_gives_the_same_bytes_and_another_weights_file_another_id
 
 
 def test_an_unknown_backend_is_named_with_the_right_ones():
-    with pytest.raises(UsageError, match="grabcut, isnet"):
+    with pytest.raises(UsageError, match="grabcut, grounded_sam, isnet"):
         SEGMENTERS.resolve("grabcutt")

@@ -107,3 +107,77 @@ def tiny_tower(width: int = 32, layers: int = 1):
             use_mask_token=False,
         )
     ).eval()  # fmt: skip
+
+
+def save_grounding_dino(folder: Path) -> Path:
+    """A Grounding DINO for 64 px pictures with ten queries, its BERT tokenizer over single letters."""
+    from transformers import (
+        BertConfig,
+        BertTokenizer,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        GroundingDinoImageProcessor,
+        GroundingDinoProcessor,
+        SwinConfig,
+    )
+
+    torch.manual_seed(0)
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ".", *LETTERS, *(f"##{letter}" for letter in LETTERS)]
+    swin = SwinConfig(
+        image_size=64, patch_size=4, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=2,
+        out_features=["stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    bert = BertConfig(
+        vocab_size=len(tokens), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    config = GroundingDinoConfig(
+        backbone_config=swin, text_config=bert, num_queries=10, d_model=32, encoder_layers=1, decoder_layers=2,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32,
+        num_feature_levels=3, max_text_len=64,
+    )  # fmt: skip
+    folder.mkdir(parents=True)
+    (folder / "vocab.txt").write_text("\n".join(tokens))
+    size = {"shortest_edge": 64, "longest_edge": 96}
+    processor = GroundingDinoProcessor(GroundingDinoImageProcessor(size=size), BertTokenizer(str(folder / "vocab.txt")))
+    processor.save_pretrained(folder)
+    GroundingDinoForObjectDetection(config).save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nTiny and random.\n")
+    return folder
+
+
+def save_sam2(folder: Path) -> Path:
+    """A SAM 2 for 64 px pictures."""
+    from transformers import (
+        Sam2Config,
+        Sam2HieraDetConfig,
+        Sam2ImageProcessor,
+        Sam2MaskDecoderConfig,
+        Sam2Model,
+        Sam2Processor,
+        Sam2PromptEncoderConfig,
+        Sam2VisionConfig,
+    )
+
+    torch.manual_seed(0)
+    hiera = Sam2HieraDetConfig(
+        hidden_size=8, num_attention_heads=1, image_size=[64, 64], blocks_per_stage=[1, 1, 2, 1],
+        embed_dim_per_stage=[8, 16, 24, 32], num_attention_heads_per_stage=[1, 1, 1, 1],
+        window_size_per_stage=[4, 4, 4, 4], global_attention_blocks=[3],
+        window_positional_embedding_background_size=[4, 4],
+    )  # fmt: skip
+    vision = Sam2VisionConfig(
+        backbone_config=hiera, backbone_channel_list=[32, 24, 16, 8], fpn_hidden_size=16,
+        backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]],
+    )  # fmt: skip
+    prompt = Sam2PromptEncoderConfig(hidden_size=16, image_size=64, patch_size=16, mask_input_channels=8)
+    decoder = Sam2MaskDecoderConfig(
+        hidden_size=16, mlp_dim=16, num_hidden_layers=1, num_attention_heads=2, iou_head_hidden_dim=16
+    )
+    config = Sam2Config(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
+    processor = Sam2Processor(
+        Sam2ImageProcessor(size={"height": 64, "width": 64}, mask_size={"height": 16, "width": 16})
+    )
+    processor.save_pretrained(folder)
+    Sam2Model(config).save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nTiny and random.\n")
+    return folder
