@@ -78,6 +78,12 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "[0-9]+",
         (Landmark("token_embedding.weight", 1, _CLIP, "model_cfg.text_cfg.width"),),
     ),
+    "siglip": Architecture(
+        _CONFIG,
+        "model_type",
+        "siglip",
+        (Landmark("text_model.embeddings.token_embedding.weight", 1, _CONFIG, "text_config.hidden_size", False),),
+    ),
     "dinov2": Architecture(
         _CONFIG,
         "model_type",
@@ -87,7 +93,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "owlvit": Architecture(
         _CONFIG,
         "model_type",
-        "owlvit",
+        "owlvit|owlv2",
         (Landmark("text_model.embeddings.token_embedding.weight", 1, _CONFIG, "text_config.hidden_size"),),
     ),
     "transformers": _LANGUAGE,

@@ -22,7 +22,7 @@ from engine.stage import Run, Spec, Stage, Worker
 from planners.layout_rules import problems
 
 CLIP_SCORERS: Registry[Callable[[ClipSpec], ClipScorer]] = Registry(
-    "clip scorer", {"open_clip": "actors.backends.open_clip:OpenClip"}
+    "clip scorer", {"open_clip": "actors.backends.open_clip:OpenClip", "siglip": "actors.backends.siglip:Siglip"}
 )
 IDENTITY_SCORERS: Registry[Callable[[str, str], IdentityScorer]] = Registry(
     "identity scorer", {"dinov2": "actors.backends.dinov2:DinoV2"}
@@ -37,7 +37,7 @@ class ClipSpec(Spec):
     """Which CLIP gives the scores."""
 
     backend: Annotated[str, AfterValidator(CLIP_SCORERS.known)] = Field(
-        default="open_clip", description="library that runs the model"
+        default="open_clip", description="open_clip, or siglip for SigLIP and SigLIP 2"
     )
     model: str = Field(description="model name, hub id or local folder")
     pretrained: str = Field(default="", description="tag of the weights, where the model name has several")
@@ -60,7 +60,7 @@ class DetectorSpec(Spec):
     """Which detector is asked for the objects of a picture."""
 
     backend: Annotated[str, AfterValidator(DETECTORS.known)] = Field(
-        default="owlvit", description="architecture of the model"
+        default="owlvit", description="OWL-ViT or OWLv2; its config says which"
     )
     model: str = Field(description="hub id, local folder, or a model that comes with the engine")
     revision: str = Field(default="", description="commit of the weights on the hub")
@@ -105,7 +105,7 @@ class Score(Stage):
     clip: ClipSpec | None = Field(default=None, description="CLIP model; without one the CLIP columns stay null")
     identity: IdentitySpec | None = Field(default=None, description="DINOv2; without it `identity` stays null")
     detector: DetectorSpec | None = Field(
-        default=None, description="OWL-ViT; without it `detection`, `object_recall` and `surplus` stay null"
+        default=None, description="OWL-ViT or OWLv2; without it `detection`, `object_recall` and `surplus` stay null"
     )
     references: int = Field(default=4, ge=1, le=64, description="cut-outs per concept that crops are compared with")
 

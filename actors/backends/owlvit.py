@@ -1,8 +1,8 @@
-"""OWL-ViT: boxes for things that are named in words.
+"""OWL-ViT and OWLv2: boxes for things that are named in words.
 
-Minderer et al., "Simple Open-Vocabulary Object Detection with Vision Transformers", ECCV 2022, in transformers'
-format. Every patch of the picture proposes one box and says which of the asked names it shows, if any. Scores of two
-models cannot be compared: `model` goes into every row that was scored.
+Minderer et al., "Simple Open-Vocabulary Object Detection with Vision Transformers", ECCV 2022, and "Scaling
+Open-Vocabulary Object Detection", NeurIPS 2023, in transformers' format. Every patch of the picture proposes one box
+and says which of the asked names it shows, if any. Scores of two models cannot be compared: each row names `model`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,15 @@ FLOOR = 0.02  # surer boxes are told, believed or not
 OVERLAP = 0.5  # two boxes of one name that share more are one
 NAMES_KEPT = 4096
 
-UNUSED = ("owlvit.visual_proj", "owlvit.logit_")  # the contrastive head of CLIP's training
+KINDS = {"owlvit": "OwlViT", "owlv2": "Owlv2"}  # as config.json says, and as classes of transformers are called
+UNUSED = tuple(f"{kind}.{part}" for kind in KINDS for part in ("visual_proj", "logit_"))  # CLIP's contrastive head
 
 
 @final
 class OwlVit:
-    """Any OWL-ViT in transformers' format, with its processor beside it.
+    """Any OWL-ViT or OWLv2 in transformers' format, with its processor beside it.
+
+    The first stretches pictures to a square, the second pads them, so that its boxes are shares of the longer side.
 
     A folder may state its working threshold in ``detector.json``: ``{"threshold": 0.3}``. Runs in float32 on every
     device: a score that decides over a row must not depend on the card.
@@ -54,7 +57,7 @@ class OwlVit:
 
     def __init__(self, model: str, revision: str = "", threshold: float | None = None) -> None:
         forbid_code()
-        from transformers import OwlViTForObjectDetection, OwlViTProcessor
+        import transformers
 
         # One thread: sums then have one order whatever the machine, and every worker has one core.
         torch.set_num_threads(1)
@@ -62,9 +65,12 @@ class OwlVit:
         folder = local_weights(model, revision, files=SAFE_FILES)
         self.threshold = _working_threshold(folder) if threshold is None else threshold
         self.model = identify(model, folder)
-        _check_kind(folder)
-        self._net = read_net(OwlViTForObjectDetection, folder, _mismatch, unused=UNUSED).to(self.device)
-        self._processor: Any = OwlViTProcessor.from_pretrained(folder, local_files_only=True)
+        kind = _kind(folder)
+        self._pads = kind == "Owlv2"
+        net = getattr(transformers, f"{kind}ForObjectDetection")
+        self._net = read_net(net, folder, _mismatch, unused=UNUSED).to(self.device)
+        processor = getattr(transformers, f"{kind}Processor")
+        self._processor: Any = processor.from_pretrained(folder, local_files_only=True)
         self._longest = int(self._net.config.text_config.max_position_embeddings)
         self._embedded = lru_cache(maxsize=NAMES_KEPT)(self._embed_name)
 
@@ -91,9 +97,15 @@ class OwlVit:
         features = feature_map.flatten(1, 2)
         boxes = _corners(self._net.box_predictor(features, feature_map)).cpu().numpy()
         return [
-            self._propose(feature[None], box, names)
-            for feature, box, names in zip(features, boxes, queries, strict=True)
+            self._propose(feature[None], self._within(box, image), names)
+            for feature, box, image, names in zip(features, boxes, images, queries, strict=True)
         ]
+
+    def _within(self, boxes: NDArray[np.float32], image: Pixels) -> NDArray[np.float32]:
+        """Boxes as shares of the picture's own sides, inside it."""
+        height, width = image.shape[:2]
+        scale = np.asarray([width, height, width, height]) / max(height, width) if self._pads else np.ones(4)
+        return np.asarray(np.clip(boxes / scale, 0.0, 1.0), np.float32)
 
     def _propose(self, features: Tensor, boxes: NDArray[np.float32], names: Sequence[str]) -> Detections:
         """The boxes of one picture: features 1xPxD, boxes Px4."""
@@ -113,19 +125,19 @@ class OwlVit:
 
 
 def embed_texts(net: Any, tokenizer: Any, texts: Sequence[str], longest: int) -> Tensor:
-    """NxD embeddings of N texts by the text tower of an ``OwlViTForObjectDetection``; text past `longest` is cut."""
+    """NxD embeddings of N texts by the text tower of an OWL-ViT or OWLv2; text past `longest` is cut."""
     tokens = tokenizer(list(texts), padding="max_length", truncation=True, max_length=longest, return_tensors="pt")
-    device = net.device
-    pooled = net.owlvit.text_model(
+    device, clip = net.device, getattr(net, net.base_model_prefix)
+    pooled = clip.text_model(
         input_ids=tokens["input_ids"].to(device), attention_mask=tokens["attention_mask"].to(device)
     ).pooler_output
-    return cast("Tensor", net.owlvit.text_projection(pooled))
+    return cast("Tensor", clip.text_projection(pooled))
 
 
 def _corners(boxes: Tensor) -> Tensor:
-    """Centre and size to xyxy, inside the picture."""
+    """Centre and size to xyxy."""
     centre, half = boxes[..., :2].float(), boxes[..., 2:].float() / 2
-    return torch.cat((centre - half, centre + half), dim=-1).clamp(0.0, 1.0)
+    return torch.cat((centre - half, centre + half), dim=-1)
 
 
 def _working_threshold(folder: Path) -> float:
@@ -141,13 +153,14 @@ def _working_threshold(folder: Path) -> float:
     return stated
 
 
-def _check_kind(folder: Path) -> None:
+def _kind(folder: Path) -> str:
+    """What transformers calls the architecture of a folder."""
     path = folder / "config.json"
     try:
         kind = str(json.loads(path.read_bytes())["model_type"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _config(path, f"{type(error).__name__}: {error}") from None
-    if kind != "owlvit":
+    if kind not in KINDS:
         raise _mismatch(folder, f"it is a {kind!r}")
     # transformers 5 writes the first, older ones the second
     if not any((folder / name).is_file() for name in ("processor_config.json", "preprocessor_config.json")):
@@ -157,6 +170,7 @@ def _check_kind(folder: Path) -> None:
             where=str(folder),
             fix="download the model into it again",
         )
+    return KINDS[kind]
 
 
 def _config(path: Path, why: str) -> EnvironmentProblem:

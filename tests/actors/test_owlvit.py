@@ -8,7 +8,7 @@ from actors.backends.owlvit import OwlVit
 from actors.micro.detector import DetectorCourse, new_net, save
 from actors.micro.detector_words import train_tokenizer
 from engine.errors import EnvironmentProblem, UsageError
-from tests.actors.tiny_models import tiny_tower
+from tests.actors.tiny_models import save_owlv2, tiny_tower
 
 torch.set_num_threads(1)
 TINY = DetectorCourse(text_width=16, text_layers=1, side=70, vocabulary=560)
@@ -102,6 +102,28 @@ def test_answers_agree_with_transformers_itself(detector, folder):
     assert ours.scores[0] == pytest.approx(theirs["scores"][best].item(), abs=1e-5)
     assert ours.labels[0] == theirs["labels"][best]
     assert np.allclose(ours.boxes[0], theirs["boxes"][best].clamp(0, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (48, 96), (90, 40)])
+def test_owlv2_pads_and_its_boxes_are_shares_of_the_pictures_own_sides(tmp_path, size):
+    from transformers import Owlv2ForObjectDetection, Owlv2Processor
+
+    folder = save_owlv2(tmp_path / "owlv2")
+    picture = images(1, size)[0]
+    net, processor = Owlv2ForObjectDetection.from_pretrained(folder), Owlv2Processor.from_pretrained(folder)
+    inputs = processor(
+        text=[[f"a photo of a {name}" for name in NAMES]], images=torch.tensor(picture).permute(2, 0, 1),
+        return_tensors="pt",
+    )  # fmt: skip
+    with torch.inference_mode():
+        outputs = net(**inputs)
+    (theirs,) = processor.post_process_grounded_object_detection(outputs, threshold=0.0, target_sizes=[size])
+    (ours,) = OwlVit(str(folder), threshold=0.0).detect([picture], [NAMES])
+    best = theirs["scores"].argmax()
+    height, width = size
+    assert ours.scores[0] == pytest.approx(theirs["scores"][best].item(), abs=1e-5)
+    box = theirs["boxes"][best].numpy() / [width, height, width, height]
+    assert np.allclose(ours.boxes[0], np.clip(box, 0, 1), atol=1e-5)
 
 
 def test_the_older_layout_of_published_folders_loads_too(folder, detector, tmp_path):

@@ -181,3 +181,38 @@ def save_sam2(folder: Path) -> Path:
     Sam2Model(config).save_pretrained(folder, safe_serialization=True)
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nTiny and random.\n")
     return folder
+
+
+def save_owlv2(folder: Path) -> Path:
+    """An OWLv2 for 64 px pictures in 16 patches."""
+    from transformers import Owlv2Config, Owlv2ForObjectDetection, Owlv2ImageProcessor, Owlv2Processor
+
+    torch.manual_seed(0)
+    tokenizer, vocabulary = _tokenizer(folder)
+    tokenizer.model_max_length = 16
+    tower = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {**tower, "vocab_size": vocabulary, "max_position_embeddings": 16, "eos_token_id": vocabulary - 1}
+    vision = {**tower, "image_size": 64, "patch_size": 16}
+    net = Owlv2ForObjectDetection(Owlv2Config(text_config=text, vision_config=vision, projection_dim=32))
+    torch.nn.init.normal_(net.box_head.dense2.weight, std=0.05)
+    images = Owlv2ImageProcessor(size={"height": 64, "width": 64})
+    Owlv2Processor(images, tokenizer).save_pretrained(folder)
+    net.save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nTiny and random.\n")
+    return folder
+
+
+def save_siglip(folder: Path) -> Path:
+    """A SigLIP of 32 px pictures, with CLIP's kind of tokenizer over single letters."""
+    from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel
+
+    torch.manual_seed(0)
+    tokenizer, vocabulary = _tokenizer(folder)
+    tower = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**tower, "vocab_size": vocabulary, "max_position_embeddings": 64, "projection_size": 32}
+    vision = {**tower, "image_size": 32, "patch_size": 8}
+    tokenizer.save_pretrained(folder)
+    SiglipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    SiglipModel(SiglipConfig(text_config=text, vision_config=vision)).save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nTiny and random.\n")
+    return folder
