@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from string import Formatter
-from typing import Annotated, ClassVar, Protocol, Self, final
+from typing import Annotated, ClassVar, Literal, Protocol, Self, final
 
 from pydantic import AfterValidator, Field, model_validator
 
 from engine.errors import SampleError
 from engine.records import Composition, Model, Pixels
 from engine.registry import Registry
-from engine.stage import Run, Stage, Worker
+from engine.stage import Run, Spec, Stage, Worker
 
 WITHOUT_WEIGHTS = ("blend",)
 
@@ -20,7 +20,7 @@ WITHOUT_WEIGHTS = ("blend",)
 class Painter(Protocol):
     """What an inpainting backend offers."""
 
-    model: Model
+    models: tuple[Model, ...]
 
     def paint(self, rows: Sequence[Composition]) -> Sequence[Pixels | SampleError]:
         """One HxWx3 picture per row, or the error in its place."""
@@ -29,6 +29,27 @@ class Painter(Protocol):
 PAINTERS: Registry[Callable[[Inpaint], Painter]] = Registry(
     "painter", {"blend": "actors.backends.blend:Blend", "sdxl": "actors.backends.sdxl:SdxlInpaint"}
 )
+
+
+@final
+class Refiner(Spec):
+    """A second diffusion model for the last steps (Podell et al. 2023, section 2.5)."""
+
+    model: str = Field(description="hub id or local folder of an SDXL refiner")
+    revision: str = Field(default="", description="commit of its weights on the hub, 40 hex digits")
+    start: float = Field(default=0.75, gt=0, lt=1, description="share of the noise schedule that the first model takes")
+
+
+@final
+class Lora(Spec):
+    """Low-rank changes of the UNet, such as those that let it do with a few steps."""
+
+    model: str = Field(description="hub id or local folder of the LoRA")
+    revision: str = Field(default="", description="commit of its weights on the hub, 40 hex digits")
+    file: str = Field(
+        default="", pattern=r"^[\w.-]*$", description="which safetensors file of it, if there are several"
+    )
+    scale: float = Field(default=1.0, ge=0, le=2, description="how much of it")
 
 
 @final
@@ -51,6 +72,11 @@ class Inpaint(Stage):
     strength: float = Field(
         default=0.9, gt=0, le=1, description="share of the steps taken; 1 ignores the given background"
     )
+    scheduler: Literal["own", "euler_trailing", "lcm"] = Field(
+        default="own", description="own: the model's; a few-step LoRA says which of the others it wants"
+    )
+    refiner: Refiner | None = Field(default=None, description="sdxl: a second model for the last steps")
+    lora: Lora | None = Field(default=None, description="sdxl: low-rank changes of the UNet")
     prompt_template: str = Field(default="a realistic photo {background}", description="what to paint")
     negative_prompt: str = Field(
         default="people, animals, text, watermark, frame, cartoon, painting, 3d render, deformed, floating objects",
@@ -72,10 +98,10 @@ class Inpaint(Stage):
 
         def work(rows: Sequence[Composition]) -> list[object]:
             painted = painter.paint(rows)
-            return [_answer(row, pixels, painter.model) for row, pixels in zip(rows, painted, strict=True)]
+            return [_answer(row, pixels, painter.models) for row, pixels in zip(rows, painted, strict=True)]
 
         return work
 
 
-def _answer(row: Composition, painted: Pixels | SampleError, model: Model) -> Composition | SampleError:
-    return painted if isinstance(painted, SampleError) else replace(row, painted=painted, painters=(model,))
+def _answer(row: Composition, painted: Pixels | SampleError, models: tuple[Model, ...]) -> Composition | SampleError:
+    return painted if isinstance(painted, SampleError) else replace(row, painted=painted, painters=models)

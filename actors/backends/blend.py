@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Blend:
     """Deterministic and free: about 20 ms at 512 px on one core."""
 
-    model = Model(name="mycanvas/blend", revision="1", license="Apache-2.0")
+    models = (Model(name="mycanvas/blend", revision="1", license="Apache-2.0"),)
 
     def __init__(self, spec: Inpaint) -> None:
         del spec  # nothing to configure

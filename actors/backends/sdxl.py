@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, cast, final
 
 import numpy as np
@@ -18,16 +17,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from actors.backends.sdxl_pipes import adapt, fetch, read_inpainting, read_refiner
 from actors.inpaint import Inpaint
-from actors.weights import SAFE_FILES, forbid_code, identify, local_weights
+from actors.weights import identify
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 from engine.paste import over
-from engine.records import Composition, Pixels
+from engine.records import Composition, Model, Pixels
 from engine.seeds import derive
 
 log = logging.getLogger(__name__)
 
-HALF_FILES = tuple("*.fp16.safetensors" if name == "*.safetensors" else name for name in SAFE_FILES)
 PROMPTS_KEPT = 256  # 0.3 MB each; scenes have a few dozen phrases
 SIZE_CONDITION = 1024  # px
 FLAT = 2 / 255  # a picture whose values span less holds nothing
@@ -59,9 +58,13 @@ class SdxlInpaint:
         torch.set_num_threads(1)
         self.spec = spec
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        folder, half = _fetch(spec, half=self.device.type == "cuda")
-        self.pipe = _load(folder, self.device, variant="fp16" if half else None)
-        self.model = identify(spec.model, folder)
+        folder, variant = fetch(spec.model, spec.revision, self.device)
+        self.pipe = read_inpainting(folder, self.device, variant)
+        self.models: tuple[Model, ...] = (identify(spec.model, folder),)
+        lora = adapt(self.pipe, spec)
+        if spec.lora and lora:
+            self.models += (identify(spec.lora.model, lora),)
+        self.refiner = self._read_refiner() if spec.refiner else None
         self.embed = lru_cache(maxsize=PROMPTS_KEPT)(self._embed)
         self.most = 1_000_000  # rows a call; halved when the card runs out of memory
 
@@ -100,28 +103,41 @@ class SdxlInpaint:
     @torch.inference_mode()
     def _paint(self, rows: Sequence[Composition]) -> NDArray[np.float32]:
         height, width = _canvas_size(rows[0])
-        prompts = [self.embed(self.spec.prompt_template.format(background=row.background_prompt)) for row in rows]
-        negatives = [self._negative()] * len(rows)
+        prompts = [self.spec.prompt_template.format(background=row.background_prompt) for row in rows]
+        shared = {
+            # SDXL was told the size of each training picture, and paints as blurred as small ones are (section 2.2).
+            "original_size": (max(height, SIZE_CONDITION), max(width, SIZE_CONDITION)),
+            "target_size": (height, width),
+            "num_inference_steps": self.spec.steps,
+            "guidance_scale": self.spec.guidance,
+            # On the CPU, one a sample: the noise is the same on every card and in every batch.
+            "generator": [torch.Generator("cpu").manual_seed(derive(row.seed, "inpaint", "latents")) for row in rows],
+            "output_type": "latent",
+        }
         latents = self.pipe(
             image=[Image.fromarray(_start(row)) for row in rows],
             mask_image=[Image.fromarray(cast("Pixels", row.repaint_mask)) for row in rows],
             height=height,
             width=width,
-            # SDXL was told the size of each training picture, and paints as blurred as small ones are (section 2.2).
-            original_size=(max(height, SIZE_CONDITION), max(width, SIZE_CONDITION)),
-            target_size=(height, width),
-            num_inference_steps=self.spec.steps,
-            guidance_scale=self.spec.guidance,
             strength=self.spec.strength,
-            # On the CPU, one a sample: the noise is the same on every card and in every batch.
-            generator=[torch.Generator("cpu").manual_seed(derive(row.seed, "inpaint", "latents")) for row in rows],
-            prompt_embeds=torch.cat([states for states, _ in prompts]),
-            pooled_prompt_embeds=torch.cat([pooled for _, pooled in prompts]),
-            negative_prompt_embeds=torch.cat([states for states, _ in negatives]),
-            negative_pooled_prompt_embeds=torch.cat([pooled for _, pooled in negatives]),
-            output_type="latent",
+            denoising_end=self.spec.refiner.start if self.spec.refiner else None,
+            **self._words(self.pipe, prompts),
+            **shared,
         ).images
+        if self.refiner is not None and self.spec.refiner is not None:
+            words = self._words(self.refiner, prompts)
+            latents = self.refiner(image=latents, denoising_start=self.spec.refiner.start, **words, **shared).images
         return self._decode(latents)
+
+    def _words(self, pipe: Any, prompts: Sequence[str]) -> dict[str, Tensor]:
+        """The embeddings of a batch of prompts, and of the negative prompt for each, as a pipeline takes them."""
+        wanted, unwanted = [self.embed(pipe, prompt) for prompt in prompts], self._negative(pipe)
+        return {
+            "prompt_embeds": torch.cat([states for states, _ in wanted]),
+            "pooled_prompt_embeds": torch.cat([pooled for _, pooled in wanted]),
+            "negative_prompt_embeds": unwanted[0].repeat(len(wanted), 1, 1),
+            "negative_pooled_prompt_embeds": unwanted[1].repeat(len(wanted), 1),
+        }
 
     def _decode(self, latents: Tensor) -> NDArray[np.float32]:
         """Latents to NxHxWx3 in 0..1. In float32: SDXL's decoder overflows in float16."""
@@ -129,52 +145,22 @@ class SdxlInpaint:
         image = vae.decode(latents.float() / vae.config.scaling_factor, return_dict=False)[0]
         return cast("NDArray[np.float32]", (image / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
 
+    def _read_refiner(self) -> Any:
+        assert self.spec.refiner is not None
+        folder, variant = fetch(self.spec.refiner.model, self.spec.refiner.revision, self.device)
+        self.models += (identify(self.spec.refiner.model, folder),)
+        return read_refiner(folder, self.pipe, self.device, variant)
+
     @torch.inference_mode()
-    def _embed(self, prompt: str) -> Embedding:
-        states, _, pooled, _ = self.pipe.encode_prompt(prompt, device=self.device, do_classifier_free_guidance=False)
+    def _embed(self, pipe: Any, prompt: str) -> Embedding:
+        states, _, pooled, _ = pipe.encode_prompt(prompt, device=self.device, do_classifier_free_guidance=False)
         return states, pooled
 
-    def _negative(self) -> Embedding:
-        states, pooled = self.embed(self.spec.negative_prompt)
-        if not self.spec.negative_prompt and self.pipe.config.force_zeros_for_empty_prompt:
+    def _negative(self, pipe: Any) -> Embedding:
+        states, pooled = self.embed(pipe, self.spec.negative_prompt)
+        if not self.spec.negative_prompt and pipe.config.force_zeros_for_empty_prompt:
             return torch.zeros_like(states), torch.zeros_like(pooled)
         return states, pooled
-
-
-def _fetch(spec: Inpaint, *, half: bool) -> tuple[Path, bool]:
-    """The model's folder, and whether it holds the half-precision files. Only the precision that is used is fetched."""
-    if half and not Path(spec.model).expanduser().is_dir():
-        try:
-            return local_weights(spec.model, spec.revision, files=HALF_FILES), True
-        except EnvironmentProblem:
-            log.info("%s has no half-precision files: fetching the full ones", spec.model)
-    folder = local_weights(spec.model, spec.revision)
-    return folder, half and any(folder.glob("unet/*.fp16.safetensors"))
-
-
-def _load(folder: Path, device: torch.device, variant: str | None) -> Any:
-    forbid_code()
-    from diffusers import StableDiffusionXLInpaintPipeline
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    # It warns of every change of the decoder's precision, of which a call makes four.
-    logging.getLogger("diffusers.models.modeling_utils").setLevel(logging.ERROR)
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
-    pipe = StableDiffusionXLInpaintPipeline.from_pretrained(
-        folder,
-        dtype=torch.float16 if device.type == "cuda" else torch.float32,
-        variant=variant,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        add_watermarker=False,  # training images carry no mark
-    ).to(device)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.vae.register_to_config(force_upcast=True)  # encode in float32 too, also where the last call left the VAE there
-    pipe.vae.enable_slicing()  # decodes one canvas at a time: a batch of eight at 1024 px would take 8 x 5 GB
-    return pipe
 
 
 def _canvas_size(row: Composition) -> tuple[int, int]:

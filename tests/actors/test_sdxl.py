@@ -14,7 +14,7 @@ from engine.paste import over
 from engine.records import Composition
 from engine.seeds import derive
 from engine.stage import Run
-from tests.actors.tiny_models import save_sdxl_inpaint
+from tests.actors.tiny_models import save_sdxl_inpaint, save_sdxl_lora, save_sdxl_refiner
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers")
 
@@ -104,7 +104,7 @@ def test_a_prompt_is_encoded_once(folder):
 def test_no_negative_prompt_means_zeros_where_the_model_says_so(folder):
     painter = SdxlInpaint(spec(folder, negative_prompt=""))
     assert painter.pipe.config.force_zeros_for_empty_prompt
-    assert not painter._negative()[0].any()
+    assert not painter._negative(painter.pipe)[0].any()
     assert painter.paint([row()])[0].std() > 5
 
 
@@ -166,9 +166,9 @@ def test_steps_and_strength_that_leave_no_step_are_refused(folder):
 
 
 def test_the_model_of_a_row_is_named_with_revision_and_licence(painter):
-    assert painter.model.name == "sdxl"
-    assert painter.model.revision.startswith("blake2b:")
-    assert painter.model.license == "openrail++"
+    assert painter.models[0].name == "sdxl"
+    assert painter.models[0].revision.startswith("blake2b:")
+    assert painter.models[0].license == "openrail++"
 
 
 def test_a_folder_with_one_pickled_part_is_refused(folder, tmp_path):
@@ -192,3 +192,40 @@ def test_the_stage_paints_rows_through_it(painter, folder):
     run = Run(out="", library="", backgrounds="", size=64, seed=0)
     (answer,) = spec(folder).load(run)([row()])
     assert distance(answer.painted, painter.paint([row()])[0]) == 0
+
+
+def test_a_refiner_takes_the_last_steps_and_is_named(folder, painter, tmp_path):
+    refiner = save_sdxl_refiner(tmp_path / "refiner", folder)
+    steps = {"base": 0, "refiner": 0}
+    refined = SdxlInpaint(spec(folder, steps=8, strength=1.0, refiner={"model": str(refiner), "start": 0.75}))
+    for name, pipe in (("base", refined.pipe), ("refiner", refined.refiner)):
+        pipe.unet.register_forward_pre_hook(lambda *_, name=name: steps.update({name: steps[name] + 1}))
+    rows = [row(0), row(1, prompt="on a beach")]
+    together = refined.paint(rows)
+    assert steps == {"base": 6, "refiner": 2}
+    assert max(map(distance, together, [refined.paint([item])[0] for item in rows])) <= 2
+    assert distance(together[0], painter.paint(rows)[0]) > 0
+    assert [model.name for model in refined.models] == ["sdxl", "refiner"]
+
+
+def test_a_lora_changes_the_picture_and_is_named(folder, painter, tmp_path):
+    lora = save_sdxl_lora(tmp_path / "lora")
+    changed = SdxlInpaint(spec(folder, lora={"model": str(lora)}))
+    assert [model.name for model in changed.models] == ["sdxl", "lora"]
+    assert distance(changed.paint([row()])[0], painter.paint([row()])[0]) > 2
+    none_of_it = SdxlInpaint(spec(folder, lora={"model": str(lora), "scale": 0.0}))
+    assert distance(none_of_it.paint([row()])[0], painter.paint([row()])[0]) <= 1
+
+
+def test_a_lora_of_another_model_is_refused(folder, tmp_path):
+    with pytest.raises(UsageError, match="LORA_MISMATCH"):
+        SdxlInpaint(spec(folder, lora={"model": str(save_sdxl_lora(tmp_path / "lora", width=48))}))
+    with pytest.raises(UsageError, match="LORA_MISMATCH"):
+        SdxlInpaint(spec(folder, lora={"model": str(save_sdxl_lora(tmp_path / "other")), "file": "none.safetensors"}))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("lcm", "LCMScheduler"), ("euler_trailing", "EulerDiscreteScheduler")])
+def test_another_scheduler_is_taken_where_a_few_step_adapter_wants_it(folder, name, kind):
+    painter = SdxlInpaint(spec(folder, scheduler=name, guidance=1.0))
+    assert type(painter.pipe.scheduler).__name__ == kind
+    assert painter.paint([row()])[0].std() > 5

@@ -72,6 +72,34 @@ def save_sdxl_inpaint(folder: Path) -> Path:
     return folder
 
 
+def save_sdxl_refiner(folder: Path, base: Path) -> Path:
+    """A refiner: 4 channels, the second text encoder alone, told of aesthetics."""
+    from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLInpaintPipeline, UNet2DConditionModel
+
+    torch.manual_seed(1)
+    like = StableDiffusionXLInpaintPipeline.from_pretrained(base)
+    config = dict(_unet().config) | {
+        "in_channels": 4, "cross_attention_dim": 32, "projection_class_embeddings_input_dim": 5 * 8 + 32,
+    }  # fmt: skip
+    pipe = StableDiffusionXLImg2ImgPipeline(
+        vae=like.vae, text_encoder=None, text_encoder_2=like.text_encoder_2, tokenizer=None,
+        tokenizer_2=like.tokenizer_2, unet=UNet2DConditionModel(**config), scheduler=like.scheduler,
+        requires_aesthetics_score=True, force_zeros_for_empty_prompt=False, add_watermarker=False,
+    )  # fmt: skip
+    pipe.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def save_sdxl_lora(folder: Path, width: int = 64) -> Path:
+    """A LoRA for the queries of that UNet's first attention."""
+    torch.manual_seed(2)
+    name = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    folder.mkdir(parents=True)
+    weights = {f"{name}.lora_A.weight": torch.randn(4, width), f"{name}.lora_B.weight": torch.randn(width, 4)}
+    save_file(weights, folder / "pytorch_lora_weights.safetensors")
+    return folder
+
+
 def save_open_clip(folder: Path, *, quick_gelu: bool = False) -> Path:
     """A CLIP of 32 px images in the folder format that open_clip reads through `local-dir:`."""
     import open_clip

@@ -151,7 +151,7 @@ def test_the_painter_runs_in_the_production_backend(family, data):
     rows, wanted = compositions(open_set(data, "scenes_test"), 0, 2)
     assert painter.paint(rows)[0].shape == (256, 256, 3)
     assert [row.background_prompt for row in rows] == [SCENES[scene][1] for scene in wanted]
-    assert painter.model.license == "apache-2.0"
+    assert painter.models[0].license == "apache-2.0"
 
 
 def test_both_are_measured_by_the_familys_scorer(family, data, monkeypatch):

@@ -1,0 +1,107 @@
+"""How the pipelines of SDXL are read: the inpainting one, its refiner, few-step adapters and their schedulers."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from actors.inpaint import Inpaint
+from actors.weights import SAFE_FILES, forbid_code, local_weights
+from engine.errors import EnvironmentProblem, UsageError
+
+log = logging.getLogger(__name__)
+
+HALF_FILES = tuple("*.fp16.safetensors" if name == "*.safetensors" else name for name in SAFE_FILES)
+LORA_FILE = "pytorch_lora_weights.safetensors"
+
+
+def fetch(model: str, revision: str, device: torch.device) -> tuple[Path, str | None]:
+    """A pipeline's folder, and the variant to read of it: only the precision that is used is fetched."""
+    half = device.type == "cuda"
+    if half and not Path(model).expanduser().is_dir():
+        try:
+            return local_weights(model, revision, files=HALF_FILES), "fp16"
+        except EnvironmentProblem:
+            log.info("%s has no half-precision files: fetching the full ones", model)
+    folder = local_weights(model, revision)
+    return folder, "fp16" if half and any(folder.glob("unet/*.fp16.safetensors")) else None
+
+
+def read_inpainting(folder: Path, device: torch.device, variant: str | None) -> Any:
+    """A ``StableDiffusionXLInpaintPipeline``, as quiet and careful as a worker needs it."""
+    forbid_code()
+    from diffusers import StableDiffusionXLInpaintPipeline
+
+    pipe = _read(StableDiffusionXLInpaintPipeline, folder, device, variant)
+    pipe.vae.register_to_config(force_upcast=True)  # encode in float32 too, also where the last call left the VAE there
+    pipe.vae.enable_slicing()  # decodes one canvas at a time: a batch of eight at 1024 px would take 8 x 5 GB
+    return pipe
+
+
+def read_refiner(folder: Path, base: Any, device: torch.device, variant: str | None) -> Any:
+    """A ``StableDiffusionXLImg2ImgPipeline`` for the last steps; VAE and second text encoder are the base's own.
+
+    Not its inpainting twin: that one noises the latents it is handed a second time to keep what is masked. What it
+    does to the objects is undone by the stage `restore`.
+    """
+    from diffusers import StableDiffusionXLImg2ImgPipeline
+
+    shared = {"vae": base.vae, "text_encoder_2": base.text_encoder_2, "tokenizer_2": base.tokenizer_2}
+    return _read(StableDiffusionXLImg2ImgPipeline, folder, device, variant, text_encoder=None, tokenizer=None, **shared)
+
+
+def _read(kind: Any, folder: Path, device: torch.device, variant: str | None, **parts: Any) -> Any:
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    # It warns of every change of the decoder's precision, of which a call makes four.
+    logging.getLogger("diffusers.models.modeling_utils").setLevel(logging.ERROR)
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    pipe = kind.from_pretrained(
+        folder,
+        dtype=torch.float16 if device.type == "cuda" else torch.float32,
+        variant=variant,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        add_watermarker=False,  # training images carry no mark
+        **parts,
+    ).to(device)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def adapt(pipe: Any, spec: Inpaint) -> Path | None:
+    """Give a pipeline the scheduler that a recipe names, and melt its LoRA into the UNet; the LoRA's folder.
+
+    Raises:
+        UsageError: LORA_MISMATCH, and those of `actors.weights.local_weights`.
+    """
+    from diffusers import EulerDiscreteScheduler, LCMScheduler
+
+    if spec.scheduler == "lcm":
+        pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
+    elif spec.scheduler == "euler_trailing":
+        pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
+    if spec.lora is None:
+        return None
+    folder = local_weights(spec.lora.model, spec.lora.revision)
+    found = sorted(path.name for path in folder.glob("*.safetensors"))
+    name = spec.lora.file or (LORA_FILE if LORA_FILE in found else found[0])
+    try:
+        pipe.load_lora_weights(folder, weight_name=name, local_files_only=True, use_safetensors=True)
+        pipe.fuse_lora(lora_scale=spec.lora.scale)
+    except (ValueError, RuntimeError, KeyError, OSError, IndexError) as error:
+        raise UsageError(
+            "LORA_MISMATCH",
+            f"{name} does not fit the inpainting model",
+            where=str(folder),
+            why=(str(error).strip() or type(error).__name__).splitlines()[0],
+            fix="take a LoRA of the same base model; `lora.file` names one of several",
+        ) from None
+    pipe.unload_lora_weights()
+    return folder
