@@ -40,7 +40,7 @@ class Segmenter(Protocol):
 SEGMENTERS: Registry[Callable[[Segment], Segmenter]] = Registry(
     "segmenter",
     {
-        "grabcut": "actors.backends.grabcut:load",
+        "grabcut": "actors.backends.grabcut:GrabCut",
         "grounded_sam": "actors.backends.grounded_sam:load",
         "isnet": "actors.backends.isnet:load",
     },

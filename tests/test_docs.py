@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
 from actors.catalogue import STAGES
-from actors.inpaint import PAINTERS
+from actors.inpaint import PAINTERS, Lora, Refiner
 from actors.layout import LAYOUT_PLANNERS
 from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
 from actors.segment import SEGMENTERS, Grounding
@@ -144,6 +144,8 @@ def test_every_key_of_a_recipe_is_described_with_its_default():
     kinds: dict[str, type[BaseModel]] = {"The file": Recipe, "Pools": Pool, "`score.clip`": ClipSpec}
     kinds |= {
         "`segment.grounding`": Grounding,
+        "`inpaint.refiner`": Refiner,
+        "`inpaint.lora`": Lora,
         "`layout.server`": Server,
         "`score.identity`": IdentitySpec,
         "`score.detector`": DetectorSpec,

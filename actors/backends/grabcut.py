@@ -67,11 +67,6 @@ class Guess:
         return float(evidence * np.exp(-2 * self.off_centre))
 
 
-def load(spec: Segment) -> GrabCut:
-    """The segmenter that a recipe asks for."""
-    return GrabCut(weights=spec.weights)
-
-
 @final
 class GrabCut:
     """Cuts the subject out of a photo without any weights.
@@ -82,11 +77,10 @@ class GrabCut:
 
     models = (Model(name="grabcut", revision="1", license="Apache-2.0"),)
 
-    def __init__(self, weights: str | None = None) -> None:
-        if weights is not None:
-            raise UsageError(
-                "WEIGHTS_UNUSED", "the segmenter 'grabcut' has no weights", where=weights, fix="leave `weights` out"
-            )
+    def __init__(self, spec: Segment) -> None:
+        if spec.weights is not None:
+            what = "the segmenter 'grabcut' has no weights"
+            raise UsageError("WEIGHTS_UNUSED", what, where=spec.weights, fix="leave `weights` out")
         cv2.setNumThreads(1)  # same bytes on every machine, and each worker keeps to its own core
 
     def __call__(self, photo: Pixels, name: str = "") -> Matte:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from actors.backends.grabcut import GrabCut
+from actors.segment import Segment
 from engine.errors import SampleError, UsageError
 from engine.images import decode_photo
 from engine.mattes import cut_borders
@@ -37,7 +38,7 @@ def overlap(alpha, mask):
 )
 def test_a_textured_ellipse_on_a_gradient_is_found(centre, axes, size):
     photo, mask = scene(centre, axes, size)
-    matte = GrabCut()(photo)
+    matte = GrabCut(Segment())(photo)
     assert matte.alpha.shape == photo.shape[:2]
     assert overlap(matte.alpha, mask) >= 0.9
     assert 0.7 < matte.quality <= 1
@@ -45,13 +46,13 @@ def test_a_textured_ellipse_on_a_gradient_is_found(centre, axes, size):
 
 def test_the_edge_is_soft():
     photo, _ = scene()
-    alpha = GrabCut()(photo).alpha
+    alpha = GrabCut(Segment())(photo).alpha
     assert 50 < np.count_nonzero((alpha > 10) & (alpha < 245)) < 0.1 * alpha.size
 
 
 def test_a_subject_that_leaves_the_photo_at_three_sides_touches_them():
     photo, mask = scene(centre=(150, 230), axes=(180, 150))
-    matte = GrabCut()(photo)
+    matte = GrabCut(Segment())(photo)
     assert cut_borders(matte.alpha) == ("left", "right", "bottom")
     assert overlap(matte.alpha, mask) >= 0.85
 
@@ -66,27 +67,27 @@ def test_a_photo_without_an_object_fails_by_name(kind):
         "tiny": np.zeros((1, 1, 3)),
     }[kind].astype(np.uint8)
     with pytest.raises(SampleError) as caught:
-        GrabCut()(photo)
+        GrabCut(Segment())(photo)
     assert caught.value.code == "NOTHING_TO_CUT"
 
 
 def test_the_same_bytes_come_out_twice_and_the_input_is_left_alone():
     photo, _ = scene(seed=3)
     photo.flags.writeable = False
-    first, second = GrabCut()(photo), GrabCut()(photo)
+    first, second = GrabCut(Segment())(photo), GrabCut(Segment())(photo)
     assert (first.alpha == second.alpha).all()
     assert first.quality == second.quality
 
 
 def test_weights_are_refused():
     with pytest.raises(UsageError, match="WEIGHTS_UNUSED"):
-        GrabCut(weights="model.safetensors")
+        GrabCut(Segment(weights="model.safetensors"))
 
 
 @pytest.mark.skipif(not (DATA / "dreambooth").is_dir(), reason="the photos for trying things are absent")
 def test_a_rubber_duck_is_cut_out_with_confidence():
     path = DATA / "dreambooth" / "duck_toy" / "01.jpg"
-    matte = GrabCut()(decode_photo(path.read_bytes())[..., :3])
+    matte = GrabCut(Segment())(decode_photo(path.read_bytes())[..., :3])
     assert matte.quality > 0.9
     assert 0.05 < (matte.alpha >= 128).mean() < 0.4
     assert cut_borders(matte.alpha) == ()
