@@ -22,7 +22,7 @@ def demo(samples: int, out: Path, console: Console) -> None:
     if not (photos / "metadata.jsonl").is_file():
         console.say(f"photos  {CONCEPTS} made-up toys, {PHOTOS_EACH} photos of each   {photos}")
         toybox(CONCEPTS, PHOTOS_EACH, PHOTO_SIZE, seed=SEED, out=out, console=Console("quiet"))
-    console.say("recipe  micro: IS-Net, a Qwen2, SDXL inpainting, OpenCLIP and DINOv2, all small and shipped")
+    console.say("recipe  micro: IS-Net, a Qwen2, SDXL inpainting, OpenCLIP, DINOv2, OWL-ViT, all small and shipped")
     recipe = load("micro", [f"unit_size={UNIT_SIZE}"])
     order = Order(recipe=recipe, photos=str(photos), samples=samples, out=str(dataset), budget=Budget(share=0.05))
     tally = compose(order, console)

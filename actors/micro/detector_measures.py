@@ -14,6 +14,7 @@ from engine.detection import Boxes, Detections, average_precision, best_scores, 
 from engine.toybox import CLASSES
 
 CHUNK = 64  # pictures that are read at once
+LIMITS = tuple(number / 50 for number in range(1, 50))  # the thresholds that are tried, from the backend's own floor on
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +54,23 @@ def recall_and_precision(detector: Detector, data: Annotated, truth: Sequence[Kn
 
     Recall is the share of objects with a box of their class; precision that of boxes that show an object of theirs.
     """
+    return _at(_answers(detector, data, truth), detector.threshold)
+
+
+def working_threshold(
+    detector: Detector, data: Annotated, truth: Sequence[Known], wanted: tuple[float, float]
+) -> float:
+    """The highest threshold with the `wanted` recall and precision; the lowest with that precision where none has both.
+
+    Missing that too, it is the most precise one.
+    """
     answers = _answers(detector, data, truth)
-    limit = detector.threshold
-    seen = sum(int((answer.hits >= limit).sum()) for answer in answers)
-    believed = sum(int((answer.found.scores >= limit).sum()) for answer in answers)
-    wrong = sum(surplus(answer.found, answer.boxes, answer.labels, limit) for answer in answers)
-    return seen / sum(len(answer.hits) for answer in answers), (believed - wrong) / max(believed, 1)
-
-
-def separating_threshold(detector: Detector, data: Annotated, truth: Sequence[Known], recall: float) -> float:
-    """The highest threshold at which `recall` of the objects are found; half the median where nothing reaches it."""
-    scores = np.sort(np.concatenate([answer.hits for answer in _answers(detector, data, truth)]))
-    reached = float(scores[int((1 - recall) * len(scores))])
-    return reached if reached > 0 else float(np.median(scores)) / 2
+    reached = {limit: _at(answers, limit) for limit in LIMITS}
+    precise = [limit for limit in LIMITS if reached[limit][1] >= wanted[1]]
+    both = [limit for limit in precise if reached[limit][0] >= wanted[0]]
+    if both:
+        return max(both)
+    return min(precise) if precise else max(LIMITS, key=lambda limit: reached[limit][1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,14 @@ class _Answer:
     boxes: list[tuple[float, float, float, float] | None]
     labels: list[int]
     hits: NDArray[np.float64]
+
+
+def _at(answers: Sequence[_Answer], limit: float) -> tuple[float, float]:
+    """Recall and precision at a threshold."""
+    seen = sum(int((answer.hits >= limit).sum()) for answer in answers)
+    believed = sum(int((answer.found.scores >= limit).sum()) for answer in answers)
+    wrong = sum(surplus(answer.found, answer.boxes, answer.labels, limit) for answer in answers)
+    return seen / sum(len(answer.hits) for answer in answers), (believed - wrong) / max(believed, 1)
 
 
 def _answers(detector: Detector, data: Annotated, truth: Sequence[Known]) -> list[_Answer]:

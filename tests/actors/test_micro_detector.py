@@ -7,7 +7,7 @@ import torch
 
 from actors.micro.detector import DetectorCourse, DetectorTask
 from actors.micro.detector_data import draw_batch, draw_close, joined, mosaics
-from actors.micro.detector_measures import mean_average_precision, recall_and_precision, separating_threshold, truth_of
+from actors.micro.detector_measures import mean_average_precision, recall_and_precision, truth_of, working_threshold
 from actors.micro.detector_net import PROMPTS, new_net
 from actors.micro.detector_words import train_tokenizer
 from actors.micro.identity import IdentityCourse, IdentityNet
@@ -176,4 +176,5 @@ def test_measures_of_a_detector_whose_mistakes_are_known():
     assert recall == pytest.approx((objects - 20) / objects)
     assert precision == pytest.approx((objects - 20) / objects)
     assert mean_average_precision(Oracle(data), data, truth) == pytest.approx(recall, abs=0.15)
-    assert separating_threshold(Oracle(data), data, truth, 0.3) == pytest.approx(0.9)
+    for wanted, limit in (((0.3, 0.99), 0.88), ((1.0, 0.99), 0.62), ((0.0, 2.0), 0.62)):
+        assert working_threshold(Oracle(data), data, truth, wanted) == limit

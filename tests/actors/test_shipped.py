@@ -9,6 +9,7 @@ import torch
 from actors.backends.dinov2 import DinoV2
 from actors.backends.isnet import IsNetSegmenter
 from actors.backends.open_clip import OpenClip
+from actors.backends.owlvit import OwlVit
 from actors.backends.sdxl import SdxlInpaint
 from actors.inpaint import Inpaint
 from actors.micro.autoencoder import load_autoencoder, psnr, to_input, to_pictures
@@ -24,7 +25,7 @@ from engine.toybox.concepts import draw_concept
 from engine.toybox.studio import photograph, place
 
 SEED = 977  # of no training set
-PARTS = ("segmenter", "scorer", "identity", "autoencoder", "painter", "planner")
+PARTS = ("segmenter", "scorer", "identity", "detector", "autoencoder", "painter", "planner")
 LIMIT = 64_000_000  # bytes
 
 
@@ -86,6 +87,23 @@ def test_the_identity_scorer_tells_instances_apart(shots):
         model.embed_images([cut_out(picture) for picture in many]) for many in ([p for _, p in shots], others)
     )
     assert np.mean((one @ other.T).argmax(1) == np.arange(len(shots))) >= 0.8
+
+
+def test_the_detector_finds_toys_by_their_names_where_they_are(shots):
+    detector = OwlVit("shipped:micro/detector")
+    found = detector.detect([picture.image for _, picture in shots], [[toy.class_name] for toy, _ in shots])
+    hits = [
+        bool(((overlaps(np.asarray(picture.boxes[0]), each.boxes) >= 0.5) & (each.scores >= detector.threshold)).any())
+        for (_, picture), each in zip(shots, found, strict=True)
+    ]
+    assert np.mean(hits) >= 0.7
+    wrong = detector.detect([shots[0][1].image], [[name for name in CLASSES if name != shots[0][0].class_name]])[0]
+    assert wrong.scores.max(initial=0) < max(found[0].scores.max(), detector.threshold)
+
+
+def overlaps(box, boxes):
+    shared = np.clip(np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2]), 0, None).prod(1)
+    return shared / ((boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod() - shared)
 
 
 def cut_out(picture):

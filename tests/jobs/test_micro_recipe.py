@@ -57,7 +57,7 @@ def test_most_layouts_are_the_language_models_and_every_row_says_whose_it_is(row
 
 def test_the_row_says_which_models_had_a_hand(rows):
     names = {model["name"] for model in rows[0]["models"]}
-    assert {"micro/segmenter", "micro/scorer", "micro/identity", "micro/painter"} <= names
+    assert {"micro/segmenter", "micro/scorer", "micro/identity", "micro/detector", "micro/painter"} <= names
     assert {model["license"] for model in rows[0]["models"]} <= {"apache-2.0", "Apache-2.0", "none"}
 
 
@@ -65,6 +65,13 @@ def test_every_object_is_known_again(rows):
     likeness = [item["identity"] for row in rows for item in row["objects"]]
     assert None not in likeness
     assert np.mean(likeness) > 0.5
+
+
+def test_objects_are_recognised_by_their_names(rows):
+    recalls = [row["object_recall"] for row in rows]
+    assert None not in recalls
+    assert np.mean(recalls) > 0.2  # of small toys; it is 0.87 where they cover a tenth of the picture
+    assert all(item["detection"] is not None for row in rows for item in row["objects"])
 
 
 def test_the_toys_are_kept_as_they_were(rows):
