@@ -27,7 +27,12 @@ class Painter(Protocol):
 
 
 PAINTERS: Registry[Callable[[Inpaint], Painter]] = Registry(
-    "painter", {"blend": "actors.backends.blend:Blend", "sdxl": "actors.backends.sdxl:SdxlInpaint"}
+    "painter",
+    {
+        "blend": "actors.backends.blend:Blend",
+        "flow": "actors.backends.flow_inpaint:FlowInpaint",
+        "sdxl": "actors.backends.sdxl:SdxlInpaint",
+    },
 )
 
 
@@ -63,7 +68,7 @@ class Inpaint(Stage):
     writes: ClassVar[tuple[str, ...]] = ("painted", "painters")
 
     backend: Annotated[str, AfterValidator(PAINTERS.known)] = Field(
-        default="blend", description="blend (no model) or sdxl"
+        default="blend", description="blend (no model), sdxl, or flow for Z-Image and FLUX.2 klein"
     )
     model: str = Field(default="", description="hub id or local folder of the weights; empty for blend")
     revision: str = Field(default="", description="commit of the weights on the hub")

@@ -72,6 +72,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             Landmark("conv_in.weight", 1, _UNET, "in_channels"),
         ),
     ),
+    "flow": Architecture("model_index.json", "_class_name", "(ZImage|Flux2Klein).*Pipeline"),
     "open_clip": Architecture(
         _CLIP,
         "model_cfg.embed_dim",

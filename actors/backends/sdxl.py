@@ -6,7 +6,6 @@ sample's picture depends on is its own: seed, prompt, canvas. A batch only share
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, cast, final
@@ -17,19 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from actors.backends.canvases import Halving, canvas_size, noise, require_steps, start
 from actors.backends.sdxl_pipes import adapt, fetch, read_inpainting, read_refiner
 from actors.inpaint import Inpaint
 from actors.weights import identify
-from engine.errors import EnvironmentProblem, SampleError, UsageError
-from engine.paste import over
+from engine.errors import SampleError
 from engine.records import Composition, Model, Pixels
-from engine.seeds import derive
-
-log = logging.getLogger(__name__)
 
 PROMPTS_KEPT = 256  # 0.3 MB each; scenes have a few dozen phrases
 SIZE_CONDITION = 1024  # px
-FLAT = 2 / 255  # a picture whose values span less holds nothing
 
 Embedding = tuple[Tensor, Tensor]
 """Token states 1x77xD and pooled text 1xP."""
@@ -48,12 +43,7 @@ class SdxlInpaint:
     """
 
     def __init__(self, spec: Inpaint) -> None:
-        if int(spec.steps * spec.strength) < 1:
-            raise UsageError(
-                "INPAINT_STEPS",
-                f"{spec.steps} steps at strength {spec.strength:g} leave no step to take",
-                fix="raise steps or strength until steps x strength >= 1",
-            )
+        require_steps(spec)
         # One thread: sums then have one order whatever the machine, and every worker has one core.
         torch.set_num_threads(1)
         self.spec = spec
@@ -66,7 +56,7 @@ class SdxlInpaint:
             self.models += (identify(spec.lora.model, lora),)
         self.refiner = self._read_refiner() if spec.refiner else None
         self.embed = lru_cache(maxsize=PROMPTS_KEPT)(self._embed)
-        self.most = 1_000_000  # rows a call; halved when the card runs out of memory
+        self.batches = Halving(self._paint, spec.model)
 
     def paint(self, rows: Sequence[Composition]) -> Sequence[Pixels | SampleError]:
         """One HxWx3 picture a row, or PAINT_BLANK in its place. All canvases of a call have one size.
@@ -75,34 +65,11 @@ class SdxlInpaint:
             UsageError: CANVAS_SIZE where height or width is no multiple of 8.
             EnvironmentProblem: GPU_MEMORY where not even one row fits the card.
         """
-        painted: list[Pixels | SampleError] = []
-        while len(painted) < len(rows):
-            batch = rows[len(painted) : len(painted) + self.most]
-            values = self._attempt(batch)
-            if values is not None:
-                painted += [_to_pixels(value, row) for value, row in zip(values, batch, strict=True)]
-        return painted
-
-    def _attempt(self, rows: Sequence[Composition]) -> NDArray[np.float32] | None:
-        """The pictures, or None after the limit on rows was lowered: the failed call's memory is then free again."""
-        try:
-            return self._paint(rows)
-        except torch.cuda.OutOfMemoryError as error:
-            if len(rows) == 1:
-                raise EnvironmentProblem(
-                    "GPU_MEMORY",
-                    f"one canvas of {self.spec.model} does not fit the card",
-                    why=str(error).splitlines()[0],
-                    fix="give the stage a whole card, a smaller canvas, or a larger card",
-                ) from None
-        self.most = len(rows) // 2
-        log.warning("out of GPU memory with %d canvases at once: going on with %d", len(rows), self.most)
-        torch.cuda.empty_cache()
-        return None
+        return self.batches(rows)
 
     @torch.inference_mode()
     def _paint(self, rows: Sequence[Composition]) -> NDArray[np.float32]:
-        height, width = _canvas_size(rows[0])
+        height, width = canvas_size(rows[0], 8)
         prompts = [self.spec.prompt_template.format(background=row.background_prompt) for row in rows]
         shared = {
             # SDXL was told the size of each training picture, and paints as blurred as small ones are (section 2.2).
@@ -110,12 +77,11 @@ class SdxlInpaint:
             "target_size": (height, width),
             "num_inference_steps": self.spec.steps,
             "guidance_scale": self.spec.guidance,
-            # On the CPU, one a sample: the noise is the same on every card and in every batch.
-            "generator": [torch.Generator("cpu").manual_seed(derive(row.seed, "inpaint", "latents")) for row in rows],
+            "generator": noise(rows),
             "output_type": "latent",
         }
         latents = self.pipe(
-            image=[Image.fromarray(_start(row)) for row in rows],
+            image=[Image.fromarray(start(row)) for row in rows],
             mask_image=[Image.fromarray(cast("Pixels", row.repaint_mask)) for row in rows],
             height=height,
             width=width,
@@ -161,29 +127,3 @@ class SdxlInpaint:
         if not self.spec.negative_prompt and pipe.config.force_zeros_for_empty_prompt:
             return torch.zeros_like(states), torch.zeros_like(pooled)
         return states, pooled
-
-
-def _canvas_size(row: Composition) -> tuple[int, int]:
-    height, width = cast("Pixels", row.background).shape[:2]
-    if height % 8 or width % 8:
-        raise UsageError(
-            "CANVAS_SIZE",
-            f"the SDXL canvas must be a multiple of 8 px, not {width} x {height}",
-            fix="--set size=1024, or another multiple of 8",
-        )
-    return height, width
-
-
-def _start(row: Composition) -> Pixels:
-    return over(cast("Pixels", row.foreground), cast("Pixels", row.background))
-
-
-def _to_pixels(values: NDArray[np.float32], row: Composition) -> Pixels | SampleError:
-    if not np.isfinite(values).all() or float(np.ptp(values)) < FLAT:
-        return SampleError(
-            "PAINT_BLANK",
-            "the inpainting model returned an empty picture",
-            where=row.sample_id,
-            why="its numbers overflowed, or every pixel has one colour",
-        )
-    return np.rint(values * 255).astype(np.uint8)

@@ -11,14 +11,12 @@ from actors.backends.sdxl import SdxlInpaint
 from actors.inpaint import Inpaint
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 from engine.paste import over
-from engine.records import Composition
 from engine.seeds import derive
 from engine.stage import Run
+from tests.actors.canvas_rows import distance, row
 from tests.actors.tiny_models import save_sdxl_inpaint, save_sdxl_lora, save_sdxl_refiner
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers")
-
-OBJECT = (slice(16, 40), slice(16, 40))
 
 
 def spec(folder, **changes):
@@ -33,25 +31,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def painter(folder):
     return SdxlInpaint(spec(folder))
-
-
-def row(index=0, *, size=64, prompt="in a garden"):
-    noise = np.random.default_rng(index)
-    foreground = np.zeros((size, size, 4), np.uint8)
-    foreground[OBJECT] = (200, 30, 30, 255)
-    mask = np.full((size, size), 255, np.uint8)
-    mask[OBJECT] = 0
-    background = noise.integers(0, 256, (size, size, 3), dtype=np.uint8)
-    for pixels in (foreground, mask, background):
-        pixels.flags.writeable = False
-    return Composition(
-        sample_id=f"{index:010d}", unit_id=0, seed=derive(7, index), background_prompt=prompt,
-        background=background, foreground=foreground, repaint_mask=mask,
-    )  # fmt: skip
-
-
-def distance(one, other):
-    return int(np.abs(one.astype(int) - other).max())
 
 
 def test_a_canvas_comes_back_painted_in_its_own_size(painter):
@@ -123,7 +102,7 @@ def test_a_batch_too_large_for_the_card_is_halved_and_the_limit_kept(folder, cap
     painted = painter.paint([row(index) for index in range(5)])
     assert max(map(distance, painted, expected)) <= 2
     assert [size for size in sizes if size > 2] == [5]
-    assert painter.most == 2
+    assert painter.batches.most == 2
     assert "out of GPU memory with 5 canvases at once: going on with 2" in caplog.text
 
 
