@@ -86,7 +86,7 @@ def test_the_prompt_template_knows_one_placeholder():
 
 
 def test_a_wrong_backend_is_told_the_right_ones():
-    with pytest.raises(UsageError, match="blend, sdxl"):
+    with pytest.raises(UsageError, match="blend, flow, sdxl"):
         PAINTERS.resolve("gan")
 
 
