@@ -18,7 +18,8 @@ from engine.errors import EnvironmentProblem, UsageError
 from engine.stage import Spec
 
 PATH_LIKE = ("/", "./", "../", "~")
-NAMING = ("model", "weights", "detector", "sam")  # the keys of specs that name a model
+NAMING = {"model": "revision", "weights": "", "detector": "detector_revision", "sam": "sam_revision"}
+"""The keys of specs that name a model, and those that name its commit."""
 LOCAL_PREFIX = "local-dir:"  # open_clip's
 
 
@@ -114,31 +115,40 @@ def check_models(specs: Sequence[Spec], *, here: bool) -> None:
         UsageError: WEIGHTS_MISMATCH, and those of `actors.weights.local_weights`.
         EnvironmentProblem: WEIGHTS_CONFIG, and those of `actors.weights.local_weights`.
     """
-    for spec in specs:
-        for backend, model in _models(spec):
-            name = model.removeprefix(LOCAL_PREFIX)
-            folder = Path(name).expanduser()
-            if folder.is_file():
-                read_header(folder)
-            elif folder.is_dir() or name.startswith(SHIPPED) or (here and name.startswith(PATH_LIKE)):
-                _check(local_weights(name), ARCHITECTURES.get(backend))
+    for each in models_of(specs):
+        name = each.model.removeprefix(LOCAL_PREFIX)
+        folder = Path(name).expanduser()
+        if folder.is_file():
+            read_header(folder)
+        elif folder.is_dir() or name.startswith(SHIPPED) or (here and name.startswith(PATH_LIKE)):
+            _check(local_weights(name), ARCHITECTURES.get(each.backend))
 
 
 def local_folders(specs: Sequence[Spec]) -> list[str]:
     """The models of some stages that are paths, and not names on a hub or of shipped ones."""
-    models = [model.removeprefix(LOCAL_PREFIX) for spec in specs for _, model in _models(spec)]
+    models = [each.model.removeprefix(LOCAL_PREFIX) for each in models_of(specs)]
     return [name for name in models if name.startswith(PATH_LIKE) or Path(name).exists()]
 
 
-def _models(spec: Spec) -> Iterator[tuple[str, str]]:
-    """Backend and model of a spec and of those inside it."""
-    fields = {name: getattr(spec, name) for name in type(spec).model_fields}
-    if not fields.get("server"):
-        named = (fields.get(key) for key in NAMING)
-        yield from ((str(fields.get("backend", "")), name) for name in named if name and isinstance(name, str))
-    for value in fields.values():
-        if isinstance(value, Spec):
-            yield from _models(value)
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A model as a recipe names it; the backend is empty where the spec around it decides."""
+
+    backend: str
+    model: str
+    revision: str = ""
+
+
+def models_of(specs: Sequence[Spec]) -> Iterator[Reference]:
+    """Every model that stages name, in order, and those of the specs inside them. Not what a server runs."""
+    for spec in specs:
+        fields = {name: getattr(spec, name) for name in type(spec).model_fields}
+        for key, revision in NAMING.items() if not fields.get("server") else ():
+            name = fields.get(key)
+            if name and isinstance(name, str):
+                tag = f"/{fields['pretrained']}" if fields.get("pretrained") else ""
+                yield Reference(str(fields.get("backend", "")), name + tag, str(fields.get(revision) or ""))
+        yield from models_of([value for value in fields.values() if isinstance(value, Spec)])
 
 
 def _check(folder: Path, architecture: Architecture | None) -> None:

@@ -46,6 +46,9 @@ class Recipe(Spec):
     size: int = Field(512, ge=64, le=4096, multiple_of=8, description="side of the square canvas in pixels")
     seed: int = Field(0, ge=0, lt=1 << 63, description="root seed of every draw")
     unit_size: int = Field(16, ge=1, le=4096, description="samples per unit, which is a block, a shard and a retry")
+    accept_licence: tuple[str, ...] = Field(
+        (), description="models that may be used though their licence is restricted"
+    )
     segment: Stage
     stages: tuple[Stage, ...]
     pools: tuple[Pool, ...]

@@ -215,13 +215,14 @@ def recipe_list() -> None:
 
 @recipes.command("show")
 def recipe_show(recipe: Annotated[str, typer.Argument(help="name or file")], override: Overrides = None) -> None:
-    """Print a recipe as it will run, every default written out.
+    """Print a recipe as it will run, every default written out, and its models with licence and size.
 
     Example: mycanvas recipe show classic --set unit_size=8
     """
-    from jobs.recipes import load, show
+    from jobs.recipes import load, models, show
 
-    typer.echo(show(load(recipe, override or [])), nl=False)
+    loaded = load(recipe, override or [])
+    typer.echo(show(loaded) + "".join(f"# model  {line}\n" for line in models(loaded)), nl=False)
 
 
 @recipes.command("schema")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from actors.models import check_licences
 from actors.preflight import check_models
 from cluster.session import LOCAL, Capacity, check_readable, session
 from engine.backdrops import catalogue as procedural_backgrounds
@@ -54,7 +55,9 @@ def compose(order: Order, console: Console) -> Tally:
     photos = list_photos(order.photos)
     backgrounds = photographed(order.backgrounds) if order.backgrounds else procedural_backgrounds()
     store = open_store(order.out)
-    check_models((order.recipe.segment, *order.recipe.stages), here=order.address == LOCAL)
+    specs = (order.recipe.segment, *order.recipe.stages)
+    check_models(specs, here=order.address == LOCAL)
+    check_licences(specs, order.recipe.accept_licence)
     with session(order.address) as capacity:
         if order.address != LOCAL:
             check_readable(order.photos, purpose="--photos")

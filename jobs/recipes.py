@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from actors.catalogue import STAGES
+from actors.models import named
 from engine.errors import UsageError
 from engine.recipe import Recipe, parse_recipe
 from engine.records import Composition
@@ -78,6 +79,11 @@ def show(recipe: Recipe) -> str:
         "segment_pool": recipe.segment_pool.model_dump(mode="json"),
     }
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+
+
+def models(recipe: Recipe) -> list[str]:
+    """A line for each model that the recipe names: name, commit, licence, size."""
+    return list(dict.fromkeys(str(each) for each in named((recipe.segment, *recipe.stages))))
 
 
 def schema() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from actors.models import check_licences
 from actors.preflight import check_models, local_folders
 from cluster.submit import Job, Submissions
 from engine.errors import UsageError
@@ -83,6 +84,7 @@ def submit(path: Path, address: str, console: Console) -> Job:
     run, recipe = read_run(path)
     specs = (recipe.segment, *recipe.stages)
     check_models(specs, here=False)
+    check_licences(specs, recipe.accept_licence)
     for model in local_folders(specs):
         _travels(model, "a model")
     for key in ("photos", "backgrounds"):

@@ -1,0 +1,59 @@
+import pytest
+
+from actors.models import FACTS, check_licences, named, restricted
+from actors.score import ClipSpec, Score
+from actors.segment import Grounding, Segment
+from engine.errors import UsageError
+from jobs.recipes import built_in, load, models
+from tests.actors.tiny_models import save_open_clip
+
+
+@pytest.mark.parametrize(
+    ("license_", "is_restricted"),
+    [
+        ("apache-2.0", False), ("mit", False), ("openrail++", False), ("license-not-stated", False),
+        ("cc-by-sa-4.0", False), ("unlicense", False), ("llama3", False),
+        ("cc-by-nc-4.0", True), ("CC-BY-NC-SA-4.0", True), ("flux-1-dev-non-commercial-license", True),
+        ("creativeml-noncommercial", True),
+    ],
+)  # fmt: skip
+def test_a_licence_says_by_its_name_what_it_forbids(license_, is_restricted):
+    assert restricted(license_) == is_restricted
+
+
+def test_what_is_known_agrees_with_itself():
+    assert all(fact.commercial != restricted(fact.license) for fact in FACTS.values())
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_every_model_of_a_built_in_recipe_is_known_pinned_and_free(name):
+    recipe = load(name)
+    specs = (recipe.segment, *recipe.stages)
+    check_licences(specs, ())
+    for each in named(specs):
+        known = each.model in FACTS
+        assert known or each.model.startswith(("shipped:", "weights/")), each.model
+        assert not known or len(each.revision) == 40
+    assert all(line.split("  ")[0] for line in models(recipe))
+
+
+def test_a_restricted_model_is_refused_until_it_is_accepted(tmp_path):
+    model = "briaai/RMBG-2.0"
+    grounded = Segment(
+        backend="grounded_sam", grounding=Grounding(detector="IDEA-Research/grounding-dino-tiny", sam=model)
+    )
+    with pytest.raises(UsageError, match=r"LICENCE_REFUSED.*RMBG"):
+        check_licences([grounded], ())
+    check_licences([grounded], (model,))
+    folder = save_open_clip(tmp_path / "clip")
+    (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    local = Score(clip=ClipSpec(model=str(folder)))
+    with pytest.raises(UsageError, match="LICENCE_REFUSED"):
+        check_licences([local], ())
+    check_licences([local], (str(folder),))
+
+
+def test_a_recipe_is_shown_with_its_models():
+    assert models(load("gen4gen"))[-1] == "google/owlv2-base-patch16-ensemble  cfd3195b  apache-2.0  0.6 GB"
+    assert "shipped:micro/painter  apache-2.0" in models(load("micro"))
+    assert models(load("classic")) == []
