@@ -66,6 +66,13 @@ class Extents:
         start = extent.start + (unit_id - extent.first_unit) * extent.unit_size
         return start, min(start + extent.unit_size, extent.stop)
 
+    def unit_of(self, index: int) -> int:
+        """The unit that holds a sample."""
+        if not 0 <= index < self.samples:
+            raise IndexError(index)
+        extent = self.log[bisect_right(self.log, index, key=lambda item: item.start) - 1]
+        return extent.first_unit + (index - extent.start) // extent.unit_size
+
     def samples_of(self, unit_ids: NDArray[np.int64]) -> int:
         """How many samples the units hold together; only the last unit of an extent may be short."""
         total = 0

@@ -54,7 +54,8 @@ class Group:
             return from_block(table, self._pipeline.record, self._pipeline.leaving(self._position - 1))
         unit_id = table.column("unit_id")[0].as_py()
         rows = tuple(self._pipeline.source.rows(unit_id))
-        return Unit(unit_id, rows, (None,) * len(rows), {})
+        failures = self._pipeline.source.failures(unit_id) or (None,) * len(rows)
+        return Unit(unit_id, rows, failures, {})
 
     def _together(self, unit: Unit, journal: Journal) -> Unit:
         for stage, worker in zip(self._stages, self._workers, strict=True):

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+from engine.records import Failure
 from engine.schema import column_names
 from engine.stage import Run, Stage, check_pipeline, live_columns
 
@@ -16,6 +17,11 @@ class Source(ABC):
     @abstractmethod
     def rows(self, unit_id: int) -> list[Any]:
         """The planned rows of a unit, ids and seeds filled."""
+
+    def failures(self, unit_id: int) -> tuple[Failure | None, ...]:
+        """Why rows of a unit cannot be made, known before any stage; one for each row, or none at all."""
+        del unit_id
+        return ()
 
     @property
     @abstractmethod

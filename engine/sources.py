@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
+from engine.errors import Damaged
 from engine.extents import Extents
+from engine.parquet import read_shard
 from engine.photos import CATALOGUE, Photo, from_jsonl
 from engine.pipeline import Source
-from engine.records import Composition, Cutout
+from engine.receipts import data_path, derive
+from engine.records import Arrangement, Composition, Cutout, Failure
+from engine.schema import column_names, from_table
 from engine.seeds import sample_id, sample_seed
 from engine.store import open_store
 
@@ -17,15 +23,16 @@ from engine.store import open_store
 @final
 @dataclass(frozen=True)
 class Samples(Source):
-    """Compositions: an id and a seed; everything else follows from them."""
+    """Compositions, or arrangements of them: an id and a seed; everything else follows from them."""
 
     extents: Extents
     seed: int
+    record: type[Composition | Arrangement] = Composition
 
-    def rows(self, unit_id: int) -> list[Composition]:
+    def rows(self, unit_id: int) -> list[Composition | Arrangement]:
         start, stop = self.extents.span(unit_id)
         names = [sample_id(index) for index in range(start, stop)]
-        return [Composition(sample_id=name, unit_id=unit_id, seed=sample_seed(self.seed, name)) for name in names]
+        return [self.record(sample_id=name, unit_id=unit_id, seed=sample_seed(self.seed, name)) for name in names]
 
     @property
     def planned(self) -> tuple[str, ...]:
@@ -65,3 +72,58 @@ class Photos(Source):
             license=photo.license,
             ensemble=photo.ensemble,
         )
+
+
+@final
+@dataclass(frozen=True)
+class Layouts(Source):
+    """Compositions that were laid out by an earlier run; a row that could not be is as failed here as it is there."""
+
+    extents: Extents
+    layouts: str
+    drawn: Extents
+
+    def rows(self, unit_id: int) -> list[Composition]:
+        return [row for row, _ in self._unit(unit_id)]
+
+    def failures(self, unit_id: int) -> tuple[Failure | None, ...]:
+        return tuple(failure for _, failure in self._unit(unit_id))
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        return tuple(name for name in ARRANGED if name not in OF_THE_COMMIT)
+
+    def _unit(self, unit_id: int) -> list[tuple[Composition, Failure | None]]:
+        """The unit's rows, which may lie in other units of the layouts, in the order of their samples.
+
+        Raises:
+            Damaged: LAYOUTS_LACK, and those of `engine.receipts.derive`.
+        """
+        start, stop = self.extents.span(unit_id)
+        there = {index: self.drawn.unit_of(index) for index in range(start, stop)}
+        found = {
+            row.sample_id: (row, failure) for unit in sorted({*there.values()}) for row, failure in self._read(unit)
+        }
+        wanted = [sample_id(index) for index in range(start, stop)]
+        if lost := [name for name in wanted if name not in found]:
+            fix = "run `mycanvas layout` again: it makes what is missing"
+            raise Damaged("LAYOUTS_LACK", f"lack samples: {lost[:5]}", where=self.layouts, fix=fix)
+        return [(replace(found[name][0], unit_id=unit_id), found[name][1]) for name in wanted]
+
+    def _read(self, unit: int) -> Iterator[tuple[Composition, Failure | None]]:
+        path = data_path(unit)
+        try:
+            data = open_store(self.layouts).read(path)
+        except FileNotFoundError:
+            return
+        with read_shard(io.BytesIO(data), path) as shard:
+            rows = from_table(Arrangement, shard.read(columns=list(ARRANGED)), ARRANGED)
+        for row in rows:
+            yield Composition(**{name: getattr(row, name) for name in self.planned}), None
+        for lost in derive(data, unit)[1]:
+            blank = Composition(sample_id=lost.sample_id, unit_id=unit, seed=lost.seed)
+            yield blank, Failure(stage=lost.stage, code=lost.code, message=lost.message)
+
+
+ARRANGED = column_names(Arrangement, stored=True)
+OF_THE_COMMIT = ("status", "reasons")

@@ -37,6 +37,8 @@ Address = Annotated[str, typer.Option(help="local, auto, or a Ray address")]
 Failures = Annotated[str, typer.Option("--max-failures", help="stop when more rows fail: a share (1%) or a number")]
 Parts = Annotated[str, typer.Option(help="comma-separated, such as scorer,detector; none: all")]
 Toysets = Annotated[Path, typer.Option(help="folder of the rendered Toybox sets; made where missing")]
+Library = Annotated[str, typer.Option(help="library of cut-outs to use; none: OUT/library")]
+Seed = Annotated[int | None, typer.Option(min=0, help="root seed; overrides the recipe's")]
 Dataset = Annotated[str, typer.Argument(help="the --out of a compose or segment run", metavar="OUT")]
 MICRO_WEIGHTS, MICRO_REPORT = Path("weights/micro"), Path("docs/micro.md")
 TOYSETS, MICRO_WORK = Path("toysets"), Path("out/micro")
@@ -105,8 +107,9 @@ def compose(
     samples: Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")],
     out: Annotated[str, typer.Option(help="folder or s3:// prefix of the dataset")],
     backgrounds: Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")] = "",
-    library: Annotated[str, typer.Option(help="library of cut-outs to use; none: OUT/library")] = "",
-    seed: Annotated[int | None, typer.Option(min=0, help="root seed; overrides the recipe's")] = None,
+    library: Library = "",
+    layouts: Annotated[str, typer.Option(help="what `mycanvas layout` made; none: laid out here")] = "",
+    seed: Seed = None,
     override: Overrides = None,
     max_failures: Failures = "5%",
     address: Address = "local",
@@ -116,24 +119,50 @@ def compose(
 
     Example: mycanvas compose classic --photos photos/ --samples 1000 --out out/mine --set unit_size=8
     """
-    from jobs.compose import Order
     from jobs.compose import compose as job
+    from jobs.order import Order
     from jobs.recipes import load
     from jobs.run import parse_budget
 
     console = Console(output)
     chosen = load(recipe, [*(override or []), *([f"seed={seed}"] if seed is not None else [])])
     order = Order(
-        recipe=chosen,
-        photos=photos,
-        samples=samples,
-        out=out,
-        library=library,
-        backgrounds=backgrounds,
-        address=address,
-        budget=parse_budget(max_failures),
-    )
+        recipe=chosen, photos=photos, samples=samples, out=out, library=library, backgrounds=backgrounds,
+        layouts=layouts, address=address, budget=parse_budget(max_failures),
+    )  # fmt: skip
     _report(console, job(order, console), out, f"mycanvas gallery {out} -o gallery.html")
+
+
+@app.command()
+def layout(
+    recipe: Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")],
+    photos: Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")],
+    samples: Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")],
+    out: Annotated[str, typer.Option(help="folder or s3:// prefix of the layouts")],
+    backgrounds: Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")] = "",
+    library: Library = "",
+    seed: Seed = None,
+    override: Overrides = None,
+    max_failures: Failures = "5%",
+    address: Address = "local",
+    output: Output = "auto",
+) -> None:
+    """Lay out first and paint later, so that a language model and a painter can have the same cards in turn.
+
+    Example: mycanvas layout modern --photos photos/ --samples 1000 --out out/layouts --library out/library
+    """
+    from jobs.layout import layout as job
+    from jobs.order import Order
+    from jobs.recipes import load
+    from jobs.run import parse_budget
+
+    console = Console(output)
+    chosen = load(recipe, [*(override or []), *([f"seed={seed}"] if seed is not None else [])])
+    order = Order(
+        recipe=chosen, photos=photos, samples=samples, out=out, library=library, backgrounds=backgrounds,
+        address=address, budget=parse_budget(max_failures),
+    )  # fmt: skip
+    _report(console, job(order, console), out, f"mycanvas compose {recipe} --layouts {out} …")
 
 
 @app.command()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs.compose import Order, compose
+from jobs.compose import compose
 from jobs.console import Console
 from jobs.gallery import gallery
+from jobs.order import Order
 from jobs.recipes import load
 from jobs.run import Budget
 from jobs.toybox import toybox

@@ -33,6 +33,7 @@ from jobs.run import parse_budget
 
 RECIPE = "recipe.yaml"
 PACKAGES = ("engine", "planners", "actors", "cluster", "jobs", "recipes", "weights")
+PLACES = ("backgrounds", "library", "layouts")  # that may be left out
 Code = Literal["image", "send"]
 
 
@@ -45,6 +46,7 @@ class RunFile(Spec):
     samples: int = Field(ge=1, description="how many")
     out: str = Field(description="absolute path or s3:// that every node can write")
     backgrounds: str = Field(default="", description="folder of background photos; empty: procedural scenes")
+    layouts: str = Field(default="", description="what `mycanvas layout` made; empty: laid out by this run")
     library: str = Field(default="", description="library of cut-outs to use; empty: OUT/library")
     set: tuple[str, ...] = Field(default=(), description="changes to the recipe, such as inpaint.steps=30")
     max_failures: str = Field(default="5%", description="stop when more rows fail")
@@ -68,7 +70,7 @@ def read_run(path: Path) -> tuple[RunFile, Recipe]:
     parse_budget(run.max_failures)
     beside = path.parent / run.recipe
     recipe = load(str(beside) if beside.is_file() else run.recipe, run.set)
-    for key in ("photos", "out", "backgrounds", "library"):
+    for key in ("photos", "out", *PLACES):
         if getattr(run, key):
             _travels(getattr(run, key), key)
     return run, recipe
@@ -156,7 +158,7 @@ def _packed(run: RunFile, recipe: Recipe) -> Iterator[Path]:
 def _command(run: RunFile) -> str:
     words = ["python", "-m", "jobs", "compose", RECIPE, "--photos", run.photos, "--samples", str(run.samples)]
     words += ["--out", run.out, "--max-failures", run.max_failures, "--address", "auto", "--format", "json"]
-    for option in ("backgrounds", "library"):
+    for option in PLACES:
         if getattr(run, option):
             words += [f"--{option}", getattr(run, option)]
     return shlex.join(words)

@@ -1,5 +1,6 @@
 """The segment and compose jobs without a cluster: the same locks, sources, stages and commits, in this process."""
 
+from cluster.session import Capacity
 from engine.backdrops import catalogue
 from engine.extents import extend
 from engine.library import open_library
@@ -12,7 +13,10 @@ from engine.sources import Photos
 from engine.stage import Run
 from engine.store import open_store
 from jobs.card import write_card
-from jobs.compose import Order, _lock, _pipeline
+from jobs.compose import composing, lock
+from jobs.layout import _lock as lock_layouts
+from jobs.layout import arranging
+from jobs.order import Materials, Order
 from jobs.recipes import load
 from jobs.run import Budget
 from tests.engine.inline import through
@@ -40,15 +44,43 @@ def cut(photos, out, *overrides, unit_size=4, recipe="classic", small=SMALL):
     return receipts
 
 
-def compose(library, out, samples, *overrides, backgrounds=(), recipe="classic", small=SMALL):
+def compose(library, out, samples, *overrides, backgrounds=(), recipe="classic", small=SMALL, layouts=""):
     """Make compositions from a library; returns the receipts."""
-    recipe = load(recipe, [*small, *overrides])
-    order = Order(recipe=recipe, photos="", samples=samples, out=out, library=library, budget=Budget(share=1.0))
-    store = open_store(out)
-    extents = _lock(order, store, open_library(library), tuple(backgrounds) or catalogue())
-    pipeline = _pipeline(order, extents)
+    order = ordered(library, out, samples, overrides, recipe=recipe, small=small, layouts=layouts)
+    made_of, store = made(order, backgrounds), open_store(out)
+    extents = lock(order, store, made_of)
+    pipeline = composing(order, extents, made_of)
     pipeline.check()
     receipts = through(pipeline, range(extents.limit(samples)))
-    write_card(store, recipe, library)
+    write_card(store, order.recipe, library)
     write_manifest(store)
     return receipts
+
+
+def lay_out(library, out, samples, *overrides, backgrounds=(), recipe="classic", small=SMALL):
+    """Make layouts from a library; returns the receipts."""
+    order = ordered(library, out, samples, overrides, recipe=recipe, small=small)
+    store = open_store(out)
+    extents = lock_layouts(order, store, made(order, backgrounds))
+    pipeline = arranging(order, extents)
+    pipeline.check()
+    receipts = through(pipeline, range(extents.limit(samples)))
+    write_manifest(store)
+    return receipts
+
+
+def ordered(library, out, samples, overrides, *, recipe, small, layouts=""):
+    """An order without photos, since its library is there."""
+    chosen = load(recipe, [*small, *overrides])
+    return Order(
+        recipe=chosen, photos="", samples=samples, out=out, library=library, layouts=layouts, budget=Budget(share=1.0)
+    )
+
+
+def made(order, backgrounds):
+    """What the order is made of, without a cluster."""
+    return Materials(
+        capacity=Capacity(cpus=1, gpus=0, nodes=1),
+        library=open_library(order.library),
+        backgrounds=tuple(backgrounds) or catalogue(),
+    )

@@ -9,7 +9,6 @@ from cluster.training import Place
 from engine.errors import EnvironmentProblem, UsageError
 from engine.registry import Registry
 from engine.training import LocalDesk, Metric
-from jobs.compose import Order as ComposeOrder
 from jobs.compose import compose
 from jobs.console import Console
 from jobs.micro import Order, choose, evaluate_family, plan, train_part
@@ -24,6 +23,7 @@ from jobs.micro_report import (
     thinned,
     write_report,
 )  # fmt: skip
+from jobs.order import Order as ComposeOrder
 from jobs.recipes import load
 from jobs.run import Budget
 from tests.actors.tiny_course import Tiny

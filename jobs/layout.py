@@ -1,0 +1,87 @@
+"""`mycanvas layout`: who appears, before what, and where everything stands, for a run that is painted later.
+
+The language model has every card to itself while it answers, and is gone when painting begins; a painting that is
+resumed never asks it again.
+"""
+
+from __future__ import annotations
+
+from engine.errors import UsageError
+from engine.extents import Extents, extend, read_extents
+from engine.lock import LOCK, claim
+from engine.manifest import write_manifest
+from engine.phases import laying_out
+from engine.pipeline import Pipeline
+from engine.records import Arrangement
+from engine.sources import Layouts, Samples
+from engine.store import Store, open_store
+from jobs.console import Console
+from jobs.order import Materials, Order, keep_backgrounds, materials, run_of
+from jobs.run import Tally, make_missing, run_id
+
+
+def layout(order: Order, console: Console) -> Tally:
+    """Lay out what is missing of an order; returns the rows made by this call."""
+    store = open_store(order.out)
+    with materials(order, console) as made_of:
+        extents = _lock(order, store, made_of)
+        tally = make_missing(
+            arranging(order, extents),
+            (laying_out(order.recipe)[1],),
+            store=store,
+            extents=extents,
+            samples=order.samples,
+            capacity=made_of.capacity,
+            budget=order.budget,
+            console=console,
+            label="layout",
+        )
+    write_manifest(store)
+    return tally
+
+
+def arranging(order: Order, extents: Extents) -> Pipeline:
+    """The first phase of an order's recipe."""
+    return Pipeline(
+        record=Arrangement,
+        run=run_of(order),
+        run_id=run_id(),
+        source=Samples(extents, order.recipe.seed, Arrangement),
+        groups=(laying_out(order.recipe)[0],),
+        unit_size=order.recipe.unit_size,
+    )
+
+
+def _lock(order: Order, store: Store, made_of: Materials) -> Extents:
+    claim(store, agreed(order, made_of))
+    keep_backgrounds(store, made_of.backgrounds)
+    return extend(store, order.samples, order.recipe.unit_size)
+
+
+def agreed(order: Order, made_of: Materials) -> dict[str, object]:
+    """What layouts and the run that is painted from them must agree on."""
+    whole = order.recipe.affects_data()
+    first = {stage.name: whole["stages"][stage.name] for stage in laying_out(order.recipe)[0]}
+    return {"data": {"seed": order.recipe.seed, "stages": first, **made_of.fingerprints()}, "recipe": order.recipe.name}
+
+
+def laid_out(order: Order, extents: Extents, made_of: Materials) -> Layouts:
+    """The source of a run that is painted from layouts.
+
+    Raises:
+        UsageError: LAYOUTS_MISSING, LAYOUTS_SHORT, and RUN_CHANGED where they were made by or of something else.
+    """
+    store = open_store(order.layouts)
+    again = "mycanvas layout with the same recipe, photos and seed"
+    if not store.exists(LOCK):
+        raise UsageError("LAYOUTS_MISSING", "there are no layouts", where=store.uri, fix=f"make them: {again}")
+    claim(store, agreed(order, made_of))
+    drawn = read_extents(store)
+    if drawn.samples < extents.samples:
+        raise UsageError(
+            "LAYOUTS_SHORT",
+            f"{drawn.samples:,} samples are laid out, {extents.samples:,} are asked for",
+            where=store.uri,
+            fix=f"{again} and --samples {extents.samples}",
+        )
+    return Layouts(extents, store.uri, drawn)

@@ -1,0 +1,115 @@
+"""What is asked of `compose` and `layout`, and what both do before a worker starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from actors.models import check_licences
+from actors.preflight import check_models
+from cluster.session import LOCAL, Capacity, check_readable, session
+from engine.backdrops import catalogue as procedural_backgrounds
+from engine.backgrounds import CATALOGUE, Background, photographed, to_jsonl
+from engine.errors import UsageError
+from engine.library import Library, open_library
+from engine.photos import list_photos
+from engine.recipe import Recipe
+from engine.stage import Run
+from engine.store import Store, open_store
+from jobs.console import Console
+from jobs.run import Budget
+from jobs.segment import build_library
+from planners.scenes import ensembles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the user asked for."""
+
+    recipe: Recipe
+    photos: str
+    samples: int
+    out: str
+    library: str = ""
+    backgrounds: str = ""
+    layouts: str = ""
+    address: str = LOCAL
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """What an order is made of, checked and there."""
+
+    capacity: Capacity
+    library: Library
+    backgrounds: tuple[Background, ...]
+
+    def fingerprints(self) -> dict[str, Any]:
+        """What a lock says of them."""
+        return {
+            "library": self.library.fingerprint(),
+            "backgrounds": {item.background_id: item.sha256 for item in self.backgrounds},
+        }
+
+
+@contextmanager
+def materials(order: Order, console: Console) -> Iterator[Materials]:
+    """A session with a cluster and what the order needs; the library is made first where it is missing.
+
+    Raises:
+        UsageError: all that can be wrong with photos, backgrounds, models and licences; before a worker starts.
+        EnvironmentProblem: those of `cluster.session.session`.
+    """
+    photos = list_photos(order.photos)
+    backgrounds = photographed(order.backgrounds) if order.backgrounds else procedural_backgrounds()
+    open_store(order.out)
+    specs = (order.recipe.segment, *order.recipe.stages)
+    check_models(specs, here=order.address == LOCAL)
+    check_licences(specs, order.recipe.accept_licence)
+    with session(order.address) as capacity:
+        if order.address != LOCAL:
+            check_readable(order.photos, purpose="--photos")
+            check_readable(order.backgrounds or order.photos, purpose="--backgrounds")
+        made = build_library(order.recipe, photos, library_uri(order), capacity, console)
+        if made.rows:
+            counts = f"{made.accepted} cut-outs, {made.rejected} rejected, {made.failed} failed"
+            console.say(f"library {counts}   {library_uri(order)}")
+        library = open_library(library_uri(order))
+        ensembles(library.cutouts)  # enough concepts, or an error
+        yield Materials(capacity=capacity, library=library, backgrounds=backgrounds)
+
+
+def library_uri(order: Order) -> str:
+    """Where the order's cut-outs are; absolute, as the output's, since a worker runs in a folder of its own."""
+    return open_store(order.library or f"{open_store(order.out).uri}/library").uri
+
+
+def keep_backgrounds(store: Store, backgrounds: tuple[Background, ...]) -> None:
+    """Write down the backgrounds beside the lock, where workers read them.
+
+    Raises:
+        UsageError: RUN_CHANGED where others are written there.
+    """
+    content = to_jsonl(backgrounds)
+    if not store.create(CATALOGUE, content) and store.read(CATALOGUE) != content:
+        raise UsageError(
+            "RUN_CHANGED",
+            "the backgrounds differ",
+            where=store.uri,
+            fix="give the same --backgrounds, or another --out",
+        )
+
+
+def run_of(order: Order) -> Run:
+    """What every worker of the order's run shares."""
+    recipe = order.recipe
+    return Run(
+        out=open_store(order.out).uri,
+        library=library_uri(order),
+        backgrounds=order.backgrounds,
+        size=recipe.size,
+        seed=recipe.seed,
+    )
