@@ -14,6 +14,7 @@ from typer.main import get_command
 from actors.catalogue import STAGES
 from actors.inpaint import PAINTERS, Lora, Refiner
 from actors.layout import LAYOUT_PLANNERS
+from actors.models import FACTS
 from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
 from actors.segment import SEGMENTERS, Grounding
 from actors.server import Server
@@ -163,6 +164,26 @@ def _written(default: object) -> tuple[str, ...]:
     if default is PydanticUndefined:
         return ("required",)
     return ("one CPU",) if isinstance(default, Pool) else (json.dumps(default),)
+
+
+def test_every_known_model_is_documented_with_its_licence_and_size():
+    documented = listed("docs/models.md", "Licences")
+    assert set(documented) == set(FACTS)
+    for name, fact in FACTS.items():
+        license_, size, note = documented[name]
+        assert (license_, size) == (fact.license, f"{fact.gigabytes:g} GB"), name
+        assert ("refused" in note) == (not fact.commercial), name
+
+
+def test_every_backend_that_needs_a_model_has_a_place_in_the_page_of_models():
+    places = {(cells[0], cells[1].strip("`")) for _, cells in rows("docs/models.md") if len(cells) == 4}
+    table = {
+        "segment": (SEGMENTERS, {"grabcut"}), "layout": (LAYOUT_PLANNERS, {"solver"}), "inpaint": (PAINTERS, {"blend"}),
+        "score.clip": (CLIP_SCORERS, set()), "score.identity": (IDENTITY_SCORERS, set()),
+        "score.detector": (DETECTORS, set()),
+    }  # fmt: skip
+    wanted = {(stage, name) for stage, (registry, free) in table.items() for name in registry if name not in free}
+    assert {(stage.strip("`"), name) for stage, name in places if stage.strip("`") in table} == wanted
 
 
 def test_every_recipe_is_in_the_readme_of_the_recipes():
