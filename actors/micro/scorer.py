@@ -45,7 +45,7 @@ class ScorerCourse(Course):
 
     part: ClassVar[str] = "scorer"
 
-    schedule: Schedule = Schedule(steps=4000, lr=1.5e-3, warmup=60, weight_decay=0.1, ema=0.995, checkpoint_every=200)
+    schedule: Schedule = Schedule(steps=5500, lr=1.5e-3, warmup=60, weight_decay=0.1, ema=0.995, checkpoint_every=200)
     batch: int = Field(default=128, ge=2, description="pictures a step")
     whole: float = Field(default=0.6, gt=0, le=1, description="share of whole pictures; the rest are single toys")
     first: float = Field(default=0.5, ge=0, le=1, description="share of the steps that see single toys alone")

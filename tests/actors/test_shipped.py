@@ -12,7 +12,8 @@ from actors.backends.open_clip import OpenClip
 from actors.backends.owlvit import OwlVit
 from actors.backends.sdxl import SdxlInpaint
 from actors.inpaint import Inpaint
-from actors.micro.autoencoder import load_autoencoder, psnr, to_input, to_pictures
+from actors.micro.autoencoder import find_autoencoder, load_autoencoder, psnr, to_input, to_pictures
+from actors.micro.generator import generate, load_generator, recognised
 from actors.micro.layout_corpus import held_out
 from actors.micro.planner import accepted
 from actors.restore import restore
@@ -25,7 +26,7 @@ from engine.toybox.concepts import draw_concept
 from engine.toybox.studio import photograph, place
 
 SEED = 977  # of no training set
-PARTS = ("segmenter", "scorer", "identity", "detector", "autoencoder", "painter", "planner")
+PARTS = ("segmenter", "scorer", "identity", "detector", "generator", "painter", "planner")
 LIMIT = 64_000_000  # bytes
 
 
@@ -133,8 +134,25 @@ def test_the_painter_paints_the_scene_that_the_prompt_names_and_shades_the_groun
     assert np.mean(found == np.asarray(wanted)) >= 0.75
 
 
+def test_the_generator_draws_the_toy_that_the_prompt_names():
+    pipe, family = load_generator(SHIPPED_FOLDER / "micro" / "generator"), SHIPPED_FOLDER / "micro"
+    wanted = [CLASSES.index(name) for name in ("donut", "mushroom", "star", "heart")]
+    prompts = [f"a photo of {with_article(CLASSES[number])}" for number in wanted]
+    found = recognised(
+        family, generate(pipe, prompts, [1, 2, 3, 4]), [f"a photo of {with_article(name)}" for name in CLASSES]
+    )
+    assert np.mean(found == np.asarray(wanted)) >= 0.75
+
+
+def test_painter_and_generator_share_autoencoder_and_words():
+    one, other = (SHIPPED_FOLDER / "micro" / name for name in ("painter", "generator"))
+    for part in ("vae", "tokenizer"):
+        for path in (one / part).iterdir():
+            assert path.read_bytes() == (other / part / path.name).read_bytes(), path
+
+
 def test_the_autoencoder_gives_pictures_back(shots):
-    vae = load_autoencoder(SHIPPED_FOLDER / "micro" / "autoencoder", torch.device("cpu"))
+    vae = load_autoencoder(find_autoencoder(SHIPPED_FOLDER / "micro"), torch.device("cpu"))
     pictures = np.stack([picture.image for _, picture in shots[:4]])
     with torch.inference_mode():
         again = to_pictures(vae.decode(vae.encode(to_input(pictures, torch.device("cpu"))).latent_dist.mode()).sample)
