@@ -44,4 +44,4 @@ def test_a_folder_may_be_named(tmp_path):
     with pytest.raises(EnvironmentProblem, match=f"holds no {FILE}"):
         IsNetSegmenter(str(tmp_path))
     save_net(tmp_path / FILE, input_size="64", name="small")
-    assert IsNetSegmenter(str(tmp_path)).model.name == "small"
+    assert IsNetSegmenter(str(tmp_path)).models[0].name == "small"

@@ -37,7 +37,7 @@ def test_what_is_saved_is_what_the_backend_runs(tmp_path):
     task.settle()
     save(COURSE, task.net, tmp_path / "segmenter")
     segmenter = IsNetSegmenter(str(tmp_path / "segmenter"))
-    assert (segmenter.models[0].name, segmenter.model.license, segmenter.input_size) == (
+    assert (segmenter.models[0].name, segmenter.models[0].license, segmenter.input_size) == (
         "micro-segmenter",
         "Apache-2.0",
         64,
