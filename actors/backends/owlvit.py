@@ -69,8 +69,8 @@ class OwlVit:
         self._pads = kind == "Owlv2"
         net = getattr(transformers, f"{kind}ForObjectDetection")
         self._net = read_net(net, folder, _mismatch, unused=UNUSED).to(self.device)
-        processor = getattr(transformers, f"{kind}Processor")
-        self._processor: Any = processor.from_pretrained(folder, local_files_only=True)
+        options = {"local_files_only": True, "trust_remote_code": False}
+        self._processor: Any = transformers.AutoProcessor.from_pretrained(folder, **options)
         self._longest = int(self._net.config.text_config.max_position_embeddings)
         self._embedded = lru_cache(maxsize=NAMES_KEPT)(self._embed_name)
 
