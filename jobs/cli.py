@@ -13,7 +13,8 @@ from jobs import cli_cluster
 from jobs.console import Console, Format
 
 if TYPE_CHECKING:
-    from jobs.run import Tally
+    from engine.recipe import Recipe
+    from jobs.run import Budget, Tally
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +38,10 @@ Address = Annotated[str, typer.Option(help="local, auto, or a Ray address")]
 Failures = Annotated[str, typer.Option("--max-failures", help="stop when more rows fail: a share (1%) or a number")]
 Parts = Annotated[str, typer.Option(help="comma-separated, such as scorer,detector; none: all")]
 Toysets = Annotated[Path, typer.Option(help="folder of the rendered Toybox sets; made where missing")]
+RecipeName = Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")]
+Photos = Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")]
+Samples = Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")]
+Backgrounds = Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")]
 Library = Annotated[str, typer.Option(help="library of cut-outs to use; none: OUT/library")]
 Seed = Annotated[int | None, typer.Option(min=0, help="root seed; overrides the recipe's")]
 Dataset = Annotated[str, typer.Argument(help="the --out of a compose or segment run", metavar="OUT")]
@@ -81,7 +86,7 @@ def demo(
 
 @app.command()
 def segment(
-    photos: Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")],
+    photos: Photos,
     out: Annotated[str, typer.Option(help="folder or s3:// prefix of the library")],
     recipe: Annotated[str, typer.Option(help="name or file; its `segment` part is used")] = "classic",
     override: Overrides = None,
@@ -102,11 +107,11 @@ def segment(
 
 @app.command()
 def compose(
-    recipe: Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")],
-    photos: Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")],
-    samples: Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")],
+    recipe: RecipeName,
+    photos: Photos,
+    samples: Samples,
     out: Annotated[str, typer.Option(help="folder or s3:// prefix of the dataset")],
-    backgrounds: Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")] = "",
+    backgrounds: Backgrounds = "",
     library: Library = "",
     layouts: Annotated[str, typer.Option(help="what `mycanvas layout` made; none: laid out here")] = "",
     seed: Seed = None,
@@ -121,25 +126,22 @@ def compose(
     """
     from jobs.compose import compose as job
     from jobs.order import Order
-    from jobs.recipes import load
-    from jobs.run import parse_budget
 
     console = Console(output)
-    chosen = load(recipe, [*(override or []), *([f"seed={seed}"] if seed is not None else [])])
     order = Order(
-        recipe=chosen, photos=photos, samples=samples, out=out, library=library, backgrounds=backgrounds,
-        layouts=layouts, address=address, budget=parse_budget(max_failures),
+        recipe=_chosen(recipe, override, seed), photos=photos, samples=samples, out=out, library=library,
+        backgrounds=backgrounds, layouts=layouts, address=address, budget=_budget(max_failures),
     )  # fmt: skip
     _report(console, job(order, console), out, f"mycanvas gallery {out} -o gallery.html")
 
 
 @app.command()
 def layout(
-    recipe: Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")],
-    photos: Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")],
-    samples: Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")],
+    recipe: RecipeName,
+    photos: Photos,
+    samples: Samples,
     out: Annotated[str, typer.Option(help="folder or s3:// prefix of the layouts")],
-    backgrounds: Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")] = "",
+    backgrounds: Backgrounds = "",
     library: Library = "",
     seed: Seed = None,
     override: Overrides = None,
@@ -153,14 +155,11 @@ def layout(
     """
     from jobs.layout import layout as job
     from jobs.order import Order
-    from jobs.recipes import load
-    from jobs.run import parse_budget
 
     console = Console(output)
-    chosen = load(recipe, [*(override or []), *([f"seed={seed}"] if seed is not None else [])])
     order = Order(
-        recipe=chosen, photos=photos, samples=samples, out=out, library=library, backgrounds=backgrounds,
-        address=address, budget=parse_budget(max_failures),
+        recipe=_chosen(recipe, override, seed), photos=photos, samples=samples, out=out, library=library,
+        backgrounds=backgrounds, address=address, budget=_budget(max_failures),
     )  # fmt: skip
     _report(console, job(order, console), out, f"mycanvas compose {recipe} --layouts {out} …")
 
@@ -357,6 +356,18 @@ def doctor(output: Output = "auto") -> None:
     Console(output).result({"findings": [asdict(finding) for finding in findings]}, lines)
     if any(finding.verdict == "fail" for finding in findings):
         sys.exit(4)
+
+
+def _chosen(recipe: str, override: list[str] | None, seed: int | None) -> Recipe:
+    from jobs.recipes import load
+
+    return load(recipe, [*(override or []), *([f"seed={seed}"] if seed is not None else [])])
+
+
+def _budget(text: str) -> Budget:
+    from jobs.run import parse_budget
+
+    return parse_budget(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from actors.backends.pretrained import read_net
+from actors.backends.pretrained import prepared, read_net
 from actors.weights import forbid_code, identify, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Pixels
@@ -58,14 +58,10 @@ class DinoV2:
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
         """NxD unit vectors of N HxWx3 RGB images, whatever their sizes."""
-        parts = []
-        for start in range(0, len(images), BATCH):
-            # one at a time: they differ in size, and then none depends on its company
-            inputs = [
-                self._prepare(torch.tensor(image).permute(2, 0, 1), return_tensors="pt").pixel_values
-                for image in images[start : start + BATCH]
-            ]
-            parts.append(self.net(pixel_values=torch.cat(inputs).to(self.device)).pooler_output)
+        parts = [
+            self.net(pixel_values=batch.to(self.device)).pooler_output
+            for batch in prepared(self._prepare, images, BATCH)
+        ]
         if not parts:
             return np.zeros((0, self.width), np.float32)
         return cast("NDArray[np.float32]", functional.normalize(torch.cat(parts).float(), dim=-1).cpu().numpy())

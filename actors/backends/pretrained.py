@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.errors import EnvironmentProblem
+from engine.records import Pixels
 
 
 def read_net(
@@ -48,3 +50,13 @@ def read_net(
     if missing:
         raise mismatch(folder, f"{len(missing)} tensors are missing, among them {', '.join(missing[:3])}")
     return net.eval()
+
+
+def prepared(prepare: Any, images: Sequence[Pixels], size: int) -> Iterator[Tensor]:
+    """Batches of up to `size` images, Bx3xHxW. Each is made ready by itself, since they differ in size."""
+    for start in range(0, len(images), size):
+        inputs = [
+            prepare(torch.tensor(image).permute(2, 0, 1), return_tensors="pt").pixel_values
+            for image in images[start : start + size]
+        ]
+        yield torch.cat(inputs)

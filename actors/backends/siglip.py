@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from actors.backends.pretrained import read_net
+from actors.backends.pretrained import prepared, read_net
 from actors.score import ClipSpec
 from actors.weights import forbid_code, identify, local_weights
 from engine.errors import UsageError
@@ -59,15 +59,12 @@ class Siglip:
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
         """NxD unit vectors of N HxWx3 RGB images, whatever their sizes."""
-        parts = []
-        for start in range(0, len(images), BATCH):
-            # one at a time: they differ in size, and then none depends on its company
-            inputs = [
-                self._prepare(torch.tensor(image).permute(2, 0, 1), return_tensors="pt").pixel_values
-                for image in images[start : start + BATCH]
+        return self._unit(
+            [
+                self._net.vision_model(pixel_values=batch.to(self.device)).pooler_output
+                for batch in prepared(self._prepare, images, BATCH)
             ]
-            parts.append(self._net.vision_model(pixel_values=torch.cat(inputs).to(self.device)).pooler_output)
-        return self._unit(parts)
+        )
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
