@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal, Protocol, Self, final
+from typing import ClassVar, Literal, Protocol, final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
-from actors.server import Server
+from actors.chat import ChatModel, ChatStage
 from engine.errors import SampleError
 from engine.library import CutoutInfo, open_library
 from engine.records import Composition, Model, Placement
-from engine.registry import Registry
-from engine.stage import Run, Stage, Worker
+from engine.stage import Run, Worker
 from planners.layout import solve
 from planners.layout_answer import read
 from planners.layout_brief import brief_request
-from planners.layout_prompt import LayoutRequest, request
+from planners.layout_prompt import request
 from planners.layout_repair import repair
 from planners.layout_rules import problems
-
-WITHOUT_WEIGHTS = ("solver",)
-ANSWERS = "_answers"
+from planners.question import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,76 +38,38 @@ class LayoutPlanner(Protocol):
         """One layout a row, or why there is none. Reads cast, concepts, ground_line and seed."""
 
 
-LAYOUT_PLANNERS: Registry[Callable[[Layout, Mapping[str, CutoutInfo]], LayoutPlanner]] = Registry(
-    "layout planner",
-    {
-        "openai": "actors.backends.openai_layout:OpenAiLayout",
-        "solver": "actors.layout:Solver",
-        "transformers": "actors.backends.transformers_layout:TransformersLayout",
-        "vllm": "actors.backends.vllm_layout:VllmLayout",
-    },
-)
-
-
 @final
-class Layout(Stage):
+class Layout(ChatStage):
     """Give every cut-out of the cast a box, a depth and something to stand on."""
 
     name: ClassVar[str] = "layout"
     reads: ClassVar[tuple[str, ...]] = ("cast", "concepts", "ground_line")
     writes: ClassVar[tuple[str, ...]] = ("placements", "layout_source", "planners")
 
-    backend: Annotated[str, AfterValidator(LAYOUT_PLANNERS.known)] = Field(
+    plain: ClassVar[str] = "solver"
+
+    backend: str = Field(
         default="solver", description="solver (no model), or a language model through transformers, vllm or openai"
     )
     mirror: bool = Field(default=False, description="mirror every other cut-out; lettering and clock faces lose by it")
-    model: str = Field(
-        default="", description="hub id or local folder of a language model; its name on the server; empty for solver"
-    )
-    revision: str = Field(default="", description="commit of the weights on the hub, 40 hex digits")
     prompt: Literal["full", "short"] = Field(
         default="full", description="full: rules and examples; short: the question alone, for models trained on it"
     )
-    max_tokens: int = Field(default=512, ge=16, le=8192, description="longest answer")
-    temperature: float = Field(default=0.0, ge=0, le=2, description="0 takes the likeliest token")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="auto: bfloat16 on a GPU, float32 on a CPU"
-    )
-    max_context: int = Field(default=4096, ge=128, description="vllm: tokens of question and answer")
-    gpu_memory: float = Field(default=0.9, gt=0, le=1, description="vllm: share of the card's memory that it takes")
-    thinking_off: bool = Field(
-        default=True, description="answer without thinking first; false for servers that refuse to be told"
-    )
-    server: Server | None = Field(default=None, description="openai: where the model is served")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.backend not in WITHOUT_WEIGHTS and not self.model:
-            raise ValueError(f"the backend {self.backend!r} needs a model: a hub id or a local folder")
-        if (self.backend == "openai") != (self.server is not None):
-            raise ValueError("`server.url` belongs to the backend 'openai', which needs it")
-        return self
 
     def load(self, run: Run) -> Worker:
-        """A worker with the planner of that name over the run's library; this is where weights are read.
+        """A worker with the planner over the run's library; this is where weights are read.
 
         Raises:
-            UsageError: BACKEND_UNKNOWN, and those of `actors.weights.local_weights`.
-            EnvironmentProblem: LIBRARY_MISSING, and those of `actors.weights.local_weights`.
+            UsageError: those of `ChatStage.chat`.
+            EnvironmentProblem: LIBRARY_MISSING, and those of `ChatStage.chat`.
         """
-        spec = self._keeping(f"{run.out}/{ANSWERS}")
-        planner = LAYOUT_PLANNERS.resolve(self.backend)(spec, open_library(run.library).cutouts)
+        cutouts, chat = open_library(run.library).cutouts, self.chat(run)
+        planner: LayoutPlanner = Asking(self, cutouts, chat) if chat else Solver(self, cutouts)
 
         def work(rows: Sequence[Composition]) -> list[object]:
             return [_answer(row, planned) for row, planned in zip(rows, planner.plan(rows), strict=True)]
 
         return work
-
-    def _keeping(self, answers: str) -> Self:
-        """The spec with a place for answers, where it needs one and names none."""
-        if self.server is None or self.server.answers:
-            return self
-        return self.model_copy(update={"server": self.server.model_copy(update={"answers": answers})})
 
 
 def _answer(row: Composition, planned: Planned | SampleError) -> Composition | SampleError:
@@ -132,6 +91,27 @@ class Solver:
         return [solved(self.spec, self.cutouts, row) for row in rows]
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The planner that asks a language model about all rows at once; the solver's layout where no answer will do."""
+
+    spec: Layout
+    cutouts: Mapping[str, CutoutInfo]
+    chat: ChatModel
+
+    def plan(self, rows: Sequence[Composition]) -> list[Planned | SampleError]:
+        """Every answer is settled by itself; the source says whose the layout is."""
+        questions = [asked(self.spec, self.cutouts, row) for row in rows]
+        answers = self.chat.write(questions, [row.seed for row in rows])
+        return [
+            solved(self.spec, self.cutouts, row, answer.code)
+            if isinstance(answer, SampleError)
+            else settled(self.spec, self.cutouts, row, answer, self.chat.model)
+            for row, answer in zip(rows, answers, strict=True)
+        ]
+
+
 def solved(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, why: str = "") -> Planned | SampleError:
     """The solver's layout of a row; `why` names the error that it stands in for."""
     try:
@@ -142,7 +122,7 @@ def solved(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, wh
     return Planned(placements, f"solver ({why})" if why else "solver")
 
 
-def asked(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition) -> LayoutRequest:
+def asked(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition) -> Question:
     """The question about a row."""
     cast = [cutouts[cutout_id] for cutout_id in row.cast]
     if spec.prompt == "short":

@@ -37,6 +37,7 @@ FACTS: Mapping[str, Fact] = {
     "black-forest-labs/FLUX.2-dev": Fact("flux-dev-non-commercial-license", 113.0, commercial=False),
     "black-forest-labs/FLUX.1-Fill-dev": Fact("flux-1-dev-non-commercial-license", 34.0, commercial=False),
     "Qwen/Qwen3-8B": Fact("apache-2.0", 16.4),
+    "Qwen/Qwen3-VL-8B-Instruct": Fact("apache-2.0", 17.5),
     "IDEA-Research/grounding-dino-base": Fact("apache-2.0", 0.9),
     "IDEA-Research/grounding-dino-tiny": Fact("apache-2.0", 0.7),
     "facebook/sam2.1-hiera-large": Fact("apache-2.0", 0.9),

@@ -95,7 +95,7 @@ class Score(Stage):
     name: ClassVar[str] = "score"
     reads: ClassVar[tuple[str, ...]] = (
         "concepts", "cast", "placements", "layers", "foreground", "image", "caption", "background_prompt",
-        "ground_line", "color_gains", "color_offsets", "planners", "painters",
+        "ground_line", "color_gains", "color_offsets", "planners", "painters", "captioners",
     )  # fmt: skip
     writes: ClassVar[tuple[str, ...]] = (
         "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall",
@@ -159,7 +159,7 @@ def _scored(
         cp_clip_assigned=verdict.clip.cp_clip_assigned,
         object_recall=verdict.recognised.object_recall,
         surplus=verdict.recognised.surplus,
-        models=tuple(dict.fromkeys((*cutters, *row.planners, *row.painters, *models))),
+        models=tuple(dict.fromkeys((*cutters, *row.planners, *row.painters, *row.captioners, *models))),
     )
 
 

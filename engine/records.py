@@ -109,6 +109,9 @@ class Composition:
     # caption
     caption: str = ""
     caption_template: str = ""
+    caption_detailed: str = ""
+    caption_source: str = ""
+    captioners: tuple[Model, ...] = field(default=(), metadata=TRANSIENT)
     # score
     objects: tuple[PlacedObject, ...] = ()
     layout_valid: bool | None = None

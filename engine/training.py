@@ -58,10 +58,11 @@ class Schedule:
 
     Attributes:
         steps: optimizer steps in all.
+        rounds: how often the rate rises and falls in these (warm restarts, all of one length).
         lr: highest learning rate.
         muon_lr: that of the matrices of linear layers, which Muon then moves; None leaves them to AdamW.
-        warmup: steps until it is reached.
-        final_lr_share: share of `lr` that is left at the last step.
+        warmup: steps until it is reached, in every round.
+        final_lr_share: share of `lr` that is left at the last step of a round.
         weight_decay: of parameters with two or more dimensions.
         betas: of Adam's two moments.
         ema: decay of the exponential moving average of the weights, which is what is kept in the end.
@@ -74,6 +75,7 @@ class Schedule:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     steps: Annotated[int, Field(ge=1)]
+    rounds: Annotated[int, Field(ge=1)] = 1
     lr: Annotated[float, Field(gt=0)]
     muon_lr: Annotated[float, Field(gt=0)] | None = None
     warmup: Annotated[int, Field(ge=0)] = 200
@@ -85,6 +87,11 @@ class Schedule:
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     log_every: Annotated[int, Field(ge=1)] = 50
     bf16: bool = True
+
+    @property
+    def round_length(self) -> int:
+        """Steps of a round; the last may have fewer."""
+        return -(-self.steps // self.rounds)
 
 
 class Desk(Protocol):

@@ -27,6 +27,27 @@ class Caption:
     template: str
 
 
+def filled(template: str, concepts: Sequence[str], classes: Sequence[str]) -> Caption:
+    """A template with its placeholders filled, in the order in which they stand in it: "a cat", then "another cat".
+
+    Args:
+        template: holds every placeholder of `slots` once.
+        concepts: as for `caption`.
+        classes: as for `caption`.
+    """
+    places = slots(len(classes))
+    order = sorted(range(len(classes)), key=lambda number: template.index(places[number]))
+    text = template
+    for number, thing in zip(order, _things([concepts[n] for n in order], [classes[n] for n in order]), strict=True):
+        text = text.replace(places[number], thing)
+    return Caption(text=text, template=template)
+
+
+def slots(count: int) -> list[str]:
+    """``{obj_1}``, ``{obj_2}``, …: what stands for the objects in a template."""
+    return [f"{{obj_{number}}}" for number in range(1, count + 1)]
+
+
 def caption(concepts: Sequence[str], classes: Sequence[str], phrase: str) -> Caption:
     """Caption a scene: "a photo of a cat, a teapot and a backpack on the beach".
 
@@ -35,16 +56,9 @@ def caption(concepts: Sequence[str], classes: Sequence[str], phrase: str) -> Cap
         classes: of the objects, in the order in which they are named.
         phrase: of the background, such as "on the beach"; may be empty.
     """
-    nouns = [clean(each) or clean(concept) or "object" for each, concept in zip(classes, concepts, strict=True)]
-    seen: Counter[str] = Counter()
-    things = []
-    for noun in nouns:
-        things.append(_thing(noun, again=seen[noun.lower()] > 0))
-        seen[noun.lower()] += 1
-    slots = [f"{{obj_{number}}}" for number in range(1, len(nouns) + 1)]
     place = printable(phrase).rstrip(" .,;")
     tail = f" {place}" if place else ""
-    return Caption(text=f"a photo of {_listed(things)}{tail}", template=f"a photo of {_listed(slots)}{tail}")
+    return filled(f"a photo of {_listed(slots(len(classes)))}{tail}", concepts, classes)
 
 
 def clean(class_name: str) -> str:
@@ -63,6 +77,16 @@ def _listed(things: Sequence[str]) -> str:
     if len(things) < 2:
         return "".join(things)
     return f"{', '.join(things[:-1])} and {things[-1]}"
+
+
+def _things(concepts: Sequence[str], classes: Sequence[str]) -> list[str]:
+    nouns = [clean(each) or clean(concept) or "object" for each, concept in zip(classes, concepts, strict=True)]
+    seen: Counter[str] = Counter()
+    things = []
+    for noun in nouns:
+        things.append(_thing(noun, again=seen[noun.lower()] > 0))
+        seen[noun.lower()] += 1
+    return things
 
 
 def _thing(noun: str, *, again: bool) -> str:

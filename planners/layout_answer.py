@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, final
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
@@ -11,6 +11,7 @@ from engine.errors import SampleError
 from engine.geometry import Box, contain
 from engine.library import CutoutInfo
 from engine.records import Placement
+from planners.braced import braced
 from planners.layout_rules import PLACES, placed_borders, problems, stands_on
 from planners.sizes import relative_sizes
 from planners.stand import HUNDRED, Stand, listed, stand_of
@@ -18,7 +19,6 @@ from planners.stand import HUNDRED, Stand, listed, stand_of
 GRID = 1000
 FARTHEST = 9
 LONGEST_ANSWER = 16 * 1024
-_ANSWERS_TRIED = 8
 _OVERFLOW = 10**12  # a number of any length must not end in an overflow
 
 _Thousandths = Annotated[int, Field(ge=-_OVERFLOW, le=_OVERFLOW)]
@@ -148,7 +148,7 @@ def _objects_of(answer: str, cast: Sequence[CutoutInfo], ground_line: float | No
     if len(data) > LONGEST_ANSWER:
         raise SampleError("LAYOUT_JSON", f"the answer has {len(data):,} bytes, more than {LONGEST_ANSWER:,}")
     why = "it holds no complete {...}"
-    for text in _braced(data.decode()):
+    for text in braced(data.decode()):
         try:
             if '"objects"' in text:
                 return Answer.model_validate_json(text).objects
@@ -159,34 +159,6 @@ def _objects_of(answer: str, cast: Sequence[CutoutInfo], ground_line: float | No
     raise SampleError(
         "LAYOUT_JSON", "the answer is not JSON of the asked form", why=f"{why}; it began {_shown(answer)}"
     )
-
-
-def _braced(text: str) -> Iterator[str]:
-    """Outermost {...} of a text, at most eight tries; braces in JSON strings do not count."""
-    start = text.find("{")
-    for _ in range(_ANSWERS_TRIED):
-        if start < 0:
-            return
-        end = _closing(text, start)
-        if end is not None:
-            yield text[start:end]
-        start = text.find("{", start + 1 if end is None else end)
-
-
-def _closing(text: str, start: int) -> int | None:
-    depth, quoted, escaped = 0, False, False
-    for position in range(start, len(text)):
-        character = text[position]
-        if quoted:
-            quoted = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            quoted = True
-        elif character in "{}":
-            depth += 1 if character == "{" else -1
-            if depth == 0:
-                return position + 1
-    return None
 
 
 def _box(item: AnsweredObject) -> Box:

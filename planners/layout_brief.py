@@ -15,11 +15,11 @@ import numpy as np
 from engine.library import CutoutInfo
 from engine.records import Placement
 from planners.layout_answer import brief_schema
-from planners.layout_prompt import LayoutRequest, spotlight
+from planners.question import Question, spotlight
 from planners.stand import HUNDRED, Stand, bound, listed, stand_of
 
 
-def brief_request(cast: Sequence[CutoutInfo], ground_line: float | None) -> LayoutRequest:
+def brief_request(cast: Sequence[CutoutInfo], ground_line: float | None) -> Question:
     """Ask for way and row of each, a `BriefAnswer`.
 
     ``{"rows":[62,79,97],"gap":12,"0":["cat",22,31,38,"left"],"1":["mug",15,21,26]}``: the rows where things may
@@ -31,7 +31,7 @@ def brief_request(cast: Sequence[CutoutInfo], ground_line: float | None) -> Layo
     question: dict[str, Any] = {"rows": list(stand.rows), "gap": stand.gap}
     for place, number in enumerate(order):
         question[str(place)] = [spotlight(cast[number].class_name), *stand.widths[number], *cast[number].cut_borders]
-    return LayoutRequest(json.dumps(question, ensure_ascii=False, separators=(",", ":")), brief_schema(len(cast)))
+    return Question(json.dumps(question, ensure_ascii=False, separators=(",", ":")), brief_schema(len(cast)))
 
 
 def straightened(layout: Sequence[Placement], cast: Sequence[CutoutInfo], ground_line: float | None) -> str:

@@ -12,8 +12,8 @@ from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
 from actors.catalogue import STAGES
+from actors.chat import CHAT_MODELS, ChatStage
 from actors.inpaint import PAINTERS, Lora, Refiner
-from actors.layout import LAYOUT_PLANNERS
 from actors.models import FACTS
 from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
 from actors.segment import SEGMENTERS, Grounding
@@ -147,14 +147,15 @@ def test_every_key_of_a_recipe_is_described_with_its_default():
         "`segment.grounding`": Grounding,
         "`inpaint.refiner`": Refiner,
         "`inpaint.lora`": Lora,
-        "`layout.server`": Server,
+        "`server`": Server,
         "`score.identity`": IdentitySpec,
         "`score.detector`": DetectorSpec,
     }
     kinds |= {f"`{name}`": STAGES.resolve(name) for name in STAGES}
-    shared = listed("docs/recipes.md", "Every stage")
+    shared, chat = listed("docs/recipes.md", "Every stage"), listed("docs/recipes.md", "Language models")
     for heading, kind in kinds.items():
         documented = listed("docs/recipes.md", heading) | (shared if hasattr(kind, "reads") else {})
+        documented |= chat if issubclass(kind, ChatStage) else {}
         assert set(documented) == set(kind.model_fields), heading
         for name, field in kind.model_fields.items():
             assert documented[name][0].strip("`") in _written(field.default), f"{heading} {name}"
@@ -178,7 +179,7 @@ def test_every_known_model_is_documented_with_its_licence_and_size():
 def test_every_backend_that_needs_a_model_has_a_place_in_the_page_of_models():
     places = {(cells[0], cells[1].strip("`")) for _, cells in rows("docs/models.md") if len(cells) == 4}
     table = {
-        "segment": (SEGMENTERS, {"grabcut"}), "layout": (LAYOUT_PLANNERS, {"solver"}), "inpaint": (PAINTERS, {"blend"}),
+        "segment": (SEGMENTERS, {"grabcut"}), "layout": (CHAT_MODELS, set()), "inpaint": (PAINTERS, {"blend"}),
         "score.clip": (CLIP_SCORERS, set()), "score.identity": (IDENTITY_SCORERS, set()),
         "score.detector": (DETECTORS, set()),
     }  # fmt: skip
@@ -195,7 +196,8 @@ def test_every_stage_and_backend_is_in_the_readme_of_its_folder():
     named = " ".join(cells[0] for cells in listed("actors/backends/README.md", "actors/backends").values())
     for stage, registry in (
         ("segment", SEGMENTERS),
-        ("layout", LAYOUT_PLANNERS),
+        ("layout", CHAT_MODELS),
+        ("caption", CHAT_MODELS),
         ("inpaint", PAINTERS),
         ("score.clip", CLIP_SCORERS),
         ("score.identity", IDENTITY_SCORERS),

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, cast, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -21,8 +21,9 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn import functional
 
+from actors.chat import CHAT_MODELS
 from actors.finetune.loop import Task, best_device, fit
-from actors.layout import LAYOUT_PLANNERS, Layout
+from actors.layout import Layout
 from actors.micro.layout_corpus import Example, Texts, held_out, open_texts
 from engine.errors import SampleError
 from engine.seeds import rng
@@ -105,12 +106,12 @@ class PlannerCourse(Course):
 def accepted(backend: str, folder: Path, asked: Sequence[Example]) -> float:
     """The share of questions that a backend with the model of `folder` answers without breaking a rule."""
     spec = Layout(backend=backend, model=str(folder), prompt="short", max_tokens=160)
-    writer = cast("Any", LAYOUT_PLANNERS.resolve(backend)(spec, {}))
+    writer = CHAT_MODELS.resolve(backend)(spec)
     good = 0
     for start in range(0, len(asked), 64):
         part = asked[start : start + 64]
         answers = writer.write([brief_request(each.cast, each.ground_line) for each in part], list(range(len(part))))
-        good += sum(_obeys(answer, each) for answer, each in zip(answers, part, strict=True))
+        good += sum(_obeys(str(answer), each) for answer, each in zip(answers, part, strict=True))
     return good / len(asked)
 
 

@@ -155,6 +155,8 @@ def test_the_rate_rises_and_falls():
     assert (np.diff(rates[100:]) < 0).all()
     assert rates[-1] == pytest.approx(0.1, abs=1e-4)
     assert learning_rate(Schedule(steps=5, lr=1.0, warmup=0), 0) == 1.0
+    again = replace(schedule, steps=1999, rounds=2)
+    assert [learning_rate(again, step) for step in range(1999)] == [*rates, *rates[:-1]]
 
 
 def test_averages_follow_the_weights():

@@ -29,9 +29,7 @@ def test_a_row_that_cannot_be_laid_out_costs_only_itself(tmp_path):
 
 
 def test_an_unknown_planner_is_refused_before_anything_is_loaded():
-    with pytest.raises(
-        ValueError, match="no layout planner is called 'solvr'; there are: openai, solver, transformers, vllm"
-    ):
+    with pytest.raises(ValueError, match="no backend is called 'solvr'; there are: solver, openai, transformers, vllm"):
         Layout(backend="solvr")
 
 

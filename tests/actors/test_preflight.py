@@ -180,9 +180,9 @@ def test_a_weights_file_is_checked_by_its_header(tmp_path):
 
 
 def test_backends_of_the_table_exist():
+    from actors.chat import CHAT_MODELS
     from actors.inpaint import PAINTERS
-    from actors.layout import LAYOUT_PLANNERS
     from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS
 
-    known = {*PAINTERS, *LAYOUT_PLANNERS, *CLIP_SCORERS, *DETECTORS, *IDENTITY_SCORERS}
+    known = {*PAINTERS, *CHAT_MODELS, *CLIP_SCORERS, *DETECTORS, *IDENTITY_SCORERS}
     assert known >= ARCHITECTURES.keys() >= HEADS.keys()

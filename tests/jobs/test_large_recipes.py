@@ -15,6 +15,7 @@ from tests.actors.tiny_models import (
     save_sdxl_refiner,
     save_siglip,
 )
+from tests.actors.vision_models import save_llava
 from tests.jobs.inprocess import compose, cut
 from tests.jobs.photos import concept_folder
 
@@ -45,7 +46,8 @@ def modern(folder, photos):
         "segment.grounding.detector": save_grounding_dino(folder / "dino"),
         "segment.grounding.sam": save_sam2(folder / "sam"), "inpaint.model": save_z_image(folder / "z-image"),
         "score.clip.model": save_siglip(folder / "siglip"), "score.detector.model": save_owlv2(folder / "owlv2"),
-    }, ()  # fmt: skip
+        "caption.model": save_llava(folder / "vlm"),
+    }, ("caption.backend=transformers", "caption.max_tokens=16")  # fmt: skip
 
 
 HANDS = {
@@ -79,6 +81,12 @@ def test_every_row_comes_through_with_every_score(made):
 def test_every_model_that_had_a_hand_has_left_its_name(made):
     name, rows = made
     assert {model["name"] for row in rows for model in row["models"]} == HANDS[name]
+
+
+def test_a_caption_says_whose_it_is(made):
+    name, rows = made
+    sources = {row["caption_source"] for row in rows}
+    assert sources == {"template" if name == "gen4gen" else "template (CAPTION_JSON)"}, "the weights are random"
 
 
 def test_the_objects_are_as_they_were_pasted(made):

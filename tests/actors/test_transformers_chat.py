@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from actors.backends.transformers_layout import TransformersLayout
+from actors.backends.transformers_chat import TransformersChat
 from actors.layout import Layout
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Composition
@@ -35,14 +35,14 @@ def test_what_a_random_model_says_is_replaced_by_the_solver(model, tmp_path):
 
 
 def test_an_answer_depends_on_its_own_question_alone(model):
-    planner = TransformersLayout(spec(model), {})
+    planner = TransformersChat(spec(model))
     together = planner.write(REQUESTS, [1, 2])
     assert together == [planner.write([each], [seed])[0] for each, seed in zip(REQUESTS, [1, 2], strict=True)]
     assert all("ground" not in answer and "<|" not in answer for answer in together)
 
 
 def test_samples_are_drawn_by_the_seed_of_their_row(model):
-    planner = TransformersLayout(spec(model, temperature=1.0), {})
+    planner = TransformersChat(spec(model, temperature=1.0))
     one, other, again = planner.write([REQUESTS[0]] * 3, [1, 2, 1])
     assert one == again != other
     assert planner.write(REQUESTS[:1], [1]) == [one]
@@ -50,7 +50,7 @@ def test_samples_are_drawn_by_the_seed_of_their_row(model):
 
 def test_a_model_that_answers_well_is_believed(model, tmp_path, monkeypatch):
     answers = ['{"0":[27,1],"1":[73,2]}', "no", '{"0":[1,2],"1":[4,5]}']
-    monkeypatch.setattr(TransformersLayout, "write", lambda *_: answers)
+    monkeypatch.setattr(TransformersChat, "write", lambda *_: answers)
     rows = spec(model).load(run_with_library(tmp_path))([ROW, ROW, ROW])
     assert [row.layout_source for row in rows] == ["transformers", "solver (LAYOUT_JSON)", "transformers+repair"]
     cast = [cutout("dog", 0.8, key="rex-0"), cutout("teapot", 0.8, key="pot-1")]
@@ -62,7 +62,7 @@ def test_a_tokenizer_without_a_chat_template_is_refused(model, tmp_path):
     config = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": None}))
     with pytest.raises(EnvironmentProblem, match="CHAT_TEMPLATE"):
-        TransformersLayout(spec(str(folder)), {})
+        TransformersChat(spec(str(folder)))
 
 
 def test_code_in_a_model_folder_is_refused(tmp_path):
@@ -70,4 +70,4 @@ def test_code_in_a_model_folder_is_refused(tmp_path):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModelForCausalLM": "evil.Model"}}))
     with pytest.raises(UsageError, match="WEIGHTS_CUSTOM_CODE"):
-        TransformersLayout(spec(str(folder)), {})
+        TransformersChat(spec(str(folder)))

@@ -1,12 +1,16 @@
 import json
 
+import numpy as np
 import pytest
 
+from actors.caption import Caption
 from actors.layout import Layout
+from planners.caption_question import caption_question
 from planners.layout_answer import read
 from planners.layout_brief import brief_request
 from planners.layout_prompt import request
 from tests.actors.language_models import save_qwen2
+from tests.actors.vision_models import save_llava
 from tests.planners.cutouts import cutout
 
 pytest.importorskip("vllm")
@@ -20,10 +24,10 @@ CAST = (cutout("dog", 0.8), cutout("cat", 0.9), cutout("mug", 1.0))
 @pytest.fixture(scope="module")
 def planner(tmp_path_factory):
     """One engine for all tests: it takes a minute to start."""
-    from actors.backends.vllm_layout import VllmLayout
+    from actors.backends.vllm_chat import VllmChat
 
     folder = save_qwen2(tmp_path_factory.mktemp("qwen2") / "planner")
-    return VllmLayout(Layout(backend="vllm", model=str(folder), prompt="short", max_tokens=160), {})
+    return VllmChat(Layout(backend="vllm", model=str(folder), prompt="short", max_tokens=160))
 
 
 def test_a_random_model_answers_in_the_form_of_the_schema(planner):
@@ -39,3 +43,15 @@ def test_a_question_beyond_the_context_costs_only_itself(planner):
     short, long = brief_request(CAST, 0.4), request(CAST, ["a", "b", "c"], 0.4)
     assert planner.write([short, long], [0, 1])[1] == ""
     assert planner.write([short, long], [0, 1])[0]
+
+
+def test_a_model_that_sees_answers_about_pictures_in_the_form_of_the_schema(tmp_path):
+    from actors.backends.vllm_chat import VllmChat
+
+    folder = save_llava(tmp_path / "vlm")
+    chat = VllmChat(Caption(backend="vllm", model=str(folder), max_tokens=200, temperature=1.0))
+    pictures = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), np.uint8)
+    answers = chat.write([caption_question(["dog", "mug"], picture) for picture in pictures], [0, 1, 2])
+    assert all(answer.startswith('{"short":"') for answer in answers)
+    huge = caption_question(["dog", "mug"] * 200, pictures[0])
+    assert chat.write([caption_question(["dog"], pictures[0]), huge], [0, 1])[1] == ""

@@ -1,28 +1,28 @@
-"""Layouts from a language model behind any OpenAI-compatible server, asked by the openai package's async client.
+"""A language model behind any OpenAI-compatible server, asked by the openai package's async client.
 
 Questions of a batch are open at once, up to the server's `concurrency`; each is retried by the client, with its
-exponential waits and the server's own Retry-After. A row whose answer does not come gets the solver's layout.
+exponential waits and the server's own Retry-After. A question that is not answered costs itself alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any, final
 
 from aiolimiter import AsyncLimiter
 from openai import APIError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
 
 from actors.answers import Answers, question_key
-from actors.backends.chat import plan_by_asking
-from actors.layout import Layout, Planned
+from actors.chat import ChatStage
 from actors.server import Server
 from engine.errors import EnvironmentProblem, SampleError, UsageError
-from engine.library import CutoutInfo
-from engine.records import UNKNOWN_LICENSE, Composition, Model
+from engine.images import encode_png
+from engine.records import UNKNOWN_LICENSE, Model
 from engine.store import open_store
-from planners.layout_prompt import LayoutRequest
+from planners.question import Question
 
 CONNECT_S = 10.0
 CALL_SHARE = 0.8  # of the stage's timeout_s: what is not answered by then is given up before the watchdog bites
@@ -32,7 +32,7 @@ LONGEST_WHY = 200
 
 
 @final
-class OpenAiLayout:
+class OpenAiChat:
     """Any chat model that a server offers under the name `model`, its answers held to the JSON schema.
 
     Raises:
@@ -40,10 +40,12 @@ class OpenAiLayout:
         EnvironmentProblem: SERVER_SILENT, SERVER_REFUSED.
     """
 
-    def __init__(self, spec: Layout, cutouts: Mapping[str, CutoutInfo]) -> None:
+    def __init__(self, spec: ChatStage) -> None:
         if spec.server is None:
-            raise UsageError("SERVER_UNKNOWN", "the backend 'openai' needs a server", fix="--set layout.server.url=…")
-        self.spec, self.cutouts, self.server = spec, cutouts, spec.server
+            raise UsageError(
+                "SERVER_UNKNOWN", "the backend 'openai' needs a server", fix=f"--set {spec.name}.server.url=…"
+            )
+        self.spec, self.server = spec, spec.server
         self.model = Model(name=spec.model, revision="as served", license=UNKNOWN_LICENSE)
         self._answers = Answers(open_store(spec.server.answers))
         self._slots = asyncio.Semaphore(spec.server.concurrency)
@@ -52,20 +54,16 @@ class OpenAiLayout:
         self._answered = False
         self._runner.run(self._greet())
 
-    def plan(self, rows: Sequence[Composition]) -> list[Planned | SampleError]:
-        """One layout a row; the column `layout_source` says whose it is."""
-        return plan_by_asking(self.spec, self.cutouts, rows, self.write, self.model)
-
-    def write(self, requests: Sequence[LayoutRequest], seeds: Sequence[int]) -> list[str | SampleError]:
+    def write(self, questions: Sequence[Question], seeds: Sequence[int]) -> list[str | SampleError]:
         """The model's answers, or why there is none.
 
         Raises:
             EnvironmentProblem: SERVER_REFUSED, SERVER_SILENT where the server answers nothing at all.
         """
-        return self._runner.run(self._write(requests, seeds))
+        return self._runner.run(self._write(questions, seeds))
 
-    async def _write(self, requests: Sequence[LayoutRequest], seeds: Sequence[int]) -> list[str | SampleError]:
-        answers = await asyncio.gather(*map(self._answer, requests, seeds))
+    async def _write(self, questions: Sequence[Question], seeds: Sequence[int]) -> list[str | SampleError]:
+        answers = await asyncio.gather(*map(self._answer, questions, seeds))
         unanswered = [answer for answer in answers if isinstance(answer, SampleError)]
         if len(unanswered) == len(answers) > 0:
             await self._greet()  # a question that ends the server's patience must not look like a dead server
@@ -73,21 +71,21 @@ class OpenAiLayout:
                 raise _silent(self.server, unanswered[0].why)
         return answers
 
-    async def _answer(self, request: LayoutRequest, seed: int) -> str | SampleError:
+    async def _answer(self, question: Question, seed: int) -> str | SampleError:
         """What is kept, or what the server says; what is worth keeping is kept at once."""
-        question = self._question(request, seed)
-        key = question_key(question)
+        request = self._request(question, seed)
+        key = question_key(request)
         kept = await asyncio.to_thread(self._answers.find, key)
         if kept is not None:
             return kept
         try:
             async with asyncio.timeout(CALL_SHARE * self.spec.timeout_s), self._slots:
-                text = _text(await self._client.chat.completions.create(**question))
+                text = _text(await self._client.chat.completions.create(**request))
         except TimeoutError:
             return SampleError("SERVER_SILENT", "the server did not answer in time", why="timeout_s of the stage")
         except APIStatusError as error:
             if error.status_code in CLOSED:
-                raise _refused(self.server, self.spec.model, _why(error)) from None
+                raise _refused(self.spec, self.server, _why(error)) from None
             wrong = error.status_code in WRONG
             return SampleError(
                 "SERVER_REFUSED" if wrong else "SERVER_SILENT", "the server did not answer", why=_why(error)
@@ -97,12 +95,12 @@ class OpenAiLayout:
         self._answered = True
         return await asyncio.to_thread(self._answers.keep, key, text) if text else text
 
-    def _question(self, request: LayoutRequest, seed: int) -> dict[str, Any]:
-        schema = {"name": "layout", "schema": request.schema, "strict": True}
+    def _request(self, question: Question, seed: int) -> dict[str, Any]:
+        schema = {"name": self.spec.name, "schema": question.schema, "strict": True}
         template = {"chat_template_kwargs": {"enable_thinking": False}} if self.spec.thinking_off else {}
         return {
             "model": self.spec.model,
-            "messages": [{"role": "user", "content": request.prompt}],
+            "messages": [{"role": "user", "content": _content(question)}],
             "response_format": {"type": "json_schema", "json_schema": schema},
             "temperature": self.spec.temperature,
             "max_completion_tokens": self.spec.max_tokens,
@@ -116,12 +114,12 @@ class OpenAiLayout:
             offered = [model.id for model in (await self._client.models.list()).data]
         except APIStatusError as error:
             if error.status_code in CLOSED:
-                raise _refused(self.server, self.spec.model, _why(error)) from None
+                raise _refused(self.spec, self.server, _why(error)) from None
             raise _silent(self.server, _why(error)) from None
         except (APIError, ValueError, TypeError, AttributeError) as error:
             raise _silent(self.server, _why(error)) from None
         if self.spec.model not in offered:
-            raise _refused(self.server, self.spec.model, f"it offers: {', '.join(map(str, offered[:8])) or 'nothing'}")
+            raise _refused(self.spec, self.server, f"it offers: {', '.join(map(str, offered[:8])) or 'nothing'}")
 
 
 def _client(server: Server) -> AsyncOpenAI:
@@ -151,6 +149,14 @@ def _client(server: Server) -> AsyncOpenAI:
     )
 
 
+def _content(question: Question) -> str | list[dict[str, Any]]:
+    """The words alone, or the picture, as PNG within the message, and then the words."""
+    if question.image is None:
+        return question.prompt
+    address = f"data:image/png;base64,{b64encode(encode_png(question.image)).decode()}"
+    return [{"type": "image_url", "image_url": {"url": address}}, {"type": "text", "text": question.prompt}]
+
+
 def _text(completion: Any) -> str:
     """The words of an answer; empty for any other form of it."""
     choices = getattr(completion, "choices", None)
@@ -167,13 +173,13 @@ def _why(error: Exception) -> str:
     return ascii(f"{type(error).__name__}: {error}{cause}"[:LONGEST_WHY])[1:-1]
 
 
-def _refused(server: Server, model: str, why: str) -> EnvironmentProblem:
+def _refused(spec: ChatStage, server: Server, why: str) -> EnvironmentProblem:
     return EnvironmentProblem(
         "SERVER_REFUSED",
-        f"the server does not let us ask {model!r}",
+        f"the server does not let us ask {spec.model!r}",
         where=server.url,
         why=why,
-        fix="check layout.model against the server's /models, and the key in layout.server.key_variable",
+        fix=f"check {spec.name}.model against the server's /models, and the key in {spec.name}.server.key_variable",
     )
 
 

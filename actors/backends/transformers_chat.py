@@ -1,85 +1,87 @@
-"""Layouts from a causal language model through transformers: one batched generation for all rows of a call.
+"""A language model through transformers: one batched generation for all questions of a call, with pictures or without.
 
 The form of the answer is not enforced: a model that was trained on short questions writes it by itself, and the stage
-mends or replaces what is wrong. For constrained decoding there is `vllm_layout`.
+mends or replaces what is wrong. For constrained decoding there is `vllm_chat`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from actors.backends.chat import FILES, plan_by_asking, require_chat_template
-from actors.layout import Layout, Planned
+from actors.backends.chat_files import FILES, content, sees, with_chat_template
+from actors.chat import ChatStage
 from actors.weights import forbid_code, identify, local_weights
-from engine.errors import SampleError
-from engine.library import CutoutInfo
-from engine.records import Composition
 from engine.seeds import rng
-from planners.layout_prompt import LayoutRequest
+from planners.question import Question
 
 
 @final
-class TransformersLayout:
-    """Any causal language model with a chat template.
+class TransformersChat:
+    """Any causal language model with a chat template, and any that takes pictures as well.
 
     Raises:
         UsageError: those of `actors.weights.local_weights`.
         EnvironmentProblem: those of `actors.weights.local_weights`; CHAT_TEMPLATE where the tokenizer has none.
     """
 
-    def __init__(self, spec: Layout, cutouts: Mapping[str, CutoutInfo]) -> None:
+    def __init__(self, spec: ChatStage) -> None:
         forbid_code()
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        import transformers
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
         # One thread: sums then have one order whatever the machine, and every worker has one core.
         torch.set_num_threads(1)
-        self.spec, self.cutouts = spec, cutouts
+        self.spec = spec
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         automatic = "bfloat16" if device.type == "cuda" else "float32"
         folder = local_weights(spec.model, spec.revision, files=FILES)
         options = {"local_files_only": True, "trust_remote_code": False}
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, padding_side="left", **options)
-        require_chat_template(self._tokenizer, folder)
+        self._sees = sees(folder)
+        left: dict[str, Any] = {**options, "padding_side": "left"}  # answers begin where questions end
+        if self._sees:
+            self._reader: Any = transformers.AutoProcessor.from_pretrained(folder, **left)
+            self._tokenizer = self._reader.tokenizer
+        else:
+            self._reader = self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **left)
+        self._template = with_chat_template(folder, self._tokenizer, self._reader)
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         dtype = getattr(torch, automatic if spec.dtype == "auto" else spec.dtype)
-        net: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, **options)
+        kind: Any = transformers.AutoModelForImageTextToText if self._sees else transformers.AutoModelForCausalLM
+        net: Any = kind.from_pretrained(folder, dtype=dtype, use_safetensors=True, **options)
         self._net = net.to(device).eval()
         self._net.generation_config = _plain(self._net.generation_config, self._tokenizer)
         self.model = identify(spec.model, folder)
 
-    def plan(self, rows: Sequence[Composition]) -> list[Planned | SampleError]:
-        """One layout a row; the column `layout_source` says whose it is."""
-        return plan_by_asking(self.spec, self.cutouts, rows, self.write, self.model)
-
     @torch.inference_mode()
-    def write(self, requests: Sequence[LayoutRequest], seeds: Sequence[int]) -> list[str]:
+    def write(self, questions: Sequence[Question], seeds: Sequence[int]) -> list[str]:
         """The model's answers, without the question and without the tokens that end it.
 
         Args:
-            requests: one a row.
-            seeds: of each row; not read at temperature 0.
+            questions: all with a picture or all without.
+            seeds: of each question; not read at temperature 0.
         """
-        chats = [[{"role": "user", "content": each.prompt}] for each in requests]
-        template = {"add_generation_prompt": True, "enable_thinking": not self.spec.thinking_off}
-        texts = [self._tokenizer.apply_chat_template(chat, tokenize=False, **template) for chat in chats]
-        inputs = self._tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
-        inputs = inputs.to(self._net.device)
+        inputs = self._inputs(questions)
         chance = [_Chance(self.spec.temperature, seeds)] if self.spec.temperature > 0 else []
-        tokens = self._net.generate(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            max_new_tokens=self.spec.max_tokens,
-            logits_processor=chance,
-        )
+        tokens = self._net.generate(**inputs, max_new_tokens=self.spec.max_tokens, logits_processor=chance)
         return list(self._tokenizer.batch_decode(tokens[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+
+    def _inputs(self, questions: Sequence[Question]) -> Any:
+        template = {"add_generation_prompt": True, "enable_thinking": not self.spec.thinking_off}
+        chats = [[{"role": "user", "content": content(each)}] for each in questions]
+        texts = [self._template.apply_chat_template(chat, tokenize=False, **template) for chat in chats]
+        pictures = [[Image.fromarray(each.image)] for each in questions if each.image is not None]
+        seen = {"images": pictures} if pictures else {}
+        plain = {} if self._sees else {"return_token_type_ids": False}
+        inputs = self._reader(text=texts, **seen, return_tensors="pt", padding=True, add_special_tokens=False, **plain)
+        return inputs.to(self._net.device)
 
 
 @final
