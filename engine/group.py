@@ -15,7 +15,7 @@ from engine.guard import guarded
 from engine.journal import Journal, open_journal
 from engine.pipeline import Pipeline
 from engine.records import Failure
-from engine.schema import column_names, to_table
+from engine.schema import to_table
 from engine.stage import Stage, Worker
 from engine.store import Store, open_store
 from engine.unit import Unit, failed_row, from_block, to_block
@@ -52,10 +52,7 @@ class Group:
     def _received(self, table: pa.Table) -> Unit:
         if self._position:
             return from_block(table, self._pipeline.record, self._pipeline.leaving(self._position - 1))
-        unit_id = table.column("unit_id")[0].as_py()
-        rows = tuple(self._pipeline.source.rows(unit_id))
-        failures = self._pipeline.source.failures(unit_id) or (None,) * len(rows)
-        return Unit(unit_id, rows, failures, {})
+        return self._pipeline.source.unit(table.column("unit_id")[0].as_py())
 
     def _together(self, unit: Unit, journal: Journal) -> Unit:
         for stage, worker in zip(self._stages, self._workers, strict=True):
@@ -85,7 +82,7 @@ class Group:
             for row, failure in zip(unit.rows, unit.failures, strict=True)
             if failure is not None
         ]
-        columns = column_names(self._pipeline.record, stored=True)
+        columns = self._pipeline.stored
         receipt, _won = commit_unit(
             self._store,
             unit.unit_id,

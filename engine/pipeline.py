@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
-from engine.records import Failure
 from engine.schema import column_names
 from engine.stage import Run, Stage, check_pipeline, live_columns
+from engine.unit import Unit
 
 
 class Source(ABC):
     """Where rows come from: a pure function of the unit's number. Small enough to be sent to every worker."""
 
     @abstractmethod
-    def rows(self, unit_id: int) -> list[Any]:
-        """The planned rows of a unit, ids and seeds filled."""
-
-    def failures(self, unit_id: int) -> tuple[Failure | None, ...]:
-        """Why rows of a unit cannot be made, known before any stage; one for each row, or none at all."""
-        del unit_id
-        return ()
+    def unit(self, unit_id: int) -> Unit:
+        """The unit before the first stage: its planned rows, and why some of them cannot be made."""
 
     @property
     @abstractmethod
@@ -31,7 +25,10 @@ class Source(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """Everything a worker process needs to know, and nothing that weighs."""
+    """Everything a worker process needs to know, and nothing that weighs.
+
+    `keeps` are the columns of its shards; none stands for all that the record stores.
+    """
 
     record: type
     run: Run
@@ -39,11 +36,18 @@ class Pipeline:
     source: Source
     groups: tuple[tuple[Stage, ...], ...]
     unit_size: int
+    keeps: tuple[str, ...] = ()
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The columns of its shards, in the record's order."""
+        if not self.keeps:
+            return column_names(self.record, stored=True)
+        return tuple(name for name in column_names(self.record, stored=False) if name in self.keeps)
 
     def leaving(self, position: int) -> tuple[str, ...]:
         """The columns that leave group `position`."""
-        stored = column_names(self.record, stored=True)
-        live = set(live_columns(self.groups, stored)[position])
+        live = set(live_columns(self.groups, self.stored)[position])
         return tuple(name for name in column_names(self.record, stored=False) if name in live)
 
     def check(self) -> None:

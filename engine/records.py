@@ -129,31 +129,6 @@ class Composition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrangement:
-    """What is decided of a composition before it is painted: its columns are those of the stages up to the layout."""
-
-    # plan
-    sample_id: str
-    unit_id: int
-    seed: int
-    # scene
-    concepts: tuple[str, ...] = ()
-    num_objects: int = 0
-    scene: str = ""
-    background_prompt: str = ""
-    background_id: str = ""
-    ground_line: float | None = None
-    cast: tuple[str, ...] = ()
-    # layout
-    placements: tuple[Placement, ...] = ()
-    layout_source: str = ""
-    planners: tuple[Model, ...] = ()
-    # of every row that is stored
-    status: str = ACCEPTED
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cutout:
     """One concept instance cut out of one photo. `box` is the tight box in the photo, xyxy in 0..1."""
 

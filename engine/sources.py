@@ -14,29 +14,41 @@ from engine.parquet import read_shard
 from engine.photos import CATALOGUE, Photo, from_jsonl
 from engine.pipeline import Source
 from engine.receipts import data_path, derive
-from engine.records import Arrangement, Composition, Cutout, Failure
-from engine.schema import column_names, from_table
+from engine.records import Composition, Cutout, Failure
+from engine.schema import from_table
 from engine.seeds import sample_id, sample_seed
 from engine.store import open_store
+from engine.unit import Unit
+
+PLANNED = ("sample_id", "unit_id", "seed")
 
 
 @final
 @dataclass(frozen=True)
 class Samples(Source):
-    """Compositions, or arrangements of them: an id and a seed; everything else follows from them."""
+    """Compositions: an id and a seed; everything else follows from them.
+
+    `status` is what a row has from the beginning: where no gate follows, every row that is made is accepted.
+    """
 
     extents: Extents
     seed: int
-    record: type[Composition | Arrangement] = Composition
+    status: str = ""
 
-    def rows(self, unit_id: int) -> list[Composition | Arrangement]:
-        start, stop = self.extents.span(unit_id)
-        names = [sample_id(index) for index in range(start, stop)]
-        return [self.record(sample_id=name, unit_id=unit_id, seed=sample_seed(self.seed, name)) for name in names]
+    def unit(self, unit_id: int) -> Unit:
+        names = [sample_id(index) for index in range(*self.extents.span(unit_id))]
+        seeds = [sample_seed(self.seed, name) for name in names]
+        return Unit.planned(
+            unit_id,
+            (
+                Composition(sample_id=name, unit_id=unit_id, seed=seed, status=self.status)
+                for name, seed in zip(names, seeds, strict=True)
+            ),
+        )
 
     @property
     def planned(self) -> tuple[str, ...]:
-        return ("sample_id", "unit_id", "seed")
+        return PLANNED
 
 
 @final
@@ -52,13 +64,12 @@ class Photos(Source):
     def _catalogue(self) -> tuple[Photo, ...]:
         return from_jsonl(open_store(self.library).read(CATALOGUE))
 
-    def rows(self, unit_id: int) -> list[Cutout]:
-        start, stop = self.extents.span(unit_id)
-        return [self._row(index, unit_id) for index in range(start, stop)]
+    def unit(self, unit_id: int) -> Unit:
+        return Unit.planned(unit_id, (self._row(index, unit_id) for index in range(*self.extents.span(unit_id))))
 
     @property
     def planned(self) -> tuple[str, ...]:
-        return ("sample_id", "unit_id", "seed", "source", "concept", "class_name", "license", "ensemble")
+        return (*PLANNED, "source", "concept", "class_name", "license", "ensemble")
 
     def _row(self, index: int, unit_id: int) -> Cutout:
         photo, name = self._catalogue[index], sample_id(index)
@@ -82,33 +93,27 @@ class Layouts(Source):
     extents: Extents
     layouts: str
     drawn: Extents
-
-    def rows(self, unit_id: int) -> list[Composition]:
-        return [row for row, _ in self._unit(unit_id)]
-
-    def failures(self, unit_id: int) -> tuple[Failure | None, ...]:
-        return tuple(failure for _, failure in self._unit(unit_id))
+    columns: tuple[str, ...]
 
     @property
     def planned(self) -> tuple[str, ...]:
-        return tuple(name for name in ARRANGED if name not in OF_THE_COMMIT)
+        return self.columns
 
-    def _unit(self, unit_id: int) -> list[tuple[Composition, Failure | None]]:
+    def unit(self, unit_id: int) -> Unit:
         """The unit's rows, which may lie in other units of the layouts, in the order of their samples.
 
         Raises:
             Damaged: LAYOUTS_LACK, and those of `engine.receipts.derive`.
         """
-        start, stop = self.extents.span(unit_id)
-        there = {index: self.drawn.unit_of(index) for index in range(start, stop)}
-        found = {
-            row.sample_id: (row, failure) for unit in sorted({*there.values()}) for row, failure in self._read(unit)
-        }
-        wanted = [sample_id(index) for index in range(start, stop)]
+        span = range(*self.extents.span(unit_id))
+        there = sorted({self.drawn.unit_of(index) for index in span})
+        found = {row.sample_id: (row, failure) for unit in there for row, failure in self._read(unit)}
+        wanted = [sample_id(index) for index in span]
         if lost := [name for name in wanted if name not in found]:
             fix = "run `mycanvas layout` again: it makes what is missing"
             raise Damaged("LAYOUTS_LACK", f"lack samples: {lost[:5]}", where=self.layouts, fix=fix)
-        return [(replace(found[name][0], unit_id=unit_id), found[name][1]) for name in wanted]
+        rows = tuple(replace(found[name][0], unit_id=unit_id) for name in wanted)
+        return Unit(unit_id, rows, tuple(found[name][1] for name in wanted), {})
 
     def _read(self, unit: int) -> Iterator[tuple[Composition, Failure | None]]:
         path = data_path(unit)
@@ -117,13 +122,8 @@ class Layouts(Source):
         except FileNotFoundError:
             return
         with read_shard(io.BytesIO(data), path) as shard:
-            rows = from_table(Arrangement, shard.read(columns=list(ARRANGED)), ARRANGED)
-        for row in rows:
-            yield Composition(**{name: getattr(row, name) for name in self.planned}), None
+            rows = from_table(Composition, shard.read(columns=list(self.columns)), self.columns)
+        yield from ((row, None) for row in rows)
         for lost in derive(data, unit)[1]:
             blank = Composition(sample_id=lost.sample_id, unit_id=unit, seed=lost.seed)
             yield blank, Failure(stage=lost.stage, code=lost.code, message=lost.message)
-
-
-ARRANGED = column_names(Arrangement, stored=True)
-OF_THE_COMMIT = ("status", "reasons")

@@ -7,7 +7,7 @@ that every block on the cluster has the same number of rows and none is ever bun
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -30,6 +30,12 @@ class Unit:
     rows: tuple[Any, ...]
     failures: tuple[Failure | None, ...]
     timings: Mapping[str, float]
+
+    @classmethod
+    def planned(cls, unit_id: int, rows: Iterable[Any]) -> Unit:
+        """A unit of rows that no stage has seen."""
+        own = tuple(rows)
+        return cls(unit_id, own, (None,) * len(own), {})
 
     def alive(self) -> list[int]:
         """Positions of the rows that no stage has failed."""

@@ -21,7 +21,7 @@ from engine.stage import Stage
 from engine.store import Store, open_store
 from jobs.card import write_card
 from jobs.console import Console
-from jobs.layout import laid_out
+from jobs.layout import from_layouts_of, laid_out
 from jobs.order import Materials, Order, keep_backgrounds, library_uri, materials, run_of
 from jobs.run import Tally, make_missing, run_id
 
@@ -32,9 +32,10 @@ def compose(order: Order, console: Console) -> Tally:
     """Carry out an order; returns the rows made by this call."""
     store = open_store(order.out)
     with materials(order, console) as made_of:
+        drawn = laid_out(order, made_of) if order.layouts else None
         extents = lock(order, store, made_of)
         tally = make_missing(
-            composing(order, extents, made_of),
+            composing(order, extents, drawn),
             phases(order)[1],
             store=store,
             extents=extents,
@@ -70,10 +71,10 @@ def phases(order: Order) -> tuple[list[tuple[Stage, ...]], tuple[Pool, ...]]:
     return order.recipe.groups(), order.recipe.pools
 
 
-def composing(order: Order, extents: Extents, made_of: Materials) -> Pipeline:
-    """All that a worker needs to know."""
+def composing(order: Order, extents: Extents, drawn: Extents | None) -> Pipeline:
+    """All that a worker needs to know; `drawn` are the extents of the layouts, where it paints from some."""
     recipe = order.recipe
-    source: Source = laid_out(order, extents, made_of) if order.layouts else Samples(extents, recipe.seed)
+    source: Source = from_layouts_of(order, extents, drawn) if drawn else Samples(extents, recipe.seed)
     return Pipeline(
         record=Composition,
         run=run_of(order),

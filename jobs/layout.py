@@ -6,14 +6,18 @@ resumed never asks it again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from engine.commits import committed
 from engine.errors import UsageError
 from engine.extents import Extents, extend, read_extents
 from engine.lock import LOCK, claim
 from engine.manifest import write_manifest
 from engine.phases import laying_out
 from engine.pipeline import Pipeline
-from engine.records import Arrangement
-from engine.sources import Layouts, Samples
+from engine.records import ACCEPTED, Composition
+from engine.sources import PLANNED, Layouts, Samples
+from engine.stage import Stage
 from engine.store import Store, open_store
 from jobs.console import Console
 from jobs.order import Materials, Order, keep_backgrounds, materials, run_of
@@ -41,15 +45,22 @@ def layout(order: Order, console: Console) -> Tally:
 
 
 def arranging(order: Order, extents: Extents) -> Pipeline:
-    """The first phase of an order's recipe."""
+    """The first phase of an order's recipe; its shards hold what its stages write."""
+    stages = laying_out(order.recipe)[0]
+    source = Samples(extents, order.recipe.seed, ACCEPTED)
     return Pipeline(
-        record=Arrangement,
+        record=Composition,
         run=run_of(order),
         run_id=run_id(),
-        source=Samples(extents, order.recipe.seed, Arrangement),
-        groups=(laying_out(order.recipe)[0],),
+        source=source,
+        groups=(stages,),
         unit_size=order.recipe.unit_size,
+        keeps=(*_columns(stages), "status", "reasons"),
     )
+
+
+def _columns(stages: Sequence[Stage]) -> tuple[str, ...]:
+    return (*PLANNED, *(column for stage in stages for column in stage.writes))
 
 
 def _lock(order: Order, store: Store, made_of: Materials) -> Extents:
@@ -65,23 +76,36 @@ def agreed(order: Order, made_of: Materials) -> dict[str, object]:
     return {"data": {"seed": order.recipe.seed, "stages": first, **made_of.fingerprints()}, "recipe": order.recipe.name}
 
 
-def laid_out(order: Order, extents: Extents, made_of: Materials) -> Layouts:
-    """The source of a run that is painted from layouts.
+def laid_out(order: Order, made_of: Materials) -> Extents:
+    """The extents of the layouts that an order is painted from; nothing is written before all of them are there.
 
     Raises:
-        UsageError: LAYOUTS_MISSING, LAYOUTS_SHORT, and RUN_CHANGED where they were made by or of something else.
+        UsageError: LAYOUTS_MISSING, LAYOUTS_UNFINISHED, and RUN_CHANGED where they were made by or of something else.
     """
     store = open_store(order.layouts)
     again = "mycanvas layout with the same recipe, photos and seed"
     if not store.exists(LOCK):
         raise UsageError("LAYOUTS_MISSING", "there are no layouts", where=store.uri, fix=f"make them: {again}")
     claim(store, agreed(order, made_of))
-    drawn = read_extents(store)
-    if drawn.samples < extents.samples:
+    drawn, wanted = read_extents(store), _painted(order)
+    units = drawn.limit(wanted)
+    missing = drawn.samples_of(committed(store, units).missing()) + max(wanted - drawn.samples, 0)
+    if missing:
         raise UsageError(
-            "LAYOUTS_SHORT",
-            f"{drawn.samples:,} samples are laid out, {extents.samples:,} are asked for",
+            "LAYOUTS_UNFINISHED",
+            f"{missing:,} of {wanted:,} samples are not laid out",
             where=store.uri,
-            fix=f"{again} and --samples {extents.samples}",
+            fix=f"{again} and --samples {wanted}",
         )
-    return Layouts(extents, store.uri, drawn)
+    return drawn
+
+
+def _painted(order: Order) -> int:
+    """How many samples the order paints: all of its last unit, which may hold more than are asked for."""
+    have = read_extents(open_store(order.out))
+    return have.span(have.limit(order.samples) - 1)[1] if order.samples <= have.samples else order.samples
+
+
+def from_layouts_of(order: Order, extents: Extents, drawn: Extents) -> Layouts:
+    """The source of a run that is painted from layouts."""
+    return Layouts(extents, open_store(order.layouts).uri, drawn, _columns(laying_out(order.recipe)[0]))

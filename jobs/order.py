@@ -71,8 +71,13 @@ def materials(order: Order, console: Console) -> Iterator[Materials]:
     check_licences(specs, order.recipe.accept_licence)
     with session(order.address) as capacity:
         if order.address != LOCAL:
-            check_readable(order.photos, purpose="--photos")
-            check_readable(order.backgrounds or order.photos, purpose="--backgrounds")
+            for purpose, uri in (
+                ("photos", order.photos),
+                ("backgrounds", order.backgrounds),
+                ("layouts", order.layouts),
+            ):
+                if uri:
+                    check_readable(uri, purpose=f"--{purpose}")
         made = build_library(order.recipe, photos, library_uri(order), capacity, console)
         if made.rows:
             counts = f"{made.accepted} cut-outs, {made.rejected} rejected, {made.failed} failed"

@@ -18,6 +18,7 @@ from engine.pipeline import Source
 from engine.records import ACCEPTED, Composition, Pixels
 from engine.seeds import rng, sample_id, sample_seed
 from engine.stage import Run, Stage, Worker
+from engine.unit import Unit
 
 Answer = Composition | SampleError
 
@@ -30,10 +31,11 @@ class Numbers(Source):
     samples: int
     unit_size: int
 
-    def rows(self, unit_id: int) -> list[Composition]:
+    def unit(self, unit_id: int) -> Unit:
         start = unit_id * self.unit_size
         names = [sample_id(index) for index in range(start, min(start + self.unit_size, self.samples))]
-        return [Composition(sample_id=name, unit_id=unit_id, seed=sample_seed(0, name)) for name in names]
+        rows = [Composition(sample_id=name, unit_id=unit_id, seed=sample_seed(0, name)) for name in names]
+        return Unit.planned(unit_id, rows)
 
     @property
     def planned(self) -> tuple[str, ...]:

@@ -215,7 +215,7 @@ def test_the_catalogue_that_was_locked_is_what_workers_read(tmp_path):
     library = str(tmp_path / "library")
     write(tmp_path / "library" / CATALOGUE, to_jsonl(listed))
     source = Photos(extend(open_store(library), len(listed), 2), 0, library)
-    rows = [row for unit_id in range(3) for row in source.rows(unit_id)]
+    rows = [row for unit_id in range(3) for row in source.unit(unit_id).rows]
     assert [(row.source, row.concept, row.class_name, row.license, row.ensemble) for row in rows] == [
         astuple(item) for item in listed
     ]

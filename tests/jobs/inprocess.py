@@ -15,7 +15,7 @@ from engine.store import open_store
 from jobs.card import write_card
 from jobs.compose import composing, lock
 from jobs.layout import _lock as lock_layouts
-from jobs.layout import arranging
+from jobs.layout import arranging, laid_out
 from jobs.order import Materials, Order
 from jobs.recipes import load
 from jobs.run import Budget
@@ -48,8 +48,9 @@ def compose(library, out, samples, *overrides, backgrounds=(), recipe="classic",
     """Make compositions from a library; returns the receipts."""
     order = ordered(library, out, samples, overrides, recipe=recipe, small=small, layouts=layouts)
     made_of, store = made(order, backgrounds), open_store(out)
+    drawn = laid_out(order, made_of) if layouts else None
     extents = lock(order, store, made_of)
-    pipeline = composing(order, extents, made_of)
+    pipeline = composing(order, extents, drawn)
     pipeline.check()
     receipts = through(pipeline, range(extents.limit(samples)))
     write_card(store, order.recipe, library)

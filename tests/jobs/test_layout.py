@@ -10,8 +10,6 @@ from actors.scene import Scene
 from engine.errors import Damaged, SampleError, UsageError
 from engine.extents import extend, read_extents
 from engine.phases import from_layouts, laying_out
-from engine.records import Arrangement, Composition
-from engine.schema import column_names
 from engine.sources import Layouts
 from engine.store import open_store
 from engine.verify import verify
@@ -82,7 +80,7 @@ def test_what_could_not_be_laid_out_is_failed_in_the_dataset_too(library, tmp_pa
 
 def test_layouts_of_something_else_are_refused(library, layouts, tmp_path):
     out = str(tmp_path / "later")
-    with pytest.raises(UsageError, match=r"LAYOUTS_SHORT(.|\n)*--samples 11"):
+    with pytest.raises(UsageError, match=r"LAYOUTS_UNFINISHED(.|\n)*--samples 11"):
         compose(library, out, 11, layouts=layouts)
     with pytest.raises(UsageError, match="LAYOUTS_MISSING"):
         compose(library, str(tmp_path / "a"), SAMPLES, layouts=str(tmp_path / "nothing"))
@@ -114,12 +112,25 @@ def test_a_unit_that_is_gone_is_damage_with_a_way_out(library, layouts, tmp_path
     (tmp_path / "layouts/data/part-00000001.parquet").unlink()
     store = open_store(str(tmp_path / "layouts"))
     extents = extend(open_store(str(tmp_path / "out")), SAMPLES, 4)
-    source = Layouts(extents, store.uri, read_extents(store))
-    assert len(source.rows(0)) == 4
+    source = Layouts(extents, store.uri, read_extents(store), ("sample_id", "unit_id", "seed", "cast"))
+    assert len(source.unit(0).rows) == 4
     with pytest.raises(Damaged, match=r"LAYOUTS_LACK(.|\n)*mycanvas layout"):
-        source.rows(1)
+        source.unit(1)
+    with pytest.raises(UsageError, match=r"LAYOUTS_UNFINISHED(.|\n)*4 of 10 samples"):
+        compose(library, str(tmp_path / "later"), SAMPLES, layouts=store.uri)
+    compose(library, str(tmp_path / "fewer"), 4, layouts=store.uri)
 
 
-def test_the_record_of_a_layout_is_part_of_that_of_a_composition():
-    names = {*column_names(Arrangement, stored=True)}
-    assert {*Layout.writes, *Scene.writes} <= names <= {*column_names(Composition, stored=False)}
+def test_a_refused_painting_leaves_no_trace(library, layouts, tmp_path):
+    out = str(tmp_path / "later")
+    with pytest.raises(UsageError, match=r"LAYOUTS_UNFINISHED(.|\n)*1 of 11 samples"):
+        compose(library, out, 11, layouts=layouts)
+    assert not (tmp_path / "later").exists() or not files(tmp_path / "later")
+    compose(library, out, SAMPLES, layouts=layouts)
+    assert read_extents(open_store(out)).samples == SAMPLES
+
+
+def test_the_shards_hold_what_the_first_stages_write_and_nothing_else(layouts):
+    kept = {"sample_id", "unit_id", "seed", *Scene.writes, *Layout.writes, "status", "reasons"}
+    for file in Path(layouts, "data").glob("*.parquet"):
+        assert set(pq.read_schema(file).names) == kept
