@@ -92,6 +92,10 @@ class Inpaint(Stage):
     def _complete(self) -> Self:
         if self.backend not in WITHOUT_WEIGHTS and not self.model:
             raise ValueError(f"the backend {self.backend!r} needs a model: a hub id or a local folder")
+        if self.backend != "sdxl" and (self.refiner or self.lora or self.scheduler != "own"):
+            raise ValueError("`refiner`, `lora` and `scheduler` belong to the backend 'sdxl'")
+        if int(self.steps * self.strength) < 1:
+            raise ValueError(f"{self.steps} steps at strength {self.strength:g} leave no step to take")
         if {name for _, name, _, _ in Formatter().parse(self.prompt_template) if name is not None} - {"background"}:
             raise ValueError("prompt_template knows one placeholder: {background}")
         return self

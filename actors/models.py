@@ -1,7 +1,6 @@
 """The models that recipes may name: what they are, under which licence, how much there is to download.
 
-Facts of the models' own pages, as data. `commercial` says whether the licence lets what the model makes be published
-and trained on by anyone; sizes are what is fetched, in gigabytes, to one digit.
+Facts of the models' own pages, as data; sizes are what is fetched, in gigabytes, to one digit.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.preflight import models_of
-from actors.weights import SHIPPED, identify, local_weights
+from actors.preflight import check_models, models_of
+from actors.weights import SHIPPED, local_weights, stated_license
 from engine.errors import UsageError
 from engine.records import UNKNOWN_LICENSE
 from engine.stage import Spec
@@ -24,7 +23,14 @@ class Fact:
 
     license: str
     gigabytes: float | None = None
-    commercial: bool = True
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the licence says by its name that it forbids commercial use."""
+        return bool(_RESTRICTED.search(self.license.lower()))
+
+
+_RESTRICTED = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial|research-only")
 
 
 FACTS: Mapping[str, Fact] = {
@@ -33,15 +39,15 @@ FACTS: Mapping[str, Fact] = {
     "stabilityai/stable-diffusion-xl-base-1.0": Fact("openrail++", 6.9),
     "Tongyi-MAI/Z-Image-Turbo": Fact("apache-2.0", 33.0),
     "black-forest-labs/FLUX.2-klein-4B": Fact("apache-2.0", 16.0),
-    "black-forest-labs/FLUX.2-klein-9B": Fact("flux-non-commercial-license", 35.0, commercial=False),
-    "black-forest-labs/FLUX.2-dev": Fact("flux-dev-non-commercial-license", 113.0, commercial=False),
-    "black-forest-labs/FLUX.1-Fill-dev": Fact("flux-1-dev-non-commercial-license", 34.0, commercial=False),
+    "black-forest-labs/FLUX.2-klein-9B": Fact("flux-non-commercial-license", 35.0),
+    "black-forest-labs/FLUX.2-dev": Fact("flux-dev-non-commercial-license", 113.0),
+    "black-forest-labs/FLUX.1-Fill-dev": Fact("flux-1-dev-non-commercial-license", 34.0),
     "Qwen/Qwen3-8B": Fact("apache-2.0", 16.4),
     "Qwen/Qwen3-VL-8B-Instruct": Fact("apache-2.0", 17.5),
     "IDEA-Research/grounding-dino-base": Fact("apache-2.0", 0.9),
     "IDEA-Research/grounding-dino-tiny": Fact("apache-2.0", 0.7),
     "facebook/sam2.1-hiera-large": Fact("apache-2.0", 0.9),
-    "briaai/RMBG-2.0": Fact("cc-by-nc-4.0", 0.9, commercial=False),
+    "briaai/RMBG-2.0": Fact("cc-by-nc-4.0", 0.9),
     "ViT-B-32/openai": Fact("mit", 0.6),
     "google/siglip2-so400m-patch14-384": Fact("apache-2.0", 4.5),
     "facebook/dinov2-large": Fact("apache-2.0", 1.2),
@@ -49,8 +55,6 @@ FACTS: Mapping[str, Fact] = {
     "google/owlvit-base-patch32": Fact("apache-2.0", 0.6),
     "google/owlv2-base-patch16-ensemble": Fact("apache-2.0", 0.6),
 }
-
-_RESTRICTED = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial|research-only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +71,31 @@ class Named:
         return "  ".join(part for part in (self.model, self.revision[:8], self.fact.license, size) if part)
 
 
-def restricted(license_: str) -> bool:
-    """Whether a licence's name says that it forbids commercial use."""
-    return bool(_RESTRICTED.search(license_.lower()))
-
-
 def named(specs: Sequence[Spec]) -> Iterator[Named]:
     """Every model that the stages of a recipe name, in order; of local and shipped ones their own card is read."""
     for each in models_of(specs):
-        fact = FACTS.get(each.model)
+        fact = FACTS.get(each.place)
         if fact is None:
-            here = each.model.startswith(SHIPPED) or Path(each.model).expanduser().is_dir()
-            stated = identify(each.model, local_weights(each.model)).license if here else UNKNOWN_LICENSE
-            fact = Fact(stated, commercial=not restricted(stated))
+            here = each.place.startswith(SHIPPED) or Path(each.place).expanduser().is_dir()
+            fact = Fact(stated_license(local_weights(each.place)) if here else UNKNOWN_LICENSE)
         yield Named(each.model, each.revision, fact)
 
 
-def check_licences(specs: Sequence[Spec], accepted: Sequence[str]) -> None:
-    """Refuse models whose licence forbids what a dataset is for, unless they are accepted by name.
+def check_recipe(specs: Sequence[Spec], accepted: Sequence[str], *, here: bool) -> None:
+    """The one door of every job: models that can be loaded, under licences that a dataset may have.
+
+    Args:
+        specs: of the stages.
+        accepted: models whose restricted licence is accepted, as the recipe names them.
+        here: whether workers see this machine's disk.
 
     Raises:
-        UsageError: LICENCE_REFUSED.
+        UsageError: LICENCE_REFUSED, and those of `check_models`.
+        EnvironmentProblem: those of `check_models`.
     """
+    check_models(specs, here=here)
     for item in named(specs):
-        if not item.fact.commercial and item.model not in accepted:
+        if item.fact.restricted and item.model not in accepted:
             raise UsageError(
                 "LICENCE_REFUSED",
                 f"{item.model} is under {item.fact.license}",

@@ -20,7 +20,7 @@ from engine.stage import Spec
 PATH_LIKE = ("/", "./", "../", "~")
 NAMING = {"model": "revision", "weights": "", "detector": "detector_revision", "sam": "sam_revision"}
 """The keys of specs that name a model, and those that name its commit."""
-LOCAL_PREFIX = "local-dir:"  # open_clip's
+PREFIXES = re.compile(r"(local-dir|hf-hub):")  # open_clip's
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +116,16 @@ def check_models(specs: Sequence[Spec], *, here: bool) -> None:
         EnvironmentProblem: WEIGHTS_CONFIG, and those of `actors.weights.local_weights`.
     """
     for each in models_of(specs):
-        name = each.model.removeprefix(LOCAL_PREFIX)
-        folder = Path(name).expanduser()
+        folder = Path(each.place).expanduser()
         if folder.is_file():
             read_header(folder)
-        elif folder.is_dir() or name.startswith(SHIPPED) or (here and name.startswith(PATH_LIKE)):
-            _check(local_weights(name), ARCHITECTURES.get(each.backend))
+        elif folder.is_dir() or each.place.startswith(SHIPPED) or (here and each.place.startswith(PATH_LIKE)):
+            _check(local_weights(each.place), ARCHITECTURES.get(each.backend))
 
 
 def local_folders(specs: Sequence[Spec]) -> list[str]:
     """The models of some stages that are paths, and not names on a hub or of shipped ones."""
-    models = [each.model.removeprefix(LOCAL_PREFIX) for each in models_of(specs)]
+    models = [each.place for each in models_of(specs)]
     return [name for name in models if name.startswith(PATH_LIKE) or Path(name).exists()]
 
 
@@ -137,6 +136,11 @@ class Reference:
     backend: str
     model: str
     revision: str = ""
+
+    @property
+    def place(self) -> str:
+        """The folder or hub id, without what open_clip writes before it."""
+        return PREFIXES.sub("", self.model, count=1) if PREFIXES.match(self.model) else self.model
 
 
 def models_of(specs: Sequence[Spec]) -> Iterator[Reference]:

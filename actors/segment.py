@@ -86,6 +86,9 @@ class Segment(Stage):
     def _complete(self) -> Self:
         if (self.backend == "grounded_sam") != (self.grounding is not None):
             raise ValueError("`grounding` belongs to the backend 'grounded_sam', which needs it")
+        isnet = self.backend == "isnet" or (self.grounding is not None and self.grounding.edges == "isnet")
+        if isnet != bool(self.weights):
+            raise ValueError("`weights` belongs to IS-Net, which needs it: shipped:micro/segmenter, a file or a folder")
         return self
 
     def load(self, run: Run) -> Worker:

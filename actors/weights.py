@@ -28,7 +28,7 @@ SHIPPED_FOLDER = Path(__file__).parent.parent / "weights"  # at the root of a ch
 _SHIPPED_NAME = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w.-]+")
 _PINNED = re.compile(r"[0-9a-f]{40}")
-_LICENSE = re.compile(r"^license:\s*['\"]?([\w.+-]+)", re.MULTILINE)
+_LICENSE = re.compile(r"^(license|license_name):\s*['\"]?([\w.+-]+)", re.MULTILINE)
 _HEADER_LIMIT = 100_000_000  # bytes; the limit of the format's own reader
 
 
@@ -211,6 +211,15 @@ def _unreadable(path: Path, why: str) -> EnvironmentProblem:
     )
 
 
+def stated_license(folder: Path) -> str:
+    """The licence in a folder's model card, README.md; that of `license_name` where `license` is "other"."""
+    card = folder / "README.md"
+    text = card.read_text("utf-8", "replace") if card.is_file() else ""
+    stated: dict[str, str] = dict(_LICENSE.findall(text.split("\n---", 1)[0])) if text.startswith("---") else {}
+    plain = stated.get("license", UNKNOWN_LICENSE)
+    return stated.get("license_name", plain) if plain == "other" else plain
+
+
 def identify(name: str, folder: Path) -> Model:
     """The model as rows record it, the same on every machine.
 
@@ -218,10 +227,7 @@ def identify(name: str, folder: Path) -> Model:
     name, any other folder by its last name, and both by a hash of their bytes. The licence is what the folder's own
     model card (README.md) states.
     """
-    card = folder / "README.md"
-    text = card.read_text("utf-8", "replace") if card.is_file() else ""
-    stated = _LICENSE.search(text.split("\n---", 1)[0]) if text.startswith("---") else None
-    license_ = stated.group(1) if stated else UNKNOWN_LICENSE
+    license_ = stated_license(folder)
     if _PINNED.fullmatch(folder.name):
         return Model(name=name, revision=folder.name, license=license_)
     known = name.removeprefix(SHIPPED) if name.startswith(SHIPPED) else folder.resolve().name

@@ -34,6 +34,12 @@ class Job:
     exit_code: int | None = None
 
     @property
+    def number(self) -> int:
+        """How many times its run had been submitted, itself included."""
+        last = self.id.rpartition("-")[2]
+        return int(last) if last.isdecimal() else 0
+
+    @property
     def live(self) -> bool:
         """Whether it still waits or runs."""
         return self.status not in ENDED
@@ -72,7 +78,7 @@ class Submissions:
         for job in earlier:
             if job.live:
                 return job, False
-        name = f"{PREFIX}{run}-{len(earlier) + 1}"
+        name = f"{PREFIX}{run}-{max((job.number for job in earlier), default=0) + 1}"
         try:
             with _told(self._address):
                 self._client.submit_job(
@@ -82,9 +88,10 @@ class Submissions:
                     metadata=dict(metadata),
                 )
         except EnvironmentProblem:
-            if name not in {job.id for job in self.jobs()}:
+            twin = next((job for job in self.jobs() if job.id == name and job.live), None)
+            if twin is None:
                 raise
-            return self.job(name), False  # someone else submitted the same run at the same time
+            return twin, False  # someone else submitted the same run at the same time
         return self.job(name), True
 
     def jobs(self) -> list[Job]:

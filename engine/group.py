@@ -11,12 +11,13 @@ from typing import final
 import pyarrow as pa
 
 from engine.commits import Receipt, commit_unit
+from engine.errors import EnvironmentProblem, MyCanvasError
 from engine.guard import guarded
 from engine.journal import Journal, open_journal
 from engine.pipeline import Pipeline
 from engine.records import Failure
 from engine.schema import to_table
-from engine.stage import Stage, Worker
+from engine.stage import Run, Stage, Worker
 from engine.store import Store, open_store
 from engine.unit import Unit, failed_row, from_block, to_block
 from engine.watchdog import deadline
@@ -31,7 +32,7 @@ class Group:
         self._position = position
         self._store: Store = open_store(pipeline.run.out)
         self._stages = pipeline.groups[position]
-        self._workers: list[Worker] = [stage.load(pipeline.run) for stage in self._stages]
+        self._workers = [_loaded(stage, pipeline.run) for stage in self._stages]
         self._name = self._stages[0].name if self._stages else "commit"
         self._commits = position == len(pipeline.groups) - 1
 
@@ -92,6 +93,25 @@ class Group:
             timings={name: round(seconds, 4) for name, seconds in unit.timings.items()},
         )
         return receipt
+
+
+def _loaded(stage: Stage, run: Run) -> Worker:
+    """The stage's worker; what a model library raises on the way gets a name, or it would pass for the process's death.
+
+    Raises:
+        EnvironmentProblem: STAGE_UNLOADABLE, and whatever has a name already.
+    """
+    try:
+        return stage.load(run)
+    except MyCanvasError:
+        raise
+    except Exception as error:
+        raise EnvironmentProblem(
+            "STAGE_UNLOADABLE",
+            f"the stage {stage.name!r} cannot be loaded",
+            why=f"{type(error).__name__}: {error}".splitlines()[0],
+            fix="if it names a file of a model, download that model again, whole; docs/models.md lists what each needs",
+        ) from error
 
 
 def _step(unit: Unit, stage: Stage, worker: Worker, positions: Sequence[int], journal: Journal) -> Unit:

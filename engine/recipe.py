@@ -125,7 +125,7 @@ def _stage(value: Any, path: Path, origins: Origins, stages: Registry[type[Stage
     return validated(stages.resolve(path[-1]), {} if value is None else value, path, origins)
 
 
-def validated(kind: type[S], values: Any, path: Path, origins: Origins) -> S:
+def validated(kind: type[S], values: Any, path: Path, origins: Origins, see: str = "`mycanvas recipe schema`") -> S:
     """A spec from what a person wrote.
 
     Args:
@@ -133,6 +133,7 @@ def validated(kind: type[S], values: Any, path: Path, origins: Origins) -> S:
         values: its keys.
         path: where they stand in the document.
         origins: what line that is.
+        see: where values are described.
 
     Raises:
         UsageError: RECIPE_KEY, RECIPE_VALUE, with line and suggestion.
@@ -150,7 +151,7 @@ def validated(kind: type[S], values: Any, path: Path, origins: Origins) -> S:
             if unknown
             else f"{'.'.join(place)}: {first['msg'].removeprefix('Value error, ')}",
             where=origins.of(place),
-            fix=_suggestion(place[-1], _known_keys(kind, first["loc"])) if unknown else "see `mycanvas recipe schema`",
+            fix=_suggestion(place[-1], _known_keys(kind, first["loc"])) if unknown else f"see {see}",
         ) from error
 
 

@@ -186,7 +186,7 @@ def configured(kind: type[C], overrides: Sequence[str] = ()) -> C:
             "RECIPE_KEY" if unknown else "RECIPE_VALUE",
             f"unknown key {'.'.join(place)!r}" if unknown else f"{'.'.join(place)}: {first['msg']}",
             where=origins.of(place),
-            fix=f"see the fields of the course with `mycanvas micro show {kind.part}`",
+            fix="docs/micro.md lists the fields of every course",
         ) from error
 
 

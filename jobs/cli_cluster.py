@@ -35,11 +35,11 @@ def submit(
     console = Console(output)
     made = job(run, address, console)
     if follow:
-        _follow(Submissions(address), made.id)
-    console.result(
-        {"job": made.id, "status": made.status, **made.metadata},
-        [made.id, f"next: mycanvas logs {made.id} --address {address} --follow"],
-    )
+        made = _followed(Submissions(address), made.id)
+    told = made.id if follow else f"next: mycanvas logs {made.id} --address {address} --follow"
+    console.result({"job": made.id, "status": made.status, **made.metadata}, [told])
+    if follow:
+        _end_as(made, console)
 
 
 def status(
@@ -75,7 +75,7 @@ def logs(
     from cluster.submit import Submissions
 
     if follow:
-        _follow(Submissions(address), job)
+        _end_as(_followed(Submissions(address), job), Console())
     else:
         typer.echo(plain(Submissions(address).logs(job)), nl=False)
 
@@ -91,16 +91,16 @@ def stop(job: JobId, address: Head, output: Output = "auto") -> None:
     Console(output).result({"job": job, "stopped": stopped}, ["stopped" if stopped else "it had ended already"])
 
 
-def _follow(submissions: Submissions, job: str) -> None:
-    """Show a job's log until it ends; a job that fails ends this command with its own exit code."""
+def _followed(submissions: Submissions, job: str) -> Job:
+    """Show a job's log until it ends; the job as it ended."""
     for piece in submissions.follow(job):
         sys.stderr.write(plain(piece))
         sys.stderr.flush()
-    ended = submissions.job(job)
-    if ended.status != "SUCCEEDED":
-        Console().say(f"{ended.status.lower()}  {ended.message.partition(', last available logs')[0]}")
-        sys.exit(_exit_code(ended))
+    return submissions.job(job)
 
 
-def _exit_code(job: Job) -> int:
-    return EXIT_INTERRUPTED if job.status == "STOPPED" else job.exit_code or 1
+def _end_as(job: Job, console: Console) -> None:
+    """End this command with the exit code of a job that failed or was stopped."""
+    if job.status != "SUCCEEDED":
+        console.say(f"{job.status.lower()}  {job.message.partition(', last available logs')[0]}")
+        sys.exit(EXIT_INTERRUPTED if job.status == "STOPPED" else job.exit_code or 1)

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from actors.models import check_licences
-from actors.preflight import check_models
+from actors.models import check_recipe
 from cluster.session import LOCAL, Capacity, check_readable, session
 from engine.backdrops import catalogue as procedural_backgrounds
 from engine.backgrounds import CATALOGUE, Background, photographed, to_jsonl
@@ -67,8 +66,7 @@ def materials(order: Order, console: Console) -> Iterator[Materials]:
     backgrounds = photographed(order.backgrounds) if order.backgrounds else procedural_backgrounds()
     open_store(order.out)
     specs = (order.recipe.segment, *order.recipe.stages)
-    check_models(specs, here=order.address == LOCAL)
-    check_licences(specs, order.recipe.accept_licence)
+    check_recipe(specs, order.recipe.accept_licence, here=order.address == LOCAL)
     with session(order.address) as capacity:
         if order.address != LOCAL:
             for purpose, uri in (

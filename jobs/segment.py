@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.preflight import check_models
+from actors.models import check_recipe
 from cluster.session import LOCAL, Capacity, check_readable, session
 from engine.errors import UsageError
 from engine.extents import extend
@@ -25,7 +25,7 @@ ANY_FAILURES = Budget(share=1.0)
 def segment(recipe: Recipe, *, photos: str, out: str, address: str = LOCAL, console: Console) -> Tally:
     """Cut out every photo below `photos` into the library `out`."""
     listed = list_photos(photos)
-    check_models((recipe.segment,), here=address == LOCAL)
+    check_recipe((recipe.segment,), recipe.accept_licence, here=address == LOCAL)
     with session(address) as capacity:
         if address != LOCAL:
             check_readable(photos, purpose="--photos")

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, final
+from typing import Annotated, Literal, final
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from actors.models import check_licences
-from actors.preflight import check_models, local_folders
+from actors.models import check_recipe
+from actors.preflight import local_folders
 from cluster.submit import Job, Submissions
 from engine.errors import UsageError
 from engine.photos import open_folder
@@ -49,7 +49,7 @@ class RunFile(Spec):
     layouts: str = Field(default="", description="what `mycanvas layout` made; empty: laid out by this run")
     library: str = Field(default="", description="library of cut-outs to use; empty: OUT/library")
     set: tuple[str, ...] = Field(default=(), description="changes to the recipe, such as inpaint.steps=30")
-    max_failures: str = Field(default="5%", description="stop when more rows fail")
+    max_failures: Annotated[str, BeforeValidator(str)] = Field(default="5%", description="stop when more rows fail")
     code: Code = Field(default="image", description="image: the nodes have the engine; send: it travels with the job")
 
 
@@ -57,7 +57,8 @@ def read_run(path: Path) -> tuple[RunFile, Recipe]:
     """A run file and the recipe that it names, both checked.
 
     Raises:
-        UsageError: RUN_FILE, BUDGET_VALUE, those of `jobs.recipes.load`, and of `travels` for each place that it names.
+        UsageError: RUN_FILE, RECIPE_KEY, RECIPE_VALUE, BUDGET_VALUE, URI_SECRET, URI_RELATIVE, and those of
+            `jobs.recipes.load`.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -66,7 +67,7 @@ def read_run(path: Path) -> tuple[RunFile, Recipe]:
             "RUN_FILE", "cannot be read", where=str(path), why=str(error), fix="name a YAML file"
         ) from error
     tree, origins = read_yaml(text, str(path))
-    run = validated(RunFile, tree, (), origins)
+    run = validated(RunFile, tree, (), origins, see="docs/cluster.md")
     parse_budget(run.max_failures)
     beside = path.parent / run.recipe
     recipe = load(str(beside) if beside.is_file() else run.recipe, run.set)
@@ -80,13 +81,12 @@ def submit(path: Path, address: str, console: Console) -> Job:
     """Hand a run to a cluster, or find it there already; returns its job.
 
     Raises:
-        UsageError: those of `read_run`, and of `actors.preflight.check_models`.
+        UsageError: those of `read_run`, and of `actors.models.check_recipe`.
         EnvironmentProblem: RAY_UNREACHABLE.
     """
     run, recipe = read_run(path)
     specs = (recipe.segment, *recipe.stages)
-    check_models(specs, here=False)
-    check_licences(specs, recipe.accept_licence)
+    check_recipe(specs, recipe.accept_licence, here=False)
     for model in local_folders(specs):
         _travels(model, "a model")
     for key in ("photos", "backgrounds"):

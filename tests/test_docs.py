@@ -173,7 +173,7 @@ def test_every_known_model_is_documented_with_its_licence_and_size():
     for name, fact in FACTS.items():
         license_, size, note = documented[name]
         assert (license_, size) == (fact.license, f"{fact.gigabytes:g} GB"), name
-        assert ("refused" in note) == (not fact.commercial), name
+        assert ("refused" in note) == fact.restricted, name
 
 
 def test_every_backend_that_needs_a_model_has_a_place_in_the_page_of_models():

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from actors.inpaint import Inpaint
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 from engine.paste import over
 from engine.records import Composition, Pixels
@@ -64,20 +63,6 @@ class Halving:
         log.warning("out of GPU memory with %d canvases at once: going on with %d", len(rows), self.most)
         torch.cuda.empty_cache()
         return None
-
-
-def require_steps(spec: Inpaint) -> None:
-    """Refuse settings that leave nothing to do.
-
-    Raises:
-        UsageError: INPAINT_STEPS.
-    """
-    if int(spec.steps * spec.strength) < 1:
-        raise UsageError(
-            "INPAINT_STEPS",
-            f"{spec.steps} steps at strength {spec.strength:g} leave no step to take",
-            fix="raise steps or strength until steps x strength >= 1",
-        )
 
 
 def canvas_size(row: Composition, multiple: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from actors.backends.canvases import Halving, canvas_size, noise, require_steps, start
+from actors.backends.canvases import Halving, canvas_size, noise, start
 from actors.inpaint import Inpaint
 from actors.weights import SAFE_FILES, forbid_code, identify, local_weights
 from engine.errors import SampleError, UsageError
@@ -59,12 +59,11 @@ class FlowInpaint:
     """Paints the repaint mask of a batch of canvases in one call of the folder's pipeline.
 
     Raises:
-        UsageError: INPAINT_STEPS, WEIGHTS_MISMATCH, and those of `actors.weights.local_weights`.
+        UsageError: WEIGHTS_MISMATCH, and those of `actors.weights.local_weights`.
         EnvironmentProblem: those of `actors.weights.local_weights`.
     """
 
     def __init__(self, spec: Inpaint) -> None:
-        require_steps(spec)
         # One thread: sums then have one order whatever the machine, and every worker has one core.
         torch.set_num_threads(1)
         self.spec = spec

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from actors.segment import Segment
-from engine.errors import SampleError, UsageError
+from engine.errors import SampleError
 from engine.mattes import OPAQUE, Floats, Matte, convex_hull, largest_component, overlap, soft_edge
 from engine.records import Model, Pixels
 from engine.saliency import (
@@ -69,18 +69,12 @@ class Guess:
 
 @final
 class GrabCut:
-    """Cuts the subject out of a photo without any weights.
-
-    Raises:
-        UsageError: WEIGHTS_UNUSED.
-    """
+    """Cuts the subject out of a photo without any weights."""
 
     models = (Model(name="grabcut", revision="1", license="Apache-2.0"),)
 
     def __init__(self, spec: Segment) -> None:
-        if spec.weights is not None:
-            what = "the segmenter 'grabcut' has no weights"
-            raise UsageError("WEIGHTS_UNUSED", what, where=spec.weights, fix="leave `weights` out")
+        del spec
         cv2.setNumThreads(1)  # same bytes on every machine, and each worker keeps to its own core
 
     def __call__(self, photo: Pixels, name: str = "") -> Matte:

@@ -108,10 +108,7 @@ class GroundedSam:
 
 def load(spec: Segment) -> GroundedSam:
     """The segmenter that a recipe asks for."""
-    if spec.grounding is None:
-        raise UsageError(
-            "SEGMENT_GROUNDING", "the segmenter 'grounded_sam' needs `grounding`", fix="see docs/recipes.md"
-        )
+    assert spec.grounding is not None, "the spec holds backend and grounding together"
     edges = SEGMENTERS.resolve(spec.grounding.edges)(spec) if spec.grounding.edges else None
     return GroundedSam(spec.grounding, edges)
 

@@ -52,7 +52,7 @@ class IsNetSegmenter:
         UsageError: WEIGHTS_MISMATCH, and for folders those of `actors.weights.local_weights`.
     """
 
-    def __init__(self, weights: str | None = None) -> None:
+    def __init__(self, weights: str) -> None:
         path = find_weights(weights)
         # One thread: sums then have one order, so a matte does not depend on the machine; and each worker has one core.
         torch.set_num_threads(1)
@@ -60,7 +60,7 @@ class IsNetSegmenter:
         self.net = read_net(path).to(self.device)
         stated = read_header(path).get("__metadata__") or {}
         self.input_size = _input_size(stated, path)
-        shipped = weights.removeprefix(SHIPPED) if weights and weights.startswith(SHIPPED) else ""
+        shipped = weights.removeprefix(SHIPPED) if weights.startswith(SHIPPED) else ""
         self.models = (
             Model(
                 name=shipped or stated.get("name", path.stem),
@@ -99,19 +99,19 @@ class IsNetSegmenter:
 
 def load(spec: Segment) -> IsNetSegmenter:
     """The segmenter that a recipe asks for."""
-    return IsNetSegmenter(spec.weights)
+    return IsNetSegmenter(spec.weights or "")
 
 
-def find_weights(weights: str | None) -> Path:
+def find_weights(weights: str) -> Path:
     """The weights file that a recipe's text names.
 
     Raises:
         EnvironmentProblem: WEIGHTS_MISSING where no such file or folder is there, and those of `local_weights`.
         UsageError: those of `local_weights`.
     """
-    if weights and Path(weights).is_file():
+    if Path(weights).is_file():
         return Path(weights)
-    if not weights or not (weights.startswith(SHIPPED) or Path(weights).expanduser().is_dir()):
+    if not (weights.startswith(SHIPPED) or (weights and Path(weights).expanduser().is_dir())):
         raise _missing(weights)
     path = local_weights(weights) / FILE
     if not path.is_file():
@@ -189,13 +189,13 @@ def _check(tensors: object, net: ISNet, where: Path) -> None:
         )
 
 
-def _missing(weights: str | None) -> EnvironmentProblem:
+def _missing(weights: str) -> EnvironmentProblem:
     return EnvironmentProblem(
         "WEIGHTS_MISSING",
-        f"there is no file {weights!r}" if weights else "the segmenter 'isnet' needs weights",
-        why="no weights ship with the engine",
-        fix="download isnet-general-use.pth (xuebinqin/DIS on GitHub), convert it with `python -m "
-        "actors.backends.isnet isnet-general-use.pth isnet.safetensors`, and name isnet.safetensors as its weights",
+        f"there is no file or folder {weights!r}",
+        fix="for toys, name shipped:micro/segmenter; for photos, download isnet-general-use.pth (xuebinqin/DIS on "
+        "GitHub), convert it with `python -m actors.backends.isnet isnet-general-use.pth isnet.safetensors`, and name "
+        "isnet.safetensors",
     )
 
 

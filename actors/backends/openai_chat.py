@@ -24,7 +24,7 @@ from engine.records import UNKNOWN_LICENSE, Model
 from engine.store import open_store
 from planners.question import Question
 
-CONNECT_S = 10.0
+GREETING_S = 10.0  # for the list of models, which a live server has at hand
 CALL_SHARE = 0.8  # of the stage's timeout_s: what is not answered by then is given up before the watchdog bites
 CLOSED = (401, 403, 404)  # no question will fare better
 WRONG = (400, 413, 422)  # this question will not fare better
@@ -41,10 +41,7 @@ class OpenAiChat:
     """
 
     def __init__(self, spec: ChatStage) -> None:
-        if spec.server is None:
-            raise UsageError(
-                "SERVER_UNKNOWN", "the backend 'openai' needs a server", fix=f"--set {spec.name}.server.url=…"
-            )
+        assert spec.server is not None, "the spec holds backend and server together"
         self.spec, self.server = spec, spec.server
         self.model = Model(name=spec.model, revision="as served", license=UNKNOWN_LICENSE)
         self._answers = Answers(open_store(spec.server.answers))
@@ -111,7 +108,8 @@ class OpenAiChat:
     async def _greet(self) -> None:
         """Ask for the list of models: answers in a millisecond, and says whether anybody is there."""
         try:
-            offered = [model.id for model in (await self._client.models.list()).data]
+            quick = self._client.with_options(timeout=GREETING_S, max_retries=1)
+            offered = [model.id for model in (await quick.models.list()).data]
         except APIStatusError as error:
             if error.status_code in CLOSED:
                 raise _refused(self.spec, self.server, _why(error)) from None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from actors.backends.canvases import Halving, canvas_size, noise, require_steps, start
+from actors.backends.canvases import Halving, canvas_size, noise, start
 from actors.backends.sdxl_pipes import adapt, fetch, read_inpainting, read_refiner
 from actors.inpaint import Inpaint
 from actors.weights import identify
@@ -38,12 +38,11 @@ class SdxlInpaint:
     the business of the stage `restore`.
 
     Raises:
-        UsageError: INPAINT_STEPS, and those of `actors.weights.local_weights`.
+        UsageError: and those of `actors.weights.local_weights`.
         EnvironmentProblem: those of `actors.weights.local_weights`.
     """
 
     def __init__(self, spec: Inpaint) -> None:
-        require_steps(spec)
         # One thread: sums then have one order whatever the machine, and every worker has one core.
         torch.set_num_threads(1)
         self.spec = spec

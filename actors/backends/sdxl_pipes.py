@@ -89,9 +89,9 @@ def adapt(pipe: Any, spec: Inpaint) -> Path | None:
         pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
     if spec.lora is None:
         return None
-    folder = local_weights(spec.lora.model, spec.lora.revision)
-    found = sorted(path.name for path in folder.glob("*.safetensors"))
-    name = spec.lora.file or (LORA_FILE if LORA_FILE in found else found[0])
+    files = tuple(spec.lora.file if spec.lora.file and name == "*.safetensors" else name for name in SAFE_FILES)
+    folder = local_weights(spec.lora.model, spec.lora.revision, files=files)
+    name = spec.lora.file or _only_lora(folder)
     try:
         pipe.load_lora_weights(folder, weight_name=name, local_files_only=True, use_safetensors=True)
         pipe.fuse_lora(lora_scale=spec.lora.scale)
@@ -105,3 +105,19 @@ def adapt(pipe: Any, spec: Inpaint) -> Path | None:
         ) from None
     pipe.unload_lora_weights()
     return folder
+
+
+def _only_lora(folder: Path) -> str:
+    """The file of a folder that is meant when none is named: the usual one, or the only one."""
+    found = sorted(path.name for path in folder.glob("*.safetensors"))
+    if LORA_FILE in found:
+        return LORA_FILE
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(
+        "LORA_MISMATCH",
+        "does not say which of its files is the LoRA",
+        where=str(folder),
+        why=f"at its root are: {', '.join(found) or 'no safetensors'}",
+        fix="name one with inpaint.lora.file",
+    )

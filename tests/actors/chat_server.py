@@ -43,10 +43,9 @@ def chat_server(answer, *, models=(MODEL,)):
             pass
 
         def do_GET(self):
-            reply = (
-                models if isinstance(models, Reply) else Reply({"object": "list", "data": [{"id": m} for m in models]})
-            )
-            self.reply(reply)
+            known = models() if callable(models) else models
+            listed = known if isinstance(known, Reply) else {"object": "list", "data": [{"id": m} for m in known]}
+            self.reply(listed if isinstance(listed, Reply) else Reply(listed))
 
         def do_POST(self):
             question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -4,10 +4,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from actors.backends.grabcut import GrabCut
 from actors.segment import Segment
-from engine.errors import SampleError, UsageError
+from engine.errors import SampleError
 from engine.images import decode_photo
 from engine.mattes import cut_borders
 
@@ -79,9 +80,10 @@ def test_the_same_bytes_come_out_twice_and_the_input_is_left_alone():
     assert first.quality == second.quality
 
 
-def test_weights_are_refused():
-    with pytest.raises(UsageError, match="WEIGHTS_UNUSED"):
-        GrabCut(Segment(weights="model.safetensors"))
+@pytest.mark.parametrize("keys", [{"weights": "model.safetensors"}, {"backend": "isnet"}])
+def test_weights_belong_to_the_net_that_has_some(keys):
+    with pytest.raises(ValidationError, match="`weights` belongs to IS-Net"):
+        Segment(**keys)
 
 
 @pytest.mark.skipif(not (DATA / "dreambooth").is_dir(), reason="the photos for trying things are absent")

@@ -137,7 +137,7 @@ def test_a_photo_in_which_nothing_stands_out_is_a_named_failure(tmp_path):
         segmenter(photo())
 
 
-@pytest.mark.parametrize("weights", [None, "", "absent.safetensors"])
+@pytest.mark.parametrize("weights", ["", "absent.safetensors"])
 def test_without_weights_the_message_says_how_to_convert_them(weights):
     with pytest.raises(EnvironmentProblem, match="WEIGHTS_MISSING") as problem:
         IsNetSegmenter(weights)

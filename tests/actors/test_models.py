@@ -1,6 +1,6 @@
 import pytest
 
-from actors.models import FACTS, check_licences, named, restricted
+from actors.models import FACTS, Fact, check_recipe, named
 from actors.score import ClipSpec, Score
 from actors.segment import Grounding, Segment
 from engine.errors import UsageError
@@ -18,18 +18,14 @@ from tests.actors.tiny_models import save_open_clip
     ],
 )  # fmt: skip
 def test_a_licence_says_by_its_name_what_it_forbids(license_, is_restricted):
-    assert restricted(license_) == is_restricted
-
-
-def test_what_is_known_agrees_with_itself():
-    assert all(fact.commercial != restricted(fact.license) for fact in FACTS.values())
+    assert Fact(license_).restricted == is_restricted
 
 
 @pytest.mark.parametrize("name", built_in())
 def test_every_model_of_a_built_in_recipe_is_known_pinned_and_free(name):
     recipe = load(name)
     specs = (recipe.segment, *recipe.stages)
-    check_licences(specs, ())
+    check_recipe(specs, (), here=False)
     for each in named(specs):
         known = each.model in FACTS
         assert known or each.model.startswith(("shipped:", "weights/")), each.model
@@ -43,14 +39,20 @@ def test_a_restricted_model_is_refused_until_it_is_accepted(tmp_path):
         backend="grounded_sam", grounding=Grounding(detector="IDEA-Research/grounding-dino-tiny", sam=model)
     )
     with pytest.raises(UsageError, match=r"LICENCE_REFUSED.*RMBG"):
-        check_licences([grounded], ())
-    check_licences([grounded], (model,))
+        check_recipe([grounded], (), here=True)
+    check_recipe([grounded], (model,), here=True)
+
+
+@pytest.mark.parametrize("card", ["license: cc-by-nc-4.0", "license: other\nlicense_name: flux-non-commercial-license"])
+@pytest.mark.parametrize("prefix", ["", "local-dir:"])
+def test_the_card_of_a_folder_is_read_under_whatever_name_it_is_given(tmp_path, card, prefix):
     folder = save_open_clip(tmp_path / "clip")
-    (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
-    local = Score(clip=ClipSpec(model=str(folder)))
+    local = Score(clip=ClipSpec(model=f"{prefix}{folder}"))
+    check_recipe([local], (), here=True)
+    (folder / "README.md").write_text(f"---\n{card}\n---\n")
     with pytest.raises(UsageError, match="LICENCE_REFUSED"):
-        check_licences([local], ())
-    check_licences([local], (str(folder),))
+        check_recipe([local], (), here=True)
+    check_recipe([local], (f"{prefix}{folder}",), here=True)
 
 
 def test_a_recipe_is_shown_with_its_models():

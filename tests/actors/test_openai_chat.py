@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -136,6 +137,25 @@ def test_a_server_that_dies_stops_the_run(tmp_path):
     with pytest.raises(EnvironmentProblem, match=r"SERVER_SILENT.*\n(.|\n)*the same command again"):
         work([OTHER])
     assert work([ROW])[0].layout_source == "openai"
+
+
+def test_a_server_that_hangs_is_found_silent_before_the_stage_runs_out_of_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("actors.backends.openai_chat.GREETING_S", 0.2)
+    done, greeted = threading.Event(), []
+
+    def models():
+        greeted.append(1)
+        if len(greeted) > 1:
+            done.wait(20)
+        return (MODEL,)
+
+    with chat_server(lambda *_: done.wait(20) and says(GOOD), models=models) as (url, _):
+        work = spec(url, timeout_s=5.0, server={"patience_s": 0.3}).load(run_with_library(tmp_path))
+        began = time.monotonic()
+        with pytest.raises(EnvironmentProblem, match="SERVER_SILENT"):
+            work([ROW, OTHER])
+        assert time.monotonic() - began < 5.0, "the watchdog would have bitten"
+        done.set()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from actors.backends.sdxl import SdxlInpaint
 from actors.inpaint import Inpaint
@@ -140,8 +141,14 @@ def test_a_canvas_that_is_no_multiple_of_8_is_refused(painter):
 
 
 def test_steps_and_strength_that_leave_no_step_are_refused(folder):
-    with pytest.raises(UsageError, match="INPAINT_STEPS"):
-        SdxlInpaint(spec(folder, steps=4, strength=0.2))
+    with pytest.raises(ValidationError, match=r"4 steps at strength 0.2 leave no step"):
+        spec(folder, steps=4, strength=0.2)
+
+
+def test_what_belongs_to_another_painter_is_refused():
+    for keys in ({"lora": {"model": "a/b"}}, {"refiner": {"model": "a/b"}}, {"scheduler": "lcm"}):
+        with pytest.raises(ValidationError, match="belong to the backend 'sdxl'"):
+            Inpaint(backend="flow", model="a/b", **keys)
 
 
 def test_the_model_of_a_row_is_named_with_revision_and_licence(painter):
@@ -194,6 +201,17 @@ def test_a_lora_changes_the_picture_and_is_named(folder, painter, tmp_path):
     assert distance(changed.paint([row()])[0], painter.paint([row()])[0]) > 2
     none_of_it = SdxlInpaint(spec(folder, lora={"model": str(lora), "scale": 0.0}))
     assert distance(none_of_it.paint([row()])[0], painter.paint([row()])[0]) <= 1
+
+
+def test_of_several_loras_one_must_be_named(folder, tmp_path):
+    lora = save_sdxl_lora(tmp_path / "lora")
+    (own,) = lora.glob("*.safetensors")
+    own.rename(lora / "a.safetensors")
+    assert SdxlInpaint(spec(folder, lora={"model": str(lora)}))
+    (lora / "b.safetensors").write_bytes((lora / "a.safetensors").read_bytes())
+    with pytest.raises(UsageError, match=r"LORA_MISMATCH(.|\n)*a.safetensors, b.safetensors(.|\n)*lora.file"):
+        SdxlInpaint(spec(folder, lora={"model": str(lora)}))
+    assert SdxlInpaint(spec(folder, lora={"model": str(lora), "file": "b.safetensors"}))
 
 
 def test_a_lora_of_another_model_is_refused(folder, tmp_path):

@@ -143,7 +143,10 @@ def test_the_same_photo_gives_the_same_bytes_and_another_weights_file_another_id
     first, second = (Segment().load(RUN)([row])[0] for _ in range(2))
     assert first == second
     stencil = Stencil(np.s_[40:90, 40:90])
-    ids = {segment_row(Segment(weights=name), stencil, row).cutout_id for name in (None, "a", "b")}
+    ids = {
+        segment_row(spec, stencil, row).cutout_id
+        for spec in (Segment(), Segment(backend="isnet", weights="a"), Segment(backend="isnet", weights="b"))
+    }
     assert len(ids) == 3
     elsewhere = replace(row, source=str(written(tmp_path / "copy.png", encode_png(photo_with_disc()))))
     assert segment_row(Segment(), stencil, elsewhere).cutout_id == segment_row(Segment(), stencil, row).cutout_id

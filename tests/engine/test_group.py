@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.commits import data_files, read_receipt
-from engine.errors import MyCanvasError, UsageError
+from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 from engine.group import Group
 from engine.pipeline import Pipeline
 from engine.records import Composition
@@ -39,6 +39,26 @@ def pipeline(out, groups=WHOLE, run_id="run"):
 
 def trapped(**traps):
     return ((Draw(), Trap(batch_size=3, **traps), Finish()),)
+
+
+@final
+class Unloadable(Stage):
+    """A stage whose library has something to say."""
+
+    name: ClassVar[str] = "unloadable"
+    reads: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[tuple[str, ...]] = ()
+
+    def load(self, run):
+        raise OSError("no preprocessor_config.json in there\nand a long story")
+
+
+def test_what_a_library_says_while_it_loads_gets_the_name_of_its_stage(tmp_path):
+    with pytest.raises(EnvironmentProblem) as caught:
+        Group(pipeline(tmp_path, ((Unloadable(),),)), 0)
+    assert caught.value.code == "STAGE_UNLOADABLE"
+    assert "'unloadable'" in str(caught.value)
+    assert caught.value.why == "OSError: no preprocessor_config.json in there"
 
 
 def failures(out):

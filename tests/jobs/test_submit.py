@@ -49,6 +49,15 @@ def test_a_model_that_only_this_machine_has_is_refused(tmp_path, monkeypatch):
         submit(written(tmp_path, set=changes), "http://127.0.0.1:9", Console("quiet"))
 
 
+def test_a_number_of_failures_is_a_budget_too(tmp_path):
+    assert read_run(written(tmp_path, max_failures=20))[0].max_failures == "20"
+
+
+@pytest.mark.parametrize(("name", "number"), [("mycanvas-ab-1", 1), ("mycanvas-ab-12", 12), ("mycanvas-ab-x", 0)])
+def test_a_job_knows_how_often_its_run_was_submitted(name, number):
+    assert Job(name, "STOPPED", "", {}).number == number
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(UsageError, match="RUN_FILE"):
         read_run(tmp_path / "nothing.yaml")
