@@ -12,7 +12,20 @@ from pathlib import Path
 from benchmarks.figure import Figure
 from benchmarks.report import save_json, save_markdown, table
 
-NAMES = ("overhead", "commit", "faults", "storm", "kills", "flips", "scale", "identity", "start", "micro")
+NAMES = (
+    "overhead",
+    "commit",
+    "faults",
+    "storm",
+    "kills",
+    "flips",
+    "scale",
+    "identity",
+    "start",
+    "micro",
+    "worker",
+    "language",
+)
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
 
