@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.preflight import check_models, models_of
-from actors.weights import SHIPPED, local_weights, stated_license
+from actors.preflight import Reference, check_models, models_of
+from actors.provenance import stated_license
+from actors.weights import CHAT_FILES, CLIP_FILES, HALF_FILES, SAFE_FILES, SHIPPED, local_weights
 from engine.errors import UsageError
 from engine.records import UNKNOWN_LICENSE
 from engine.stage import Spec
@@ -19,10 +20,11 @@ from engine.stage import Spec
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is known of a model before anything is downloaded."""
+    """What is known of a model before anything is downloaded; `repository` where the hub has it by another name."""
 
     license: str
     gigabytes: float | None = None
+    repository: str = ""
 
     @property
     def restricted(self) -> bool:
@@ -30,6 +32,10 @@ class Fact:
         return bool(_RESTRICTED.search(self.license.lower()))
 
 
+FILES: Mapping[str, tuple[str, ...]] = {
+    "flow": CHAT_FILES, "open_clip": CLIP_FILES, "sdxl": HALF_FILES, "transformers": CHAT_FILES, "vllm": CHAT_FILES,
+}  # fmt: skip
+"""What is fetched for a backend, where it is not all that is safe."""
 _RESTRICTED = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial|research-only")
 
 
@@ -48,7 +54,7 @@ FACTS: Mapping[str, Fact] = {
     "IDEA-Research/grounding-dino-tiny": Fact("apache-2.0", 0.7),
     "facebook/sam2.1-hiera-large": Fact("apache-2.0", 0.9),
     "briaai/RMBG-2.0": Fact("cc-by-nc-4.0", 0.9),
-    "ViT-B-32/openai": Fact("mit", 0.6),
+    "ViT-B-32/openai": Fact("mit", 0.6, "timm/vit_base_patch32_clip_224.openai"),
     "google/siglip2-so400m-patch14-384": Fact("apache-2.0", 4.5),
     "facebook/dinov2-large": Fact("apache-2.0", 1.2),
     "facebook/dinov2-small": Fact("apache-2.0", 0.1),
@@ -64,6 +70,23 @@ class Named:
     model: str
     revision: str
     fact: Fact
+    backend: str = ""
+
+    @property
+    def repository(self) -> str:
+        """Its id on the hub; empty for a folder and for a model that ships."""
+        local = self.model.startswith(SHIPPED) or Path(self.place).expanduser().exists()
+        return "" if local else self.fact.repository or self.place
+
+    @property
+    def place(self) -> str:
+        """Its name without what open_clip writes before it."""
+        return Reference(self.backend, self.model).place
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Patterns of the files that its backend reads."""
+        return FILES.get(self.backend, SAFE_FILES)
 
     def __str__(self) -> str:
         """A line for a person: name, beginning of the commit, licence, size."""
@@ -78,7 +101,7 @@ def named(specs: Sequence[Spec]) -> Iterator[Named]:
         if fact is None:
             here = each.place.startswith(SHIPPED) or Path(each.place).expanduser().is_dir()
             fact = Fact(stated_license(local_weights(each.place)) if here else UNKNOWN_LICENSE)
-        yield Named(each.model, each.revision, fact)
+        yield Named(each.model, each.revision, fact, each.backend)
 
 
 def check_recipe(specs: Sequence[Spec], accepted: Sequence[str], *, here: bool) -> None:
@@ -94,6 +117,15 @@ def check_recipe(specs: Sequence[Spec], accepted: Sequence[str], *, here: bool) 
         EnvironmentProblem: those of `check_models`.
     """
     check_models(specs, here=here)
+    check_licences(specs, accepted)
+
+
+def check_licences(specs: Sequence[Spec], accepted: Sequence[str]) -> None:
+    """Refuse models whose licence forbids what a dataset is for, unless they are accepted by name.
+
+    Raises:
+        UsageError: LICENCE_REFUSED.
+    """
     for item in named(specs):
         if item.fact.restricted and item.model not in accepted:
             raise UsageError(

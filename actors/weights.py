@@ -10,14 +10,17 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
+from actors.mirror import VARIABLE, mirrored
 from engine.errors import EnvironmentProblem, UsageError
-from engine.records import UNKNOWN_LICENSE, Model
 
 SAFE_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
+CHAT_FILES = (*SAFE_FILES, "*.jinja")  # newer language models keep their chat template in a file of its own
+HALF_FILES = tuple("*.fp16.safetensors" if name == "*.safetensors" else name for name in SAFE_FILES)
+CLIP_CHECKPOINTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+CLIP_FILES = ("*.json", "*.txt", "*.model", "README.md", *CLIP_CHECKPOINTS)
 PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 CONFIGS = ("config.json", "tokenizer_config.json", "preprocessor_config.json", "processor_config.json")
 CODE_LIBRARIES = ("diffusers", "transformers")
@@ -27,8 +30,7 @@ SHIPPED_FOLDER = Path(__file__).parent.parent / "weights"  # at the root of a ch
 
 _SHIPPED_NAME = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w.-]+")
-_PINNED = re.compile(r"[0-9a-f]{40}")
-_LICENSE = re.compile(r"^(license|license_name):\s*['\"]?([\w.+-]+)", re.MULTILINE)
+PINNED = re.compile(r"[0-9a-f]{40}")
 _HEADER_LIMIT = 100_000_000  # bytes; the limit of the format's own reader
 
 
@@ -53,16 +55,29 @@ def local_weights(model: str, revision: str = "", *, files: Sequence[str] = SAFE
 
     Raises:
         UsageError: WEIGHTS_UNPINNED, WEIGHTS_PICKLE_ONLY, WEIGHTS_CUSTOM_CODE.
-        EnvironmentProblem: WEIGHTS_MISSING, WEIGHTS_UNREADABLE.
+        EnvironmentProblem: WEIGHTS_MISSING, WEIGHTS_UNREADABLE; where `MYCANVAS_MODELS` is set, MODEL_NOT_PULLED and
+            MODEL_DAMAGED.
     """
     folder = _shipped(model) if model.startswith(SHIPPED) else Path(model).expanduser()
     if not folder.is_dir():
-        folder = _from_hub(model, revision, files)
+        _require_pinned(model, revision)
+        root = os.environ.get(VARIABLE, "")
+        folder = mirrored(model, revision, root) if root else from_hub(model, revision, files)
+    check_folder(folder)
+    return folder
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse pickles, code, and files that are cut off; headers are read, tensors are not.
+
+    Raises:
+        UsageError: WEIGHTS_PICKLE_ONLY, WEIGHTS_CUSTOM_CODE.
+        EnvironmentProblem: WEIGHTS_MISSING, WEIGHTS_UNREADABLE.
+    """
     _refuse_code(folder)
     _refuse_pickles(folder)
-    for path in _files(folder, ".safetensors"):
+    for path in files_ending(folder, ".safetensors"):
         read_header(path)
-    return folder
 
 
 def _shipped(model: str) -> Path:
@@ -81,22 +96,30 @@ def _shipped(model: str) -> Path:
     return folder
 
 
-def _from_hub(model: str, revision: str, files: Sequence[str]) -> Path:
+def _require_pinned(model: str, revision: str) -> None:
     if not _HUB_ID.fullmatch(model):
         raise EnvironmentProblem(
             "WEIGHTS_MISSING", f"there is no folder {model!r}", fix="name an existing folder, or a hub id: org/name"
         )
-    if not _PINNED.fullmatch(revision):
+    if not PINNED.fullmatch(revision):
         raise UsageError(
             "WEIGHTS_UNPINNED",
             f"the hub model {model!r} needs the 40 hex digits of a commit, not {revision!r}",
             why="a branch or a tag can move, and then a resumed run would mix two models",
             fix="copy the commit from the model's page on the hub; or name a local folder (no such folder exists here)",
         )
+
+
+def from_hub(model: str, revision: str, files: Sequence[str] = SAFE_FILES, *, fetch: bool = True) -> Path:
+    """The hub's own cache of a model on this machine; without `fetch`, only what is in it already.
+
+    Raises:
+        EnvironmentProblem: WEIGHTS_MISSING.
+    """
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(files)))
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(files), local_files_only=not fetch))
     except OSError as error:  # the hub's own errors and those of the network all derive from it
         raise EnvironmentProblem(
             "WEIGHTS_MISSING",
@@ -106,13 +129,14 @@ def _from_hub(model: str, revision: str, files: Sequence[str]) -> Path:
         ) from None
 
 
-def _files(folder: Path, *suffixes: str) -> Iterator[Path]:
+def files_ending(folder: Path, *suffixes: str) -> Iterator[Path]:
+    """The files of a folder that end in one of `suffixes`, at any depth, in order."""
     return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes and path.is_file())
 
 
 def _refuse_pickles(folder: Path) -> None:
-    safe = {path.parent for path in _files(folder, ".safetensors")}
-    for pickle in _files(folder, *PICKLES):
+    safe = {path.parent for path in files_ending(folder, ".safetensors")}
+    for pickle in files_ending(folder, *PICKLES):
         if pickle.parent not in safe:
             raise UsageError(
                 "WEIGHTS_PICKLE_ONLY",
@@ -128,7 +152,7 @@ def _refuse_pickles(folder: Path) -> None:
 
 
 def _refuse_code(folder: Path) -> None:
-    for path in _files(folder, ".json"):
+    for path in files_ending(folder, ".json"):
         if path.name == "model_index.json":
             foreign = _foreign_classes(_read_json(path))
         elif path.name in CONFIGS and _names_code(_read_json(path)):
@@ -209,39 +233,3 @@ def _unreadable(path: Path, why: str) -> EnvironmentProblem:
     return EnvironmentProblem(
         "WEIGHTS_UNREADABLE", "damaged, or not what its name says", where=str(path), why=why, fix="download it again"
     )
-
-
-def stated_license(folder: Path) -> str:
-    """The licence in a folder's model card, README.md; that of `license_name` where `license` is "other"."""
-    card = folder / "README.md"
-    text = card.read_text("utf-8", "replace") if card.is_file() else ""
-    stated: dict[str, str] = dict(_LICENSE.findall(text.split("\n---", 1)[0])) if text.startswith("---") else {}
-    plain = stated.get("license", UNKNOWN_LICENSE)
-    return stated.get("license_name", plain) if plain == "other" else plain
-
-
-def identify(name: str, folder: Path) -> Model:
-    """The model as rows record it, the same on every machine.
-
-    A snapshot of the hub, whose folder is called by its commit, is `name` at that commit. A shipped model goes by its
-    name, any other folder by its last name, and both by a hash of their bytes. The licence is what the folder's own
-    model card (README.md) states.
-    """
-    license_ = stated_license(folder)
-    if _PINNED.fullmatch(folder.name):
-        return Model(name=name, revision=folder.name, license=license_)
-    known = name.removeprefix(SHIPPED) if name.startswith(SHIPPED) else folder.resolve().name
-    return Model(name=known, revision=fingerprint(folder), license=license_)
-
-
-def fingerprint(path: Path) -> str:
-    """`blake2b:` and 16 hex digits over names and bytes of a weights file, or of a folder's configs and weights.
-
-    All bytes count (about 1 s for 1 GB): fine-tuned attention weights alone can lie anywhere in a file.
-    """
-    total = blake2b(digest_size=8)
-    for file in [path] if path.is_file() else _files(path, ".json", ".txt", ".safetensors"):
-        total.update(file.relative_to(path.parent if path.is_file() else path).as_posix().encode())
-        with file.open("rb") as handle:
-            total.update(file_digest(handle, lambda: blake2b(digest_size=32)).digest())
-    return f"blake2b:{total.hexdigest()}"

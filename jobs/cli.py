@@ -10,6 +10,7 @@ import typer
 
 from engine.errors import EXIT_INTERRUPTED, MyCanvasError
 from jobs import cli_cluster
+from jobs.cli_models import models
 from jobs.console import Console, Format
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ micro = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Train and measure the small models that ship with the engine."
 )
 app.add_typer(micro, name="micro")
+app.add_typer(models, name="models")
 
 Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="change one value: --set gate.min_identity_psnr=36")]

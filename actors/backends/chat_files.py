@@ -1,4 +1,4 @@
-"""The folder of a language model: which files are fetched, what must be in it; and a question in the form of chats."""
+"""The folder of a language model: what must be in it; and a question in the form of chats."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from actors.weights import SAFE_FILES
 from engine.errors import EnvironmentProblem
 from planners.question import Question
-
-FILES = (*SAFE_FILES, "*.jinja")  # newer models keep their chat template in a file of its own
 
 
 def with_chat_template(folder: Path, *readers: Any) -> Any:

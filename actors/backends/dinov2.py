@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from actors.backends.pretrained import prepared, read_net
-from actors.weights import forbid_code, identify, local_weights
+from actors.provenance import identify
+from actors.weights import forbid_code, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Pixels
 

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from actors.backends.canvases import Halving, canvas_size, noise, start
 from actors.inpaint import Inpaint
-from actors.weights import SAFE_FILES, forbid_code, identify, local_weights
+from actors.provenance import identify
+from actors.weights import CHAT_FILES, forbid_code, local_weights
 from engine.errors import SampleError, UsageError
 from engine.records import Composition, Model, Pixels
 
-FILES = (*SAFE_FILES, "*.jinja")  # their text encoders are language models with chat templates
 PROMPTS_KEPT = 64  # up to 16 MB each
 
 
@@ -68,7 +68,7 @@ class FlowInpaint:
         torch.set_num_threads(1)
         self.spec = spec
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        folder = local_weights(spec.model, spec.revision, files=FILES)
+        folder = local_weights(spec.model, spec.revision, files=CHAT_FILES)
         self._family = _family(folder)
         self.pipe = _read(self._family, folder, self.device)
         self.models: tuple[Model, ...] = (identify(spec.model, folder),)

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from actors.backends.pretrained import read_net
+from actors.provenance import identify
 from actors.segment import SEGMENTERS, Grounding, Segment, Segmenter
-from actors.weights import forbid_code, identify, local_weights
+from actors.weights import forbid_code, local_weights
 from engine.errors import SampleError, UsageError
 from engine.mattes import OPAQUE, Matte, largest_component, overlap, soft_edge
 from engine.records import Model, Pixels

@@ -23,8 +23,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from actors.backends.isnet_net import ISNet, stretched
+from actors.provenance import fingerprint
 from actors.segment import Segment
-from actors.weights import SHIPPED, fingerprint, local_weights, read_header, read_tensors
+from actors.weights import SHIPPED, local_weights, read_header, read_tensors
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 from engine.mattes import Matte
 from engine.records import UNKNOWN_LICENSE, Model, Pixels

@@ -19,15 +19,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from actors.provenance import identify
 from actors.score import ClipSpec
-from actors.weights import SHIPPED, forbid_code, identify, local_weights
+from actors.weights import CLIP_CHECKPOINTS, CLIP_FILES, SHIPPED, forbid_code, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Pixels
 
 BATCH = 64
 LOCAL, HUB = "local-dir:", "hf-hub:"
-CHECKPOINTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
-FILES = ("*.json", "*.txt", "*.model", "README.md", *CHECKPOINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class OpenClip:
         torch.set_num_threads(1)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         source = find_source(spec.model, spec.pretrained)
-        folder = local_weights(source.place, spec.revision, files=FILES)
+        folder = local_weights(source.place, spec.revision, files=CLIP_FILES)
         self.width = _embed_dim(folder)
         self.model = identify(source.name, folder)
         name = f"{LOCAL}{folder}"
@@ -145,9 +144,12 @@ def _embed_dim(folder: Path) -> int:
             why=f"{type(error).__name__}: {error}",
             fix="take a folder written by open_clip, with model_cfg (embed_dim, vision_cfg, text_cfg)",
         ) from None
-    if not any((folder / name).is_file() for name in CHECKPOINTS):
+    if not any((folder / name).is_file() for name in CLIP_CHECKPOINTS):
         raise EnvironmentProblem(
-            "WEIGHTS_MISSING", f"holds no {CHECKPOINTS[0]}", where=str(folder), fix="rename the weights, or get them"
+            "WEIGHTS_MISSING",
+            f"holds no {CLIP_CHECKPOINTS[0]}",
+            where=str(folder),
+            fix="rename the weights, or get them",
         )
     if "hf_model_name" in text:
         raise UsageError(

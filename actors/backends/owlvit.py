@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actors.backends.pretrained import read_net
-from actors.weights import SAFE_FILES, forbid_code, identify, local_weights
+from actors.provenance import identify
+from actors.weights import SAFE_FILES, forbid_code, local_weights
 from engine.detection import Detections, suppress
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Pixels

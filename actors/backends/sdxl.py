@@ -19,7 +19,7 @@ from torch import Tensor
 from actors.backends.canvases import Halving, canvas_size, noise, start
 from actors.backends.sdxl_pipes import adapt, fetch, read_inpainting, read_refiner
 from actors.inpaint import Inpaint
-from actors.weights import identify
+from actors.provenance import identify
 from engine.errors import SampleError
 from engine.records import Composition, Model, Pixels
 

@@ -9,12 +9,11 @@ from typing import Any
 import torch
 
 from actors.inpaint import Inpaint
-from actors.weights import SAFE_FILES, forbid_code, local_weights
+from actors.weights import HALF_FILES, SAFE_FILES, forbid_code, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 
 log = logging.getLogger(__name__)
 
-HALF_FILES = tuple("*.fp16.safetensors" if name == "*.safetensors" else name for name in SAFE_FILES)
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
@@ -27,7 +26,9 @@ def fetch(model: str, revision: str, device: torch.device) -> tuple[Path, str | 
         except EnvironmentProblem:
             log.info("%s has no half-precision files: fetching the full ones", model)
     folder = local_weights(model, revision)
-    return folder, "fp16" if half and any(folder.glob("unet/*.fp16.safetensors")) else None
+    halves = {path.name for path in folder.glob("unet/*.fp16.safetensors")}
+    only = bool(halves) and all(path.name in halves for path in folder.glob("unet/*.safetensors"))
+    return folder, "fp16" if only or (half and halves) else None
 
 
 def read_inpainting(folder: Path, device: torch.device, variant: str | None) -> Any:

@@ -14,9 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from actors.backends.chat_files import FILES, content, sees, with_chat_template
+from actors.backends.chat_files import content, sees, with_chat_template
 from actors.chat import ChatStage
-from actors.weights import forbid_code, identify, local_weights
+from actors.provenance import identify
+from actors.weights import CHAT_FILES, forbid_code, local_weights
 from engine.seeds import rng
 from planners.question import Question
 
@@ -41,7 +42,7 @@ class TransformersChat:
         self.spec = spec
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         automatic = "bfloat16" if device.type == "cuda" else "float32"
-        folder = local_weights(spec.model, spec.revision, files=FILES)
+        folder = local_weights(spec.model, spec.revision, files=CHAT_FILES)
         options = {"local_files_only": True, "trust_remote_code": False}
         self._sees = sees(folder)
         left: dict[str, Any] = {**options, "padding_side": "left"}  # answers begin where questions end

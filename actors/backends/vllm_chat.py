@@ -15,9 +15,10 @@ from typing import Any, final
 
 from PIL import Image
 
-from actors.backends.chat_files import FILES, content, sees, with_chat_template
+from actors.backends.chat_files import content, sees, with_chat_template
 from actors.chat import ChatStage
-from actors.weights import forbid_code, identify, local_weights
+from actors.provenance import identify
+from actors.weights import CHAT_FILES, forbid_code, local_weights
 from planners.question import Question
 
 log = getLogger(__name__)
@@ -49,7 +50,7 @@ class VllmChat:
 
     def __init__(self, spec: ChatStage) -> None:
         self.spec = spec
-        folder = local_weights(spec.model, spec.revision, files=FILES)
+        folder = local_weights(spec.model, spec.revision, files=CHAT_FILES)
         self._llm = _engine(spec, folder)
         self._tokenizer: Any = self._llm.get_tokenizer()
         self._template = with_chat_template(folder, self._tokenizer, *([_processor(folder)] if sees(folder) else []))

@@ -20,8 +20,9 @@ from actors.micro.diffusion import SIZE, Denoising, Sample, new_scheduler, new_u
 from actors.micro.latents import Latents, cached, encode, halved
 from actors.micro.studio_views import alone
 from actors.micro.text_encoders import corpus, new_encoders, new_tokenizer
+from actors.provenance import fingerprint
 from actors.score import ClipSpec
-from actors.weights import fingerprint, forbid_code, local_weights
+from actors.weights import forbid_code, local_weights
 from engine.records import Pixels
 from engine.seeds import derive, rng
 from engine.toybox import CLASSES, SCENES

@@ -23,8 +23,8 @@ from actors.micro.cards import quiet, write_card
 from actors.micro.diffusion import Denoising, Sample, new_scheduler, new_unet
 from actors.micro.generator import encoded, load_generator, recognised
 from actors.micro.latents import Latents, cached, emptied, encode, repaint_masks, shrunk
+from actors.provenance import fingerprint
 from actors.restore import restore
-from actors.weights import fingerprint
 from engine.errors import SampleError
 from engine.records import Composition, Pixels
 from engine.seeds import derive, rng, sample_id

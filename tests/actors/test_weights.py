@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from actors.weights import fingerprint, forbid_code, identify, local_weights, read_header, read_tensors
+from actors.provenance import fingerprint, identify
+from actors.weights import forbid_code, local_weights, read_header, read_tensors
 from engine.errors import EnvironmentProblem, UsageError
 
 ACTORS = Path(__file__).parents[2] / "actors"

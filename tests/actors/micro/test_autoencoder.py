@@ -12,7 +12,7 @@ from actors.micro.autoencoder import (
     to_input,
     to_pictures,
 )  # fmt: skip
-from actors.weights import identify
+from actors.provenance import identify
 from engine.errors import EnvironmentProblem
 from engine.seeds import rng
 from engine.toybox.sets import open_set

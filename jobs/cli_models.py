@@ -1,0 +1,84 @@
+"""The commands about models: list, pull, check."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobs.console import Console, Format
+
+if TYPE_CHECKING:
+    from jobs.models import Found
+
+models = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="See, fetch and check the models that a recipe needs."
+)
+RecipeName = Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="change one value: --set inpaint.model=FOLDER")]
+Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
+
+
+@models.command("list")
+def models_list(recipe: RecipeName, override: Overrides = None, output: Output = "auto") -> None:
+    """Say which models a recipe needs: commit, licence, size, and where this machine has them.
+
+    Example: mycanvas models list modern
+    """
+    from jobs.models import listed
+    from jobs.recipes import load
+
+    _told(Console(output), listed(load(recipe, override or [])))
+
+
+@models.command("pull")
+def models_pull(
+    recipe: RecipeName,
+    to: Annotated[str, typer.Option(help="folder or s3:// prefix that nodes read; none: this machine's cache")] = "",
+    override: Overrides = None,
+    output: Output = "auto",
+) -> None:
+    """Fetch a recipe's models from the hub at their pinned commits, checked.
+
+    With --to they are copied there with their hashes; nodes that have MYCANVAS_MODELS set to it ask no hub.
+
+    Example: mycanvas models pull modern --to s3://bucket/models
+    """
+    from jobs.models import pull
+    from jobs.recipes import load
+
+    console = Console(output)
+    _told(console, pull(load(recipe, override or []), to, console))
+
+
+@models.command("check")
+def models_check(recipe: RecipeName, override: Overrides = None, output: Output = "auto") -> None:
+    """Read a recipe's models where they are: hashes where MYCANVAS_MODELS says, file headers elsewhere.
+
+    Example: MYCANVAS_MODELS=s3://bucket/models mycanvas models check modern
+    """
+    from jobs.models import check
+    from jobs.recipes import load
+
+    found = list(check(load(recipe, override or [])))
+    _told(Console(output), found)
+    if any(each.problems for each in found):
+        sys.exit(1)
+
+
+def _told(console: Console, found: list[Found]) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "model": each.named.model,
+            "revision": each.named.revision,
+            "license": each.named.fact.license,
+            "gigabytes": each.named.fact.gigabytes,
+            "place": each.place,
+            "problems": list(each.problems),
+        }
+        for each in found
+    ]
+    lines = [f"{each.named}  {each.place or 'not here'}" for each in found]
+    problems = [f"  {each.named.model}: {problem}" for each in found for problem in each.problems]
+    console.result({"models": rows}, [*lines, *problems] or ["no models"])
