@@ -32,10 +32,11 @@ QUIET_ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the cluster holds for pools: CPU cores, GPUs, nodes."""
+    """What the cluster holds for pools: CPU cores, GPUs, memory for workers in GiB, nodes."""
 
     cpus: float
     gpus: float
+    memory_gb: float
     nodes: int
 
 
@@ -64,7 +65,12 @@ def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None =
         _close_token_file()
         try:
             resources = ray.cluster_resources()
-            yield Capacity(resources.get("CPU", 0.0) - SOURCE_CPUS, resources.get("GPU", 0.0), len(ray.nodes()))
+            yield Capacity(
+                cpus=resources.get("CPU", 0.0) - SOURCE_CPUS,
+                gpus=resources.get("GPU", 0.0),
+                memory_gb=resources.get("memory", 0.0) / 1024**3,
+                nodes=len(ray.nodes()),
+            )
         finally:
             ray.shutdown()
 

@@ -22,6 +22,9 @@ from engine.store import Store, open_store
 from engine.unit import Unit, failed_row, from_block, to_block
 from engine.watchdog import deadline
 
+WARM_UP = "warm_up"
+"""What the seconds of a process's first unit count for: graphs are captured and kernels chosen in them."""
+
 
 @final
 class Group:
@@ -33,6 +36,7 @@ class Group:
         self._store: Store = open_store(pipeline.run.out)
         self._stages = pipeline.groups[position]
         self._workers = [_loaded(stage, pipeline.run) for stage in self._stages]
+        self._first = True
         self._name = self._stages[0].name if self._stages else "commit"
         self._commits = position == len(pipeline.groups) - 1
 
@@ -58,7 +62,8 @@ class Group:
     def _together(self, unit: Unit, journal: Journal) -> Unit:
         for stage, worker in zip(self._stages, self._workers, strict=True):
             for positions in _batches(unit.alive(), stage.batch_size):
-                unit = _step(unit, stage, worker, positions, journal)
+                unit = _step(unit, stage, worker, positions, journal, told=WARM_UP if self._first else stage.name)
+        self._first = False
         return unit
 
     def _one_by_one(self, unit: Unit, journal: Journal) -> Unit:
@@ -73,7 +78,7 @@ class Group:
             for stage, worker in zip(self._stages, self._workers, strict=True):
                 if unit.failures[position] is None:
                     journal.begin(name, stage.name)
-                    unit = _step(unit, stage, worker, [position], journal)
+                    unit = _step(unit, stage, worker, [position], journal, told=stage.name)
         return unit
 
     def _commit(self, unit: Unit, attempt: int) -> Receipt:
@@ -114,12 +119,13 @@ def _loaded(stage: Stage, run: Run) -> Worker:
         ) from error
 
 
-def _step(unit: Unit, stage: Stage, worker: Worker, positions: Sequence[int], journal: Journal) -> Unit:
+def _step(unit: Unit, stage: Stage, worker: Worker, positions: Sequence[int], journal: Journal, *, told: str) -> Unit:
+    """The unit after a stage has seen these rows; its seconds count for `told`."""
     rows = [unit.rows[position] for position in positions]
     started = time.perf_counter()
     with deadline(stage.timeout_s, journal.expire):
         answers = guarded(stage.name, worker, rows)
-    return unit.answered(positions, answers, stage.name, time.perf_counter() - started)
+    return unit.answered(positions, answers, told, time.perf_counter() - started)
 
 
 def _batches(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:

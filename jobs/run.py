@@ -88,7 +88,7 @@ def make_missing(
     units = extents.limit(samples)
     done = committed(store, units)
     pipeline.check()
-    sizes = replicas(pools, cpus=capacity.cpus, gpus=capacity.gpus)
+    sizes = replicas(pools, cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
     if done.count:
         console.say(f"resume  {done.count:,} of {units:,} units are committed, {units - done.count:,} to do")
     progress = console.progress(label, _samples_left(extents, done))

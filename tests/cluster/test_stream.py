@@ -54,7 +54,7 @@ def test_the_grouping_changes_nothing_but_where_things_run(tmp_path):
     receipts = run(three, ((Draw(),), (Nap(),), (Finish(),), ()), apart, [1, 2, 1, 1])
     assert digests(one) == digests(three)
     assert sorted(receipt.rows for receipt in receipts) == [4, 8, 8]
-    assert {stage for receipt in receipts for stage in receipt.timings} == {"draw", "nap", "finish"}
+    assert {stage for receipt in receipts for stage in receipt.timings} == {"draw", "nap", "finish", "warm_up"}
 
 
 def cards(out, gpus, replicas):

@@ -81,7 +81,7 @@ def ordered(library, out, samples, overrides, *, recipe, small, layouts=""):
 def made(order, backgrounds):
     """What the order is made of, without a cluster."""
     return Materials(
-        capacity=Capacity(cpus=1, gpus=0, nodes=1),
+        capacity=Capacity(cpus=1, gpus=0, memory_gb=4, nodes=1),
         library=open_library(order.library),
         backgrounds=tuple(backgrounds) or catalogue(),
     )
