@@ -43,6 +43,7 @@ FACTS: Mapping[str, Fact] = {
     "diffusers/stable-diffusion-xl-1.0-inpainting-0.1": Fact("openrail++", 6.9),
     "stabilityai/stable-diffusion-xl-refiner-1.0": Fact("openrail++", 6.1),
     "stabilityai/stable-diffusion-xl-base-1.0": Fact("openrail++", 6.9),
+    "madebyollin/taesdxl": Fact("mit", 0.01),
     "Tongyi-MAI/Z-Image-Turbo": Fact("apache-2.0", 33.0),
     "black-forest-labs/FLUX.2-klein-4B": Fact("apache-2.0", 16.0),
     "black-forest-labs/FLUX.2-klein-9B": Fact("flux-non-commercial-license", 35.0),

@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from actors.catalogue import STAGES
 from actors.chat import CHAT_MODELS, ChatStage
-from actors.inpaint import PAINTERS, Lora, Refiner
+from actors.inpaint import PAINTERS, Lora, Preview, Refiner
 from actors.models import FACTS
 from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
 from actors.segment import SEGMENTERS, Grounding
@@ -147,6 +147,7 @@ def test_every_key_of_a_recipe_is_described_with_its_default():
         "`segment.grounding`": Grounding,
         "`inpaint.refiner`": Refiner,
         "`inpaint.lora`": Lora,
+        "`inpaint.preview`": Preview,
         "`server`": Server,
         "`score.identity`": IdentitySpec,
         "`score.detector`": DetectorSpec,

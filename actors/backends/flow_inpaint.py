@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from actors.backends.canvases import Halving, canvas_size, noise, start
+from actors.backends.canvases import Halving, canvas_size, noise, quicken, start
 from actors.inpaint import Inpaint
 from actors.provenance import identify
 from actors.weights import CHAT_FILES, forbid_code, local_weights
@@ -71,6 +71,7 @@ class FlowInpaint:
         folder = local_weights(spec.model, spec.revision, files=CHAT_FILES)
         self._family = _family(folder)
         self.pipe = _read(self._family, folder, self.device)
+        quicken(self.pipe.transformer, self.device, compiled=spec.compiled)
         self.models: tuple[Model, ...] = (identify(spec.model, folder),)
         self.embed = lru_cache(maxsize=PROMPTS_KEPT)(self._embed)
         self.batches = Halving(self._paint, spec.model)

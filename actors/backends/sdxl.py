@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from actors.backends.canvases import Halving, canvas_size, noise, start
-from actors.backends.sdxl_pipes import adapt, fetch, read_inpainting, read_refiner
+from actors.backends.canvases import Halving, canvas_size, noise, quicken, start
+from actors.backends.sdxl_pipes import adapt, fetch, read_inpainting, read_preview, read_refiner
 from actors.inpaint import Inpaint
 from actors.provenance import identify
 from engine.errors import SampleError
@@ -54,6 +54,11 @@ class SdxlInpaint:
         if spec.lora and lora:
             self.models += (identify(spec.lora.model, lora),)
         self.refiner = self._read_refiner() if spec.refiner else None
+        self._decoder = self.pipe.vae
+        if spec.preview:
+            self._decoder, tiny = read_preview(spec.preview, self.device)
+            self.models += (tiny,)
+        quicken(self.pipe.unet, self.device, compiled=spec.compiled)
         self.embed = lru_cache(maxsize=PROMPTS_KEPT)(self._embed)
         self.batches = Halving(self._paint, spec.model)
 
@@ -106,7 +111,7 @@ class SdxlInpaint:
 
     def _decode(self, latents: Tensor) -> NDArray[np.float32]:
         """Latents to NxHxWx3 in 0..1. In float32: SDXL's decoder overflows in float16."""
-        vae = self.pipe.vae.to(torch.float32)
+        vae = self._decoder.to(torch.float32)
         image = vae.decode(latents.float() / vae.config.scaling_factor, return_dict=False)[0]
         return cast("NDArray[np.float32]", (image / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy())
 

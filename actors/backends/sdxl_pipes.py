@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
-from actors.inpaint import Inpaint
+from actors.inpaint import Inpaint, Preview
+from actors.provenance import identify
 from actors.weights import HALF_FILES, SAFE_FILES, forbid_code, local_weights
 from engine.errors import EnvironmentProblem, UsageError
+from engine.records import Model
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,35 @@ def _read(kind: Any, folder: Path, device: torch.device, variant: str | None, **
     ).to(device)
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def read_preview(spec: Preview, device: torch.device) -> tuple[Any, Model]:
+    """An ``AutoencoderTiny`` in float32 and which one it is.
+
+    Raises:
+        UsageError: WEIGHTS_MISMATCH, and those of `actors.weights.local_weights`.
+    """
+    from diffusers import AutoencoderTiny
+
+    folder = local_weights(spec.model, spec.revision)
+    options = {"local_files_only": True, "output_loading_info": True}
+    try:
+        net, told = AutoencoderTiny.from_pretrained(folder, use_safetensors=True, **options)
+    except (ValueError, RuntimeError, KeyError, OSError, TypeError) as error:
+        raise _no_preview(folder, (str(error).strip() or type(error).__name__).splitlines()[0]) from None
+    if told["missing_keys"]:
+        raise _no_preview(folder, f"it lacks {told['missing_keys'][0]}")
+    return net.to(device).eval(), identify(spec.model, folder)
+
+
+def _no_preview(folder: Path, why: str) -> UsageError:
+    return UsageError(
+        "WEIGHTS_MISMATCH",
+        "is no AutoencoderTiny",
+        where=str(folder),
+        why=why,
+        fix="take madebyollin/taesdxl, or leave inpaint.preview out",
+    )
 
 
 def adapt(pipe: Any, spec: Inpaint) -> Path | None:

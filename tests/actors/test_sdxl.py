@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderTiny
 from PIL import Image
 from pydantic import ValidationError
 
@@ -201,6 +202,28 @@ def test_a_lora_changes_the_picture_and_is_named(folder, painter, tmp_path):
     assert distance(changed.paint([row()])[0], painter.paint([row()])[0]) > 2
     none_of_it = SdxlInpaint(spec(folder, lora={"model": str(lora), "scale": 0.0}))
     assert distance(none_of_it.paint([row()])[0], painter.paint([row()])[0]) <= 1
+
+
+def test_a_preview_is_decoded_by_the_tiny_autoencoder(folder, painter, tmp_path):
+    torch.manual_seed(0)
+    AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4).save_pretrained(
+        tmp_path / "tiny"
+    )
+    quick = SdxlInpaint(spec(folder, preview={"model": str(tmp_path / "tiny")}))
+    assert [model.name for model in quick.models] == ["sdxl", "tiny"]
+    picture, own = quick.paint([row()])[0], painter.paint([row()])[0]
+    assert picture.shape == own.shape
+    assert not np.array_equal(picture, own)
+    with pytest.raises(UsageError, match=r"WEIGHTS_MISMATCH.*AutoencoderTiny"):
+        SdxlInpaint(spec(folder, preview={"model": str(folder / "vae")}))
+
+
+@pytest.mark.slow  # a minute of compiling
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_painter_paints_the_same_picture(folder, painter):
+    compiled = SdxlInpaint(spec(folder, compiled=True))
+    one, other = compiled.paint([row()])[0], painter.paint([row()])[0]
+    assert np.abs(one.astype(int) - other).max() <= 2
 
 
 def test_of_several_loras_one_must_be_named(folder, tmp_path):
