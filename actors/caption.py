@@ -8,13 +8,13 @@ from typing import ClassVar, final
 
 from pydantic import Field
 
-from actors.chat import ChatModel, ChatStage
+from actors.chat import ChatModel, ChatSpec
 from engine.errors import SampleError
 from engine.images import decode
 from engine.library import open_library
 from engine.records import Composition
 from engine.registry import Registry
-from engine.stage import Run, Worker
+from engine.stage import Run, Stage, Worker
 from planners.caption_question import Captions, caption_question, read_captions
 from planners.captions import caption, filled
 
@@ -22,7 +22,7 @@ TOKENIZERS: Registry[Callable[[str], int]] = Registry("tokenizer", {"clip": "act
 
 
 @final
-class Caption(ChatStage):
+class Caption(ChatSpec, Stage):
     """Name every object and the background, in words and with placeholders for training.
 
     A language model's answer is held to the rules, asked for once more where it breaks one, and then replaced by the
@@ -45,8 +45,8 @@ class Caption(ChatStage):
         """A worker that knows the class of every cut-out.
 
         Raises:
-            UsageError: those of `ChatStage.chat`.
-            EnvironmentProblem: LIBRARY_MISSING, and those of `ChatStage.chat`.
+            UsageError: those of `ChatSpec.chat`.
+            EnvironmentProblem: LIBRARY_MISSING, and those of `ChatSpec.chat`.
         """
         classes = {key: item.class_name for key, item in open_library(run.library).cutouts.items()}
         chat = self.chat(run)

@@ -1,4 +1,4 @@
-"""Stages that may ask a language model, and what every such model can do, whatever runs it."""
+"""Who may ask a language model, and what every such model can do, whatever runs it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actors.server import Server
 from engine.errors import SampleError
 from engine.records import Model
 from engine.registry import Registry
-from engine.stage import Run, Stage
+from engine.stage import Run, Timed
 from planners.question import Question
 
 ANSWERS = "_answers"
@@ -29,7 +29,7 @@ class ChatModel(Protocol):
         """One answer a question, or why there is none; each under a seed of its own, not read at temperature 0."""
 
 
-CHAT_MODELS: Registry[Callable[[ChatStage], ChatModel]] = Registry(
+CHAT_MODELS: Registry[Callable[[ChatSpec], ChatModel]] = Registry(
     "way to run a language model",
     {
         "openai": "actors.backends.openai_chat:OpenAiChat",
@@ -39,9 +39,13 @@ CHAT_MODELS: Registry[Callable[[ChatStage], ChatModel]] = Registry(
 )
 
 
-class ChatStage(Stage, ABC):
-    """A stage whose `backend` is a way to run a language model, or `plain`, which needs none."""
+class ChatSpec(Timed, ABC):
+    """What a stage, or a part of one, says of its language model: `backend` is a way to run it, or else `plain`.
 
+    `name` is where a recipe says it, such as ``layout``.
+    """
+
+    name: ClassVar[str]
     plain: ClassVar[str]
 
     backend: str

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal, Protocol, final
 
 from pydantic import Field
 
-from actors.chat import ChatModel, ChatStage
+from actors.chat import ChatModel, ChatSpec
 from engine.errors import SampleError
 from engine.library import CutoutInfo, open_library
 from engine.records import Composition, Model, Placement
-from engine.stage import Run, Worker
+from engine.stage import Run, Stage, Worker
 from planners.layout import solve
 from planners.layout_answer import read
 from planners.layout_brief import brief_request
@@ -39,7 +39,7 @@ class LayoutPlanner(Protocol):
 
 
 @final
-class Layout(ChatStage):
+class Layout(ChatSpec, Stage):
     """Give every cut-out of the cast a box, a depth and something to stand on."""
 
     name: ClassVar[str] = "layout"
@@ -60,8 +60,8 @@ class Layout(ChatStage):
         """A worker with the planner over the run's library; this is where weights are read.
 
         Raises:
-            UsageError: those of `ChatStage.chat`.
-            EnvironmentProblem: LIBRARY_MISSING, and those of `ChatStage.chat`.
+            UsageError: those of `ChatSpec.chat`.
+            EnvironmentProblem: LIBRARY_MISSING, and those of `ChatSpec.chat`.
         """
         cutouts, chat = open_library(run.library).cutouts, self.chat(run)
         planner: LayoutPlanner = Asking(self, cutouts, chat) if chat else Solver(self, cutouts)

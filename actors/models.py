@@ -60,6 +60,8 @@ FACTS: Mapping[str, Fact] = {
     "facebook/dinov2-large": Fact("apache-2.0", 1.2),
     "facebook/dinov2-small": Fact("apache-2.0", 0.1),
     "google/owlvit-base-patch32": Fact("apache-2.0", 0.6),
+    "Falconsai/nsfw_image_detection": Fact("apache-2.0", 0.3),
+    "unitary/toxic-bert": Fact("apache-2.0", 0.4),
     "google/owlv2-base-patch16-ensemble": Fact("apache-2.0", 0.6),
 }
 

@@ -18,7 +18,13 @@ from engine.errors import EnvironmentProblem, UsageError
 from engine.stage import Spec
 
 PATH_LIKE = ("/", "./", "../", "~")
-NAMING = {"model": "revision", "weights": "", "detector": "detector_revision", "sam": "sam_revision"}
+NAMING = {
+    "model": "revision",
+    "weights": "",
+    "detector": "detector_revision",
+    "sam": "sam_revision",
+    "words_model": "words_revision",
+}
 """The keys of specs that name a model, and those that name its commit."""
 PREFIXES = re.compile(r"(local-dir|hf-hub):")  # open_clip's
 

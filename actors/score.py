@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, final
 
 import cv2
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from actors.score_clip import ClipJudge, ClipScorer, ClipScores, clip_judge, without_clip
 from actors.score_detection import DetectionJudge, Detector, Recognised, detection_judge, without_detector
 from actors.score_identity import IdentityJudge, IdentityScorer, Likeness, identity_judge, without_identity
+from actors.score_safety import Harm, SafetyJudge, SafetySpec, safety_judge, without_safety
 from engine.images import decode, encode_png
 from engine.library import Library, open_library
 from engine.measures import identity_psnr, seam, visible_fraction
@@ -76,6 +77,7 @@ class Judges:
     clip: ClipJudge
     identity: IdentityJudge
     detection: DetectionJudge
+    safety: SafetyJudge
     models: tuple[Model, ...]
 
 
@@ -86,6 +88,7 @@ class Verdict:
     clip: ClipScores
     likeness: Likeness
     recognised: Recognised
+    harm: Harm = field(default_factory=Harm)
 
 
 @final
@@ -95,11 +98,11 @@ class Score(Stage):
     name: ClassVar[str] = "score"
     reads: ClassVar[tuple[str, ...]] = (
         "concepts", "cast", "placements", "layers", "foreground", "image", "caption", "background_prompt",
-        "ground_line", "color_gains", "color_offsets", "planners", "painters", "captioners",
+        "ground_line", "color_gains", "color_offsets", "planners", "painters", "captioners", "caption_detailed",
     )  # fmt: skip
     writes: ClassVar[tuple[str, ...]] = (
         "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall",
-        "surplus", "models",
+        "surplus", "unsafe", "harm", "models",
     )  # fmt: skip
 
     clip: ClipSpec | None = Field(default=None, description="CLIP model; without one the CLIP columns stay null")
@@ -107,18 +110,25 @@ class Score(Stage):
     detector: DetectorSpec | None = Field(
         default=None, description="OWL-ViT or OWLv2; without it `detection`, `object_recall` and `surplus` stay null"
     )
+    safety: SafetySpec | None = Field(
+        default=None, description="who says what is harmful; without it `unsafe` stays null"
+    )
     references: int = Field(default=4, ge=1, le=64, description="cut-outs per concept that crops are compared with")
 
     def load(self, run: Run) -> Worker:
         """Open the library, and the models that are configured."""
         cv2.setNumThreads(1)
         library = open_library(run.library)
-        judges = self._judges(library)
+        judges = self._judges(library, run)
 
         def work(rows: Sequence[Composition]) -> list[object]:
             stored = [decode(row.image or b"") for row in rows]
             verdicts = map(
-                Verdict, judges.clip(rows, stored), judges.identity(rows, stored), judges.detection(rows, stored)
+                Verdict,
+                judges.clip(rows, stored),
+                judges.identity(rows, stored),
+                judges.detection(rows, stored),
+                judges.safety(rows, stored),
             )
             return [
                 _scored(row, pixels, library, verdict, judges.models)
@@ -127,7 +137,7 @@ class Score(Stage):
 
         return work
 
-    def _judges(self, library: Library) -> Judges:
+    def _judges(self, library: Library, run: Run) -> Judges:
         clip = CLIP_SCORERS.resolve(self.clip.backend)(self.clip) if self.clip else None
         asked = self.identity
         identity = IDENTITY_SCORERS.resolve(asked.backend)(asked.model, asked.revision) if asked else None
@@ -135,11 +145,13 @@ class Score(Stage):
         detector = (
             DETECTORS.resolve(wanted.backend)(wanted.model, wanted.revision, wanted.threshold) if wanted else None
         )
+        safety, guards = safety_judge(self.safety, run) if self.safety else (without_safety, ())
         return Judges(
             clip_judge(clip, library, self.references) if clip else without_clip,
             identity_judge(identity, library, self.references) if identity else without_identity,
             detection_judge(detector, library) if detector else without_detector,
-            tuple(loaded.model for loaded in (clip, identity, detector) if loaded),
+            safety,
+            (*(loaded.model for loaded in (clip, identity, detector) if loaded), *guards),
         )
 
 
@@ -159,6 +171,8 @@ def _scored(
         cp_clip_assigned=verdict.clip.cp_clip_assigned,
         object_recall=verdict.recognised.object_recall,
         surplus=verdict.recognised.surplus,
+        unsafe=verdict.harm.unsafe,
+        harm=verdict.harm.reason,
         models=tuple(dict.fromkeys((*cutters, *row.planners, *row.painters, *row.captioners, *models))),
     )
 

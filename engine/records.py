@@ -122,6 +122,8 @@ class Composition:
     cp_clip_assigned: float | None = None
     object_recall: float | None = None
     surplus: int | None = None
+    unsafe: float | None = None
+    harm: str = ""
     models: tuple[Model, ...] = ()
     # gate
     status: str = ""

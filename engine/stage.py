@@ -32,7 +32,13 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
 
-class Stage(Spec, ABC):
+class Timed(Spec):
+    """A spec of work that may hang."""
+
+    timeout_s: float = Field(600.0, gt=0, description="a batch that takes longer ends its process and is isolated")
+
+
+class Stage(Timed, ABC):
     """One step of a pipeline. Its fields are its configuration; `load` is the only place where weights appear."""
 
     name: ClassVar[str]
@@ -40,7 +46,6 @@ class Stage(Spec, ABC):
     writes: ClassVar[tuple[str, ...]]
 
     batch_size: int = Field(16, ge=1, description="rows per call of the worker; never more than a unit holds")
-    timeout_s: float = Field(600.0, gt=0, description="a batch that takes longer ends its process and is isolated")
 
     @abstractmethod
     def load(self, run: Run) -> Worker:

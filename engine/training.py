@@ -58,10 +58,10 @@ class Schedule:
 
     Attributes:
         steps: optimizer steps in all.
-        rounds: how often the rate rises and falls in these (warm restarts, all of one length).
+        restart_every: steps after which the rate begins anew (warm restarts); None: one rise and one fall.
         lr: highest learning rate.
         muon_lr: that of the matrices of linear layers, which Muon then moves; None leaves them to AdamW.
-        warmup: steps until it is reached, in every round.
+        warmup: steps until it is reached, in every round between two restarts.
         final_lr_share: share of `lr` that is left at the last step of a round.
         weight_decay: of parameters with two or more dimensions.
         betas: of Adam's two moments.
@@ -75,7 +75,7 @@ class Schedule:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     steps: Annotated[int, Field(ge=1)]
-    rounds: Annotated[int, Field(ge=1)] = 1
+    restart_every: Annotated[int, Field(ge=1)] | None = None
     lr: Annotated[float, Field(gt=0)]
     muon_lr: Annotated[float, Field(gt=0)] | None = None
     warmup: Annotated[int, Field(ge=0)] = 200
@@ -89,9 +89,9 @@ class Schedule:
     bf16: bool = True
 
     @property
-    def round_length(self) -> int:
-        """Steps of a round; the last may have fewer."""
-        return -(-self.steps // self.rounds)
+    def first_round(self) -> int:
+        """Steps of the first rise and fall of the rate."""
+        return min(self.restart_every or self.steps, self.steps)
 
 
 class Desk(Protocol):

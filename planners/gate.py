@@ -33,6 +33,7 @@ class Thresholds(Spec):
     max_surplus: int | None = Field(
         None, ge=0, description="things of the same classes that nobody placed; needs a detector"
     )
+    max_unsafe: float | None = Field(None, ge=0, le=1, description="how harmful a row may be; needs a judge of safety")
 
 
 def judge(row: Composition, thresholds: Thresholds) -> tuple[str, ...]:
@@ -76,6 +77,11 @@ def _model_reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
             yield "surplus_missing"
         elif row.surplus > limits.max_surplus:
             yield f"surplus>{limits.max_surplus}"
+    if limits.max_unsafe is not None:
+        if row.unsafe is None:
+            yield "unsafe_missing"
+        elif not row.unsafe <= limits.max_unsafe:
+            yield f"unsafe>{limits.max_unsafe:g}"
 
 
 def _least_alike(row: Composition) -> float | None:

@@ -12,10 +12,11 @@ from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
 from actors.catalogue import STAGES
-from actors.chat import CHAT_MODELS, ChatStage
+from actors.chat import CHAT_MODELS, ChatSpec
 from actors.inpaint import PAINTERS, Lora, Preview, Refiner
 from actors.models import FACTS
 from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
+from actors.score_safety import CLASSIFIERS, SafetySpec
 from actors.segment import SEGMENTERS, Grounding
 from actors.server import Server
 from engine.commits import FailedRow
@@ -151,12 +152,13 @@ def test_every_key_of_a_recipe_is_described_with_its_default():
         "`server`": Server,
         "`score.identity`": IdentitySpec,
         "`score.detector`": DetectorSpec,
+        "`score.safety`": SafetySpec,
     }
     kinds |= {f"`{name}`": STAGES.resolve(name) for name in STAGES}
     shared, chat = listed("docs/recipes.md", "Every stage"), listed("docs/recipes.md", "Language models")
     for heading, kind in kinds.items():
         documented = listed("docs/recipes.md", heading) | (shared if hasattr(kind, "reads") else {})
-        documented |= chat if issubclass(kind, ChatStage) else {}
+        documented |= chat if issubclass(kind, ChatSpec) else {}
         assert set(documented) == set(kind.model_fields), heading
         for name, field in kind.model_fields.items():
             assert documented[name][0].strip("`") in _written(field.default), f"{heading} {name}"
@@ -199,6 +201,8 @@ def test_every_stage_and_backend_is_in_the_readme_of_its_folder():
         ("segment", SEGMENTERS),
         ("layout", CHAT_MODELS),
         ("caption", CHAT_MODELS),
+        ("score.safety", CHAT_MODELS),
+        ("score.safety", CLASSIFIERS),
         ("inpaint", PAINTERS),
         ("score.clip", CLIP_SCORERS),
         ("score.identity", IDENTITY_SCORERS),

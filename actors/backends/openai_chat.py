@@ -16,7 +16,7 @@ from aiolimiter import AsyncLimiter
 from openai import APIError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
 
 from actors.answers import Answers, question_key
-from actors.chat import ChatStage
+from actors.chat import ChatSpec
 from actors.server import Server
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 from engine.images import encode_png
@@ -40,7 +40,7 @@ class OpenAiChat:
         EnvironmentProblem: SERVER_SILENT, SERVER_REFUSED.
     """
 
-    def __init__(self, spec: ChatStage) -> None:
+    def __init__(self, spec: ChatSpec) -> None:
         assert spec.server is not None, "the spec holds backend and server together"
         self.spec, self.server = spec, spec.server
         self.model = Model(name=spec.model, revision="as served", license=UNKNOWN_LICENSE)
@@ -93,7 +93,7 @@ class OpenAiChat:
         return await asyncio.to_thread(self._answers.keep, key, text) if text else text
 
     def _request(self, question: Question, seed: int) -> dict[str, Any]:
-        schema = {"name": self.spec.name, "schema": question.schema, "strict": True}
+        schema = {"name": self.spec.name.replace(".", "_"), "schema": question.schema, "strict": True}
         template = {"chat_template_kwargs": {"enable_thinking": False}} if self.spec.thinking_off else {}
         return {
             "model": self.spec.model,
@@ -171,7 +171,7 @@ def _why(error: Exception) -> str:
     return ascii(f"{type(error).__name__}: {error}{cause}"[:LONGEST_WHY])[1:-1]
 
 
-def _refused(spec: ChatStage, server: Server, why: str) -> EnvironmentProblem:
+def _refused(spec: ChatSpec, server: Server, why: str) -> EnvironmentProblem:
     return EnvironmentProblem(
         "SERVER_REFUSED",
         f"the server does not let us ask {spec.model!r}",

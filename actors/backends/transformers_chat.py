@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from actors.backends.chat_files import content, sees, with_chat_template
-from actors.chat import ChatStage
+from actors.chat import ChatSpec
 from actors.provenance import identify
 from actors.weights import CHAT_FILES, forbid_code, local_weights
 from engine.seeds import rng
@@ -31,7 +31,7 @@ class TransformersChat:
         EnvironmentProblem: those of `actors.weights.local_weights`; CHAT_TEMPLATE where the tokenizer has none.
     """
 
-    def __init__(self, spec: ChatStage) -> None:
+    def __init__(self, spec: ChatSpec) -> None:
         forbid_code()
         import transformers
         from transformers.utils import logging as transformers_logging

@@ -16,7 +16,7 @@ from typing import Any, final
 from PIL import Image
 
 from actors.backends.chat_files import content, sees, with_chat_template
-from actors.chat import ChatStage
+from actors.chat import ChatSpec
 from actors.provenance import identify
 from actors.weights import CHAT_FILES, forbid_code, local_weights
 from planners.question import Question
@@ -48,7 +48,7 @@ class VllmChat:
         EnvironmentProblem: those of `actors.weights.local_weights`; CHAT_TEMPLATE where the tokenizer has none.
     """
 
-    def __init__(self, spec: ChatStage) -> None:
+    def __init__(self, spec: ChatSpec) -> None:
         self.spec = spec
         folder = local_weights(spec.model, spec.revision, files=CHAT_FILES)
         self._llm = _engine(spec, folder)
@@ -103,7 +103,7 @@ def _processor(folder: Path) -> Any:
     return AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def _engine(spec: ChatStage, folder: Path) -> Any:
+def _engine(spec: ChatSpec, folder: Path) -> Any:
     from vllm.platforms import current_platform  # type: ignore[import-not-found]
 
     cpu = current_platform.is_cpu()
@@ -124,7 +124,7 @@ def _engine(spec: ChatStage, folder: Path) -> Any:
     )
 
 
-def _context(spec: ChatStage, folder: Path) -> int:
+def _context(spec: ChatSpec, folder: Path) -> int:
     """The asked context, or the model's where that is shorter: vLLM refuses to go beyond it."""
     config = json.loads((folder / "config.json").read_bytes())
     own = config.get("text_config", config).get("max_position_embeddings")

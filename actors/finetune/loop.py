@@ -162,12 +162,13 @@ class _Run:
 def learning_rate(schedule: Schedule, step: int) -> float:
     """The rate of step `step`, counted from 0: linear warm-up, then half a cosine down to the final share.
 
-    Every round repeats it: SGDR, Loshchilov and Hutter, ICLR 2017, equation 5.
+    Every restart repeats it, the last in what steps are left: SGDR, Loshchilov and Hutter, ICLR 2017, equation 5.
     """
-    step %= schedule.round_length
+    began = step // schedule.first_round * schedule.first_round
+    length, step = min(schedule.first_round, schedule.steps - began), step - began
     if step < schedule.warmup:
         return schedule.lr * (step + 1) / schedule.warmup
-    done = (step - schedule.warmup) / max(schedule.round_length - schedule.warmup, 1)
+    done = (step - schedule.warmup) / max(length - schedule.warmup, 1)
     share = schedule.final_lr_share
     return schedule.lr * (share + (1 - share) * 0.5 * (1 + math.cos(math.pi * done)))
 

@@ -155,8 +155,11 @@ def test_the_rate_rises_and_falls():
     assert (np.diff(rates[100:]) < 0).all()
     assert rates[-1] == pytest.approx(0.1, abs=1e-4)
     assert learning_rate(Schedule(steps=5, lr=1.0, warmup=0), 0) == 1.0
-    again = replace(schedule, steps=1999, rounds=2)
-    assert [learning_rate(again, step) for step in range(1999)] == [*rates, *rates[:-1]]
+    again = replace(schedule, steps=2500, restart_every=1000)
+    assert [learning_rate(again, step) for step in range(2000)] == [*rates, *rates]
+    last = np.array([learning_rate(again, step) for step in range(2000, 2500)])
+    assert last[:100] == pytest.approx(rates[:100])
+    assert last[-1] == pytest.approx(0.1, abs=1e-3)
 
 
 def test_averages_follow_the_weights():

@@ -6,6 +6,7 @@ import pytest
 from jobs.console import Console
 from jobs.recipes import load
 from jobs.toybox import toybox
+from tests.actors.classifier_models import save_bert, save_vit
 from tests.actors.tiny_flows import save_z_image
 from tests.actors.tiny_models import (
     save_grounding_dino,
@@ -46,13 +47,14 @@ def modern(folder, photos):
         "segment.grounding.detector": save_grounding_dino(folder / "dino"),
         "segment.grounding.sam": save_sam2(folder / "sam"), "inpaint.model": save_z_image(folder / "z-image"),
         "score.clip.model": save_siglip(folder / "siglip"), "score.detector.model": save_owlv2(folder / "owlv2"),
-        "caption.model": save_llava(folder / "vlm"),
+        "caption.model": save_llava(folder / "vlm"), "score.safety.model": save_vit(folder / "vit"),
+        "score.safety.words_model": save_bert(folder / "bert"),
     }, ("caption.backend=transformers", "caption.max_tokens=16")  # fmt: skip
 
 
 HANDS = {
     "gen4gen": {"micro/segmenter", "micro/planner", "micro/scorer", "micro/identity", "sdxl", "refiner", "owlv2"},
-    "modern": {"own-alpha", "micro/planner", "micro/identity", "z-image", "siglip", "owlv2"},
+    "modern": {"own-alpha", "micro/planner", "micro/identity", "z-image", "siglip", "owlv2", "vit", "bert"},
 }
 
 
@@ -81,6 +83,12 @@ def test_every_row_comes_through_with_every_score(made):
 def test_every_model_that_had_a_hand_has_left_its_name(made):
     name, rows = made
     assert {model["name"] for row in rows for model in row["models"]} == HANDS[name]
+
+
+def test_modern_looks_for_harm(made):
+    name, rows = made
+    assert {row["unsafe"] is not None for row in rows} == {name == "modern"}
+    assert all(bool(row["harm"]) == (name == "modern") for row in rows)
 
 
 def test_a_caption_says_whose_it_is(made):

@@ -16,12 +16,7 @@ from tests.jobs.hub import hub
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 NAME = "toys/owl"
-SETTINGS = (
-    "score.clip=null", "score.identity=null", f"score.detector.model={NAME}", f"score.detector.revision={COMMIT}",
-    "layout.backend=solver", "layout.model=''", "layout.revision=''", "caption.backend=template", "caption.model=''",
-    "caption.revision=''", "inpaint.backend=blend", "inpaint.model=''", "inpaint.revision=''",
-    "segment.backend=grabcut", "segment.grounding=null",
-)  # fmt: skip
+SETTINGS = (f"score.detector.model={NAME}", f"score.detector.revision={COMMIT}")
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +41,16 @@ def models(folder, endpoint, *words, root="", code=0):
 def test_a_model_is_pulled_once_copied_and_found_without_the_hub(owl, tmp_path):
     mirror = str(tmp_path / "mirror")
     with hub({(NAME, COMMIT): owl}) as (endpoint, asked):
-        (before,) = models(tmp_path, endpoint, "list", "modern")
+        (before,) = models(tmp_path, endpoint, "list", "classic")
         assert (before["model"], before["revision"], before["place"]) == (NAME, COMMIT, "")
         assert asked == []
-        (pulled,) = models(tmp_path, endpoint, "pull", "modern", "--to", mirror)
+        (pulled,) = models(tmp_path, endpoint, "pull", "classic", "--to", mirror)
         assert pulled["place"] == mirror
         count = len(asked)
-        models(tmp_path, endpoint, "pull", "modern", "--to", mirror)
+        models(tmp_path, endpoint, "pull", "classic", "--to", mirror)
         assert not [path for path in asked[count:] if "safetensors" in path], "the cache has it"
     nowhere = "http://127.0.0.1:9"
-    (found,) = models(tmp_path / "elsewhere", nowhere, "check", "modern", root=mirror)
+    (found,) = models(tmp_path / "elsewhere", nowhere, "check", "classic", root=mirror)
     assert (found["place"], found["problems"]) == (mirror, [])
     assert {path.name for path in mirrored(NAME, COMMIT, mirror).iterdir()} >= {"config.json", "model.safetensors"}
 
@@ -63,23 +58,23 @@ def test_a_model_is_pulled_once_copied_and_found_without_the_hub(owl, tmp_path):
 def test_a_byte_that_changed_is_found(owl, tmp_path):
     mirror = tmp_path / "mirror"
     with hub({(NAME, COMMIT): owl}) as (endpoint, _):
-        models(tmp_path, endpoint, "pull", "modern", "--to", str(mirror))
+        models(tmp_path, endpoint, "pull", "classic", "--to", str(mirror))
     weights = mirror / NAME / COMMIT / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    (found,) = models(tmp_path, "http://127.0.0.1:9", "check", "modern", root=str(mirror), code=1)
+    (found,) = models(tmp_path, "http://127.0.0.1:9", "check", "classic", root=str(mirror), code=1)
     assert found["problems"] == ["model.safetensors: other bytes than were pulled"]
     weights.unlink()
-    (found,) = models(tmp_path, "http://127.0.0.1:9", "check", "modern", root=str(mirror), code=1)
+    (found,) = models(tmp_path, "http://127.0.0.1:9", "check", "classic", root=str(mirror), code=1)
     assert found["problems"] == ["model.safetensors: FileNotFoundError"]
 
 
 def test_a_hub_that_has_no_such_commit_is_named(tmp_path):
     with hub({}) as (endpoint, _):
-        told = models(tmp_path, endpoint, "pull", "modern", code=4)
+        told = models(tmp_path, endpoint, "pull", "classic", code=4)
     assert "WEIGHTS_MISSING" in told
-    (found,) = models(tmp_path, "http://127.0.0.1:9", "check", "modern", code=1)
+    (found,) = models(tmp_path, "http://127.0.0.1:9", "check", "classic", code=1)
     assert found["problems"] == ["is not here"]
 
 
