@@ -30,6 +30,14 @@ class Scene(Stage):
     min_objects: int = Field(default=2, ge=2, le=5, description="fewest objects; less where nothing else fits in size")
     max_objects: int = Field(default=5, ge=2, le=5, description="most objects")
 
+    phrases: tuple[str, ...] = Field(
+        default=(), description="places to look for among indexed backgrounds; empty: every background as it is"
+    )
+    shortlist: int = Field(default=8, ge=1, le=1024, description="backgrounds that a phrase may have")
+    diversity: float = Field(
+        default=0.3, ge=0, le=1, description="0: those that fit the phrase best; 1: those that differ most"
+    )
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.min_objects > self.max_objects:

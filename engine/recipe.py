@@ -155,6 +155,19 @@ def validated(kind: type[S], values: Any, path: Path, origins: Origins, see: str
         ) from error
 
 
+def changed(kind: type[S], overrides: Sequence[str], *, see: str) -> S:
+    """A spec with its defaults, but for ``key=value`` items; values are YAML.
+
+    Raises:
+        UsageError: RECIPE_SET, RECIPE_YAML, RECIPE_KEY, RECIPE_VALUE.
+    """
+    tree: dict[str, Any] = {}
+    origins = Origins("--set", {})
+    for item in overrides:
+        origins = override(tree, item, origins, stage_names=())
+    return validated(kind, tree, (), origins, see)
+
+
 def _known_keys(kind: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
     """The keys that may stand where `loc` ends: those of `kind`, or of a spec inside it."""
     for part in loc[:-1]:

@@ -10,6 +10,7 @@ import typer
 
 from engine.errors import EXIT_INTERRUPTED, MyCanvasError
 from jobs import cli_cluster
+from jobs.cli_backgrounds import backgrounds as backgrounds_app
 from jobs.cli_models import models
 from jobs.console import Console, Format
 
@@ -33,6 +34,7 @@ micro = typer.Typer(
 )
 app.add_typer(micro, name="micro")
 app.add_typer(models, name="models")
+app.add_typer(backgrounds_app, name="backgrounds")
 
 Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="change one value: --set gate.min_identity_psnr=36")]

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.models import check_recipe
+from actors.scene import Scene
 from cluster.session import LOCAL, Capacity, check_readable, session
 from engine.backdrops import catalogue as procedural_backgrounds
-from engine.backgrounds import CATALOGUE, Background, photographed, to_jsonl
+from engine.backgrounds import CATALOGUE, Background, photographed, read_catalogue, to_jsonl
 from engine.errors import UsageError
 from engine.library import Library, open_library
 from engine.photos import list_photos
 from engine.recipe import Recipe
 from engine.stage import Run
 from engine.store import Store, open_store
+from jobs.backgrounds import found
 from jobs.console import Console
 from jobs.run import Budget
 from jobs.segment import build_library
@@ -63,8 +65,7 @@ def materials(order: Order, console: Console) -> Iterator[Materials]:
         EnvironmentProblem: those of `cluster.session.session`.
     """
     photos = list_photos(order.photos)
-    backgrounds = photographed(order.backgrounds) if order.backgrounds else procedural_backgrounds()
-    open_store(order.out)
+    backgrounds = _backgrounds(order)
     specs = (order.recipe.segment, *order.recipe.stages)
     check_recipe(specs, order.recipe.accept_licence, here=order.address == LOCAL)
     with session(order.address) as capacity:
@@ -83,6 +84,23 @@ def materials(order: Order, console: Console) -> Iterator[Materials]:
         library = open_library(library_uri(order))
         ensembles(library.cutouts)  # enough concepts, or an error
         yield Materials(capacity=capacity, library=library, backgrounds=backgrounds)
+
+
+def _backgrounds(order: Order) -> tuple[Background, ...]:
+    """The procedural ones, all photos, or those that phrases call for: then what is locked with the run stays."""
+    scene = next((stage for stage in order.recipe.stages if isinstance(stage, Scene)), None)
+    store = open_store(order.out)
+    if scene is None or not scene.phrases:
+        return photographed(order.backgrounds) if order.backgrounds else procedural_backgrounds()
+    if store.exists(CATALOGUE):  # the lock holds the phrases: a resume needs no model here
+        return read_catalogue(store)
+    if not order.backgrounds:
+        raise UsageError(
+            "BACKGROUNDS_NO_INDEX",
+            "scene.phrases look for backgrounds, and there are none",
+            fix="give --backgrounds, a folder that `mycanvas backgrounds index` has seen",
+        )
+    return found(order.backgrounds, scene.phrases, count=scene.shortlist, diversity=scene.diversity)
 
 
 def library_uri(order: Order) -> str:

@@ -44,6 +44,17 @@ def read_inpainting(folder: Path, device: torch.device, variant: str | None) -> 
     return pipe
 
 
+def read_text_to_image(folder: Path, device: torch.device, variant: str | None) -> Any:
+    """A ``StableDiffusionXLPipeline``; its decoder runs in float32, one canvas at a time."""
+    forbid_code()
+    from diffusers import StableDiffusionXLPipeline
+
+    pipe = _read(StableDiffusionXLPipeline, folder, device, variant)
+    pipe.vae.register_to_config(force_upcast=True)
+    pipe.vae.enable_slicing()
+    return pipe
+
+
 def read_refiner(folder: Path, base: Any, device: torch.device, variant: str | None) -> Any:
     """A ``StableDiffusionXLImg2ImgPipeline`` for the last steps; VAE and second text encoder are the base's own.
 
