@@ -56,7 +56,7 @@ def models_pull(
 def models_check(recipe: RecipeName, override: Overrides = None, output: Output = "auto") -> None:
     """Read a recipe's models where they are: hashes where MYCANVAS_MODELS says, file headers elsewhere.
 
-    Example: MYCANVAS_MODELS=s3://bucket/models mycanvas models check modern
+    Example: mycanvas models check modern
     """
     from jobs.models import check
     from jobs.recipes import load
