@@ -33,6 +33,9 @@ class Scene(Stage):
     phrases: tuple[str, ...] = Field(
         default=(), description="places to look for among indexed backgrounds; empty: every background as it is"
     )
+    together: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="groups of classes that appear together; what no group names is a group of its own"
+    )
     shortlist: int = Field(default=8, ge=1, le=1024, description="backgrounds that a phrase may have")
     diversity: float = Field(
         default=0.3, ge=0, le=1, description="0: those that fit the phrase best; 1: those that differ most"
@@ -50,7 +53,7 @@ class Scene(Stage):
         Raises:
             UsageError: TOO_FEW_CONCEPTS, NO_BACKGROUNDS.
         """
-        castings = ensembles(open_library(run.library).cutouts)
+        castings = ensembles(open_library(run.library).cutouts, self.together)
         backgrounds = read_catalogue(open_store(run.out))
         if not backgrounds:
             raise UsageError("NO_BACKGROUNDS", "the run has no background", where=run.out, fix="give --backgrounds")

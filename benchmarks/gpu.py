@@ -75,7 +75,7 @@ def plain_loop(painter: SdxlInpaint, row: Composition, size: int, steps: int) ->
 def painting(
     folder: Path, size: int, batches: Sequence[int], steps: Sequence[int], ways: Sequence[bool]
 ) -> Iterator[dict[str, Any]]:
-    """Images a second of the worker and of the plain loop, for each batch, number of steps and way (compiled or not)."""
+    """Images a second of worker and plain loop, for each batch, number of steps and way (compiled or not)."""
     for count in steps:
         for compiled in ways:
             spec = Inpaint(backend="sdxl", model=str(folder), steps=count, strength=0.99, compiled=compiled)

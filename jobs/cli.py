@@ -12,6 +12,7 @@ from engine.errors import EXIT_INTERRUPTED, MyCanvasError
 from jobs import cli_cluster
 from jobs.cli_backgrounds import backgrounds as backgrounds_app
 from jobs.cli_models import models
+from jobs.cli_scenes import scenes
 from jobs.console import Console, Format
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ micro = typer.Typer(
 )
 app.add_typer(micro, name="micro")
 app.add_typer(models, name="models")
+app.add_typer(scenes, name="scenes")
 app.add_typer(backgrounds_app, name="backgrounds")
 
 Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]

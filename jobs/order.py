@@ -81,15 +81,18 @@ def materials(order: Order, console: Console) -> Iterator[Materials]:
         if made.rows:
             counts = f"{made.accepted} cut-outs, {made.rejected} rejected, {made.failed} failed"
             console.say(f"library {counts}   {library_uri(order)}")
-        library = open_library(library_uri(order))
-        ensembles(library.cutouts)  # enough concepts, or an error
+        library, scene = open_library(library_uri(order)), _scene(order.recipe)
+        ensembles(library.cutouts, scene.together if scene else ())  # enough concepts, or an error
         yield Materials(capacity=capacity, library=library, backgrounds=backgrounds)
+
+
+def _scene(recipe: Recipe) -> Scene | None:
+    return next((stage for stage in recipe.stages if isinstance(stage, Scene)), None)
 
 
 def _backgrounds(order: Order) -> tuple[Background, ...]:
     """The procedural ones, all photos, or those that phrases call for: then what is locked with the run stays."""
-    scene = next((stage for stage in order.recipe.stages if isinstance(stage, Scene)), None)
-    store = open_store(order.out)
+    scene, store = _scene(order.recipe), open_store(order.out)
     if scene is None or not scene.phrases:
         return photographed(order.backgrounds) if order.backgrounds else procedural_backgrounds()
     if store.exists(CATALOGUE):  # the lock holds the phrases: a resume needs no model here

@@ -75,17 +75,19 @@ def casting(cutouts: Mapping[str, CutoutInfo]) -> Casting:
     return Casting(tuple(known + unknown), tuple(c.metres for c in known if c.metres is not None))
 
 
-def ensembles(cutouts: Mapping[str, CutoutInfo]) -> tuple[Casting, ...]:
+def ensembles(cutouts: Mapping[str, CutoutInfo], together: Sequence[Sequence[str]] = ()) -> tuple[Casting, ...]:
     """One casting for each scene folder of the published layout; one of all where photos lie in concept folders.
 
-    A scene folder with a single usable concept is left out; where that leaves none, all concepts go together.
+    Where groups of classes are given, each folder has a casting for each of them, and one for what no group names.
+    What would hold a single usable concept is left out; where that leaves none, all concepts go together.
 
     Raises:
         UsageError: TOO_FEW_CONCEPTS.
     """
-    folders: dict[str, dict[str, CutoutInfo]] = {}
+    group_of = {name: number for number, group in enumerate(together) for name in group}
+    folders: dict[tuple[str, int], dict[str, CutoutInfo]] = {}
     for key, cutout in sorted(cutouts.items()):
-        folders.setdefault(cutout.ensemble, {})[key] = cutout
+        folders.setdefault((cutout.ensemble, group_of.get(cutout.class_name, -1)), {})[key] = cutout
     whole = [inside for _, inside in sorted(folders.items()) if len(_concepts(inside)) >= FEWEST]
     return tuple(casting(inside) for inside in whole) or (casting(cutouts),)
 

@@ -1,0 +1,54 @@
+"""The command about scenes: propose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.console import Console, Format
+
+Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
+scenes = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Let a language model say where things could be, and with what."
+)
+
+
+@scenes.callback()
+def scenes_group() -> None:
+    """Let a language model say where things could be, and with what."""
+
+
+@scenes.command("propose")
+def scenes_propose(
+    recipe: Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")],
+    library: Annotated[str, typer.Option(help="library of cut-outs, as `segment` makes it")],
+    out: Annotated[Path, typer.Option(help="recipe to write, with the proposals in it")],
+    phrases: Annotated[int, typer.Option(min=1, help="places in all")] = 48,
+    override: Annotated[list[str] | None, typer.Option("--set", help="change one value: --set layout.model=…")] = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")
+    ] = "auto",
+) -> None:
+    """Write a recipe with places for a library's concepts and with groups that belong together.
+
+    Example: mycanvas scenes propose modern --library out/mine/library --out mine.yaml
+    """
+    from jobs.recipes import load
+    from jobs.scenes import propose
+
+    console = Console(output)
+    made = propose(load(recipe, override or []), library, out, phrases, console)
+    console.result(
+        {
+            "phrases": list(made.phrases),
+            "together": [list(group) for group in made.together],
+            "unusable": made.unusable,
+        },
+        [
+            *made.phrases,
+            *(", ".join(group) for group in made.together),
+            f"next: mycanvas backgrounds index DIR, then mycanvas compose {out} --backgrounds DIR …",
+        ],
+    )

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+from engine.errors import UsageError
+from jobs.console import Console
+from jobs.recipes import load
+from jobs.scenes import propose
+from tests.actors.chat_server import MODEL, chat_server, says
+from tests.jobs.inprocess import cut
+from tests.jobs.photos import concept_folder
+
+QUIET = Console("quiet")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    cut(concept_folder(folder / "photos"), str(folder / "library"))
+    return str(folder / "library")
+
+
+def asking(url):
+    settings = ("layout.backend=openai", f"layout.model={MODEL}", f"layout.server.url={url}", "layout.server.retries=0")
+    return load("classic", settings)
+
+
+def test_proposals_make_a_recipe_that_runs(library, tmp_path):
+    def answer(_question, number):
+        if number == 1:
+            return says("I would rather not.")
+        return says(json.dumps({"phrases": [f"on a table of wood {'x' * (number + 1)}"], "together": [[0, 1]]}))
+
+    out = tmp_path / "mine.yaml"
+    with chat_server(answer) as (url, asked):
+        made = propose(asking(url), library, out, 30, QUIET)
+        again = propose(asking(url), library, out, 30, QUIET)
+    assert len(asked) == 3, "thirty places take three questions, and no answer is asked for twice"
+    assert made == again
+    assert made.unusable == 1
+    assert len(made.phrases) == 2
+    recipe = load(str(out))
+    assert recipe.stages[0].phrases == made.phrases
+    assert recipe.stages[0].together == made.together != ()
+
+
+def test_a_model_that_has_no_idea_is_named(library, tmp_path):
+    with chat_server(lambda *_: says("no")) as (url, _), pytest.raises(UsageError, match="SCENES_NONE"):
+        propose(asking(url), library, tmp_path / "mine.yaml", 4, QUIET)
+    assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path):
+    with pytest.raises(UsageError, match=r"SCENES_NO_MODEL(.|\n)*layout.backend"):
+        propose(load("classic"), library, tmp_path / "mine.yaml", 4, QUIET)
