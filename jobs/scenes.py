@@ -65,7 +65,7 @@ def _asked(classes: Sequence[str], count: int, seed: int) -> list[list[str]]:
     """Groups of classes, every class in each round of them, until enough places can be named."""
     groups: list[list[str]] = []
     while len(groups) * EACH < count or not groups:
-        order = rng(seed, "propose", len(groups)).permutation(len(classes))
+        order = rng(seed, "propose", str(len(groups))).permutation(len(classes))
         shuffled = [classes[int(number)] for number in order]
         groups += [shuffled[start : start + THINGS] for start in range(0, len(shuffled), THINGS)]
     return groups
