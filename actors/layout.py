@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Protocol, final
+from typing import ClassVar, Literal, Protocol, Self, final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from actors.chat import ChatModel, ChatSpec
 from engine.errors import SampleError
 from engine.library import CutoutInfo, open_library
 from engine.records import Composition, Model, Placement
+from engine.seeds import derive
 from engine.stage import Run, Stage, Worker
 from planners.layout import solve
 from planners.layout_answer import read
@@ -20,6 +21,8 @@ from planners.layout_prompt import request
 from planners.layout_repair import repair
 from planners.layout_rules import problems
 from planners.question import Question
+
+REPAIRED = "+repair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,15 @@ class Layout(ChatSpec, Stage):
     prompt: Literal["full", "short"] = Field(
         default="full", description="full: rules and examples; short: the question alone, for models trained on it"
     )
+    tries: int = Field(
+        default=1, ge=1, le=16, description="answers that a row asks for at once; the first that obeys all rules counts"
+    )
+
+    @model_validator(mode="after")
+    def _tries_differ(self) -> Self:
+        if self.tries > 1 and self.temperature == 0:
+            raise ValueError("at a temperature of 0 all `tries` are the same answer")
+        return self
 
     def load(self, run: Run) -> Worker:
         """A worker with the planner over the run's library; this is where weights are read.
@@ -101,15 +113,23 @@ class Asking:
     chat: ChatModel
 
     def plan(self, rows: Sequence[Composition]) -> list[Planned | SampleError]:
-        """Every answer is settled by itself; the source says whose the layout is."""
-        questions = [asked(self.spec, self.cutouts, row) for row in rows]
-        answers = self.chat.write(questions, [row.seed for row in rows])
-        return [
+        """Every answer is settled by itself, of a row's the best counts; the source says whose the layout is."""
+        tries = self.spec.tries
+        questions = [question for row in rows for question in [asked(self.spec, self.cutouts, row)] * tries]
+        seeds = [derive(row.seed, "layout", again) if again else row.seed for row in rows for again in range(tries)]
+        answers = self.chat.write(questions, seeds)
+        return [self._best(row, answers[number * tries : (number + 1) * tries]) for number, row in enumerate(rows)]
+
+    def _best(self, row: Composition, answers: Sequence[str | SampleError]) -> Planned | SampleError:
+        """The first that obeys all rules, or else the first that could be repaired, or else the solver's."""
+        planned = [
             solved(self.spec, self.cutouts, row, answer.code)
             if isinstance(answer, SampleError)
             else settled(self.spec, self.cutouts, row, answer, self.chat.model)
-            for row, answer in zip(rows, answers, strict=True)
+            for answer in answers
         ]
+        by_source = {each.source: each for each in reversed(planned) if isinstance(each, Planned)}
+        return by_source.get(self.spec.backend) or by_source.get(f"{self.spec.backend}{REPAIRED}") or planned[0]
 
 
 def solved(spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, why: str = "") -> Planned | SampleError:
@@ -147,4 +167,4 @@ def settled(
     mended = repair(placements, cast, row.ground_line)
     if mended is None:
         return solved(spec, cutouts, row, "LAYOUT_RULES")
-    return Planned(mended, f"{spec.backend}+repair", (model,))
+    return Planned(mended, f"{spec.backend}{REPAIRED}", (model,))

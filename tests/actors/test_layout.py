@@ -1,8 +1,8 @@
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from actors.layout import Layout, settled
+from actors.layout import Asking, Layout, settled
 from engine.errors import SampleError
 from engine.records import Composition, Model
 from planners.layout import problems
@@ -64,3 +64,40 @@ def test_an_answer_beyond_repair_makes_way_for_the_solver(monkeypatch):
     monkeypatch.setattr("actors.layout.repair", lambda *_: None)
     cutouts = {key: cutout(name, 0.8, key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))}
     assert settled(Layout(backend="vllm", model="m"), cutouts, ROW, OUTSIDE, QWEN).source == "solver (LAYOUT_RULES)"
+
+
+@dataclass
+class Scripted:
+    """A chat model that answers by the number of the question."""
+
+    answers: tuple
+    seeds: list = field(default_factory=list)
+    model = QWEN
+
+    def write(self, questions, seeds):
+        self.seeds += seeds
+        return [self.answers[number % len(self.answers)] for number in range(len(questions))]
+
+
+@pytest.mark.parametrize(
+    ("answers", "source"),
+    [
+        ((OUTSIDE, "no", GOOD), "vllm"),
+        (("no", OUTSIDE, OUTSIDE), "vllm+repair"),
+        (("no", SampleError("SERVER_SILENT", "nothing"), "no"), "solver (LAYOUT_JSON)"),
+        ((GOOD, SampleError("SERVER_SILENT", "nothing"), "no"), "vllm"),
+    ],
+)
+def test_of_several_answers_the_best_counts(answers, source):
+    cutouts = {key: cutout(name, 0.8, key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))}
+    chat = Scripted(answers)
+    spec = Layout(backend="vllm", model="m", tries=3, temperature=0.7, prompt="short")
+    planned = Asking(spec, cutouts, chat).plan([ROW, replace(ROW, seed=8)])
+    assert [each.source for each in planned] == [source] * 2
+    assert len(set(chat.seeds)) == 6
+    assert (chat.seeds[0], chat.seeds[3]) == (ROW.seed, 8)
+
+
+def test_several_tries_need_chance():
+    with pytest.raises(ValueError, match="all `tries` are the same answer"):
+        Layout(backend="vllm", model="m", tries=2)
