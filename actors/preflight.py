@@ -69,6 +69,11 @@ _LANGUAGE = Architecture(
     r".*(ForCausalLM|LMHeadModel|ForConditionalGeneration)",
     (Landmark("embed_tokens.weight", 1, _CONFIG, "hidden_size", required=False),),
 )
+FLOWS: Mapping[str, str] = {
+    "ZImageInpaintPipeline": r"ZImage(Inpaint|Img2Img)?Pipeline",
+    "Flux2KleinInpaintPipeline": r"Flux2Klein(Inpaint|KV)?Pipeline",
+}
+"""Pipelines that inpaint by flow matching, and the classes of the folders that they can read."""
 ARCHITECTURES: Mapping[str, Architecture] = {
     "sdxl": Architecture(
         "model_index.json",
@@ -79,7 +84,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             Landmark("conv_in.weight", 1, _UNET, "in_channels"),
         ),
     ),
-    "flow": Architecture("model_index.json", "_class_name", "(ZImage|Flux2Klein).*Pipeline"),
+    "flow": Architecture("model_index.json", "_class_name", "|".join(FLOWS.values())),
     "open_clip": Architecture(
         _CLIP,
         "model_cfg.embed_dim",

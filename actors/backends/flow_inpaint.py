@@ -22,6 +22,7 @@ from torch import Tensor
 
 from actors.backends.canvases import Halving, canvas_size, noise, quicken, start
 from actors.inpaint import Inpaint
+from actors.preflight import FLOWS
 from actors.provenance import identify
 from actors.weights import CHAT_FILES, forbid_code, local_weights
 from engine.errors import SampleError, UsageError
@@ -32,26 +33,31 @@ PROMPTS_KEPT = 64  # up to 16 MB each
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How one kind of pipeline is called: its inpainting class, and how embeddings are made and put together."""
+    """How embeddings of one kind of pipeline are made, and put together for a batch."""
 
-    pipeline: str
     embed: Callable[[Any, str], Tensor]
     batch: Callable[[Sequence[Tensor]], Any]
 
 
+def _z_image_words(pipe: Any, text: str) -> Tensor:
+    """States of a text's own tokens, TxD."""
+    return cast("Tensor", pipe.encode_prompt([text], do_classifier_free_guidance=False)[0][0])
+
+
+def _klein_words(pipe: Any, text: str) -> Tensor:
+    """States of as many tokens for every text, 1xTxD."""
+    return cast("Tensor", pipe.encode_prompt([text])[0])
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat(list(parts))
+
+
 FAMILIES: Mapping[str, Family] = {
-    r"ZImage(Inpaint|Img2Img)?Pipeline": Family(
-        "ZImageInpaintPipeline",
-        lambda pipe, text: cast("Tensor", pipe.encode_prompt([text], do_classifier_free_guidance=False)[0][0]),
-        list,
-    ),
-    r"Flux2Klein(Inpaint|KV)?Pipeline": Family(
-        "Flux2KleinInpaintPipeline",
-        lambda pipe, text: cast("Tensor", pipe.encode_prompt([text])[0]),
-        lambda parts: torch.cat(list(parts)),
-    ),
+    "ZImageInpaintPipeline": Family(_z_image_words, list),
+    "Flux2KleinInpaintPipeline": Family(_klein_words, _stacked),
 }
-"""By what a folder's model_index.json says it is."""
+"""By the pipeline that reads a folder; see `actors.preflight.FLOWS`."""
 
 
 @final
@@ -69,8 +75,9 @@ class FlowInpaint:
         self.spec = spec
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         folder = local_weights(spec.model, spec.revision, files=CHAT_FILES)
-        self._family = _family(folder)
-        self.pipe = _read(self._family, folder, self.device)
+        pipeline = _pipeline(folder)
+        self._family = FAMILIES[pipeline]
+        self.pipe = _read(pipeline, folder, self.device)
         quicken(self.pipe.transformer, self.device, compiled=spec.compiled)
         self.models: tuple[Model, ...] = (identify(spec.model, folder),)
         self.embed = lru_cache(maxsize=PROMPTS_KEPT)(self._embed)
@@ -112,18 +119,19 @@ class FlowInpaint:
         return self._family.embed(self.pipe, text)
 
 
-def _family(folder: Path) -> Family:
+def _pipeline(folder: Path) -> str:
+    """The pipeline that can read a folder, by what its model_index.json says it is."""
     try:
-        name = str(json.loads((folder / "model_index.json").read_bytes())["_class_name"])
+        kind = str(json.loads((folder / "model_index.json").read_bytes())["_class_name"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _mismatch(folder, f"no usable model_index.json: {type(error).__name__}: {error}") from None
-    family = next((family for pattern, family in FAMILIES.items() if re.fullmatch(pattern, name)), None)
-    if family is None:
-        raise _mismatch(folder, f"it is a {name}")
-    return family
+    found = next((name for name, kinds in FLOWS.items() if re.fullmatch(kinds, kind)), None)
+    if found is None:
+        raise _mismatch(folder, f"it is a {kind}")
+    return found
 
 
-def _read(family: Family, folder: Path, device: torch.device) -> Any:
+def _read(pipeline: str, folder: Path, device: torch.device) -> Any:
     forbid_code()
     import diffusers
     from diffusers.utils import logging as diffusers_logging
@@ -132,7 +140,7 @@ def _read(family: Family, folder: Path, device: torch.device) -> Any:
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     try:
-        pipe = getattr(diffusers, family.pipeline).from_pretrained(
+        pipe = getattr(diffusers, pipeline).from_pretrained(
             folder,
             dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
             use_safetensors=True,
