@@ -332,14 +332,15 @@ def gallery(
     dataset: Dataset,
     page: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write")],
     limit: Annotated[int, typer.Option(min=1, help="most cards on the page")] = 200,
+    library: Annotated[str, typer.Option(help="cut-outs of layouts; none: DATASET/library")] = "",
 ) -> None:
-    """Write one self-contained HTML page to look through a dataset and rate it.
+    """Write one self-contained HTML page to look through a dataset, layouts or a library, and rate it.
 
     Example: mycanvas gallery out/mine -o gallery.html
     """
     from jobs.gallery import gallery as job
 
-    count = job(dataset, page, limit)
+    count = job(dataset, page, limit, library=library)
     typer.echo(f"{count} cards  {page}")
 
 

@@ -11,7 +11,7 @@ import html
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from engine.records import Composition, Cutout
 from engine.schema import column_names, from_table
 from engine.store import Store, open_store
 from jobs.gallery_cards import Card, composition_card, cutout_card
+from jobs.gallery_layouts import pasted
 from jobs.gallery_scores import SCORES
 
 BATCH_ROWS = 16  # of a shard are held at a time: rows carry encoded pictures
@@ -48,25 +49,29 @@ class Contents:
     units: int
 
 
-def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320) -> int:
-    """Write the first `limit` committed rows of a dataset or a library of cut-outs as one HTML page.
+def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, library: str = "") -> int:
+    """Write the first `limit` committed rows of a dataset, of layouts or of a library of cut-outs as one HTML page.
 
     Args:
         dataset_uri: folder or bucket prefix of a run or a library.
         page: the file to write; replaced whole or not at all.
         limit: most cards on the page.
         thumb: longest side of a thumbnail, pixels.
+        library: the cut-outs of layouts; empty: in the folder ``library`` beside them.
 
     Returns:
         The number of cards.
 
     Raises:
-        UsageError: DATASET_EMPTY where nothing is committed, GALLERY_KIND where the rows are of neither kind.
+        UsageError: DATASET_EMPTY where nothing is committed, GALLERY_KIND where the rows are of no such kind.
         EnvironmentProblem: PAGE_NOT_WRITTEN.
         Damaged: a shard is not what was committed.
     """
     store = open_store(dataset_uri)
     contents = read_contents(store, limit)
+    if any(isinstance(row, Composition) and row.placements for row in contents.rows):  # no shard of pictures has them
+        shown = pasted(contents.rows, store.uri, library or f"{store.uri}/library")
+        contents = replace(contents, rows=shown)
     large = large_side(len(contents.rows), thumb)
     cards = [
         composition_card(row, thumb, large) if isinstance(row, Composition) else cutout_card(row, thumb, large)
@@ -105,7 +110,7 @@ def read_contents(store: Store, limit: int) -> Contents:
 
 def _rows(shard: pq.ParquetFile, where: str, limit: int) -> list[Any]:
     record = _record(shard.schema_arrow, where)
-    columns = [name for name in column_names(record, stored=True) if name in shard.schema_arrow.names]
+    columns = [name for name in column_names(record, stored=False) if name in shard.schema_arrow.names]
     rows: list[Any] = []
     for batch in shard.iter_batches(batch_size=BATCH_ROWS, columns=columns):
         rows.extend(from_table(record, pa.Table.from_batches([batch]), columns))
@@ -117,10 +122,10 @@ def _rows(shard: pq.ParquetFile, where: str, limit: int) -> list[Any]:
 def _record(schema: pa.Schema, where: str) -> type[Composition | Cutout]:
     if "cutout_id" in schema.names:
         return Cutout
-    if "objects" in schema.names:
+    if "objects" in schema.names or "placements" in schema.names:
         return Composition
     raise UsageError(
-        "GALLERY_KIND", "rows are neither compositions nor cut-outs", where=where, fix="give the output of compose"
+        "GALLERY_KIND", "rows are no compositions, layouts or cut-outs", where=where, fix="give the output of compose"
     )
 
 

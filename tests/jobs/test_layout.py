@@ -13,6 +13,7 @@ from engine.phases import from_layouts, laying_out
 from engine.sources import Layouts
 from engine.store import open_store
 from engine.verify import verify
+from jobs.gallery import gallery
 from jobs.recipes import built_in, load
 from jobs.stats import stats
 from tests.engine.inline import files
@@ -134,3 +135,11 @@ def test_the_shards_hold_what_the_first_stages_write_and_nothing_else(layouts):
     kept = {"sample_id", "unit_id", "seed", *Scene.writes, *Layout.writes, "status", "reasons"}
     for file in Path(layouts, "data").glob("*.parquet"):
         assert set(pq.read_schema(file).names) == kept
+
+
+def test_layouts_can_be_looked_at_before_anything_is_painted(library, layouts, tmp_path):
+    page = tmp_path / "layouts.html"
+    assert gallery(layouts, page, library=library) == SAMPLES
+    text = page.read_text()
+    assert text.count("a photo of") >= SAMPLES
+    assert text.count("UklGR") >= SAMPLES, "WebP in base64"
