@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from actors.backends.dinov2 import DinoV2
 from actors.backends.owlvit import THRESHOLD_FILE, OwlVit, embed_texts
 from actors.finetune.loop import Schedule, Task, best_device, fit
-from actors.micro.detector_data import Annotated, Batch, draw_alone, draw_batch, draw_close, joined, mosaics
+from actors.micro.detector_data import Annotated, Batch, disguised, draw_alone, draw_batch, draw_close, joined, mosaics
 from actors.micro.detector_measures import (
     mean_average_precision,
     recall_and_precision,
@@ -33,7 +33,7 @@ from engine.training import Course, Desk, Metric
 FEW, MANY, HALF = 2, 3, 0.5  # toys in a row of a mosaic: few in the first half, then either
 RAMP = 0.1  # of the time that names took: boxes come in over so long
 CALIBRATION = 256  # scenes at the end of the set that are held out, for the working threshold
-WANTED = 0.99, 0.82  # recall and precision at the threshold; each a little over its target, as calibration is on few
+PRECISION = 0.9  # at the working threshold, of boxes in the scenes held out
 
 CARD = """---
 license: apache-2.0
@@ -64,12 +64,21 @@ class DetectorCourse(Course):
     side: int = Field(196, description="pixels that the net sees")
     batch: int = Field(24, ge=1, description="pictures a step and process")
     photos: float = Field(0.2, ge=0, lt=1, description="share of them with a single large object")
-    mosaics: float = Field(0.2, ge=0, lt=1, description="share of them that are made of four")
-    first: float = Field(0.4, ge=0, le=1, description="share of the steps that learn names alone, from mosaics alone")
+    mosaics: float = Field(0.2, ge=0, lt=1, description="share of them that are made of 4 or 9")
+    first: float = Field(0.4, ge=0, le=1, description="share of the first round that learns names, from mosaics alone")
     paper: float = Field(0.4, ge=0, le=1, description="share of those that see toys without surroundings")
     first_toys: int = Field(96, ge=9, description="toys a step and process in these")
+    tiny: float = Field(0.2, ge=0, lt=1, description="share of pictures made of 4 or 9 scenes, after the first round")
     copies: int = Field(4, ge=1, description="patches that learn from each object")
-    schedule: Schedule = Schedule(steps=5000, lr=1e-3, muon_lr=3e-3, warmup=100, ema=0.998, weight_decay=0.05)
+    schedule: Schedule = Schedule(
+        steps=13500, restart_every=5000, lr=1e-3, muon_lr=3e-3, warmup=100, ema=0.998, weight_decay=0.05
+    )
+
+    @model_validator(mode="after")
+    def _leaves_scenes(self) -> Self:
+        if sum(round(self.batch * share) for share in (self.photos, self.mosaics, self.tiny)) >= self.batch:
+            raise ValueError("photos, mosaics and tiny leave no scenes in a batch")
+        return self
 
     def train(self, desk: Desk) -> None:
         """Train the net, then choose the working threshold on scenes that it was not trained on."""
@@ -91,7 +100,7 @@ class DetectorCourse(Course):
             save(net, tokenizer, self, folder, threshold=0.0)
             backend = OwlVit(str(folder))
             truth = truth_of(scenes, range(len(scenes) - held_out, len(scenes)))
-            threshold = working_threshold(backend, scenes, truth, WANTED)
+            threshold = working_threshold(backend, scenes, truth, PRECISION)
             (folder / THRESHOLD_FILE).write_text(json.dumps({"threshold": round(threshold, 3)}) + "\n")
 
     def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
@@ -130,13 +139,19 @@ class DetectorTask(Task):
         self._device = best_device()
         single, self._mosaics = round(course.batch * course.photos), round(course.batch * course.mosaics)
         self._sizes = course.batch - single - self._mosaics, single
+        self._tiny = round(course.batch * course.tiny)
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch, drawn anew for every (step, rank)."""
         draw = rng(self.seed, self._course.part, f"{step}/{rank}")
-        named = step / max(self._course.first * self._course.schedule.steps, 1)
+        named = step / max(self._course.first * self._course.schedule.first_round, 1)
         naming = named < 1
-        batch = self._naming_batch(named, draw) if naming else self._detection_batch(draw)
+        if naming:
+            batch = self._naming_batch(named, draw)
+        elif step < self._course.schedule.first_round:
+            batch = self._detection_batch(self._sizes, draw)
+        else:
+            batch = self._harder_batch(draw)
         prompt = PROMPTS[int(draw.integers(len(PROMPTS)))]
         normal = prepared(batch.images, self._device)
         texts = embed_texts(self.net, self._tokenizer, [prompt.format(name) for name in CLASSES], LONGEST)
@@ -165,8 +180,21 @@ class DetectorTask(Task):
             return mosaics(tiles, cells, course.side)
         return self._windows(course.first_toys // cells**2, cells, progress, draw)
 
-    def _detection_batch(self, draw: np.random.Generator) -> Batch:
-        pictures = draw_batch(self._sets, self._sizes, self._course.side, draw)
+    def _harder_batch(self, draw: np.random.Generator) -> Batch:
+        """With pictures of 4 or 9 scenes among them, in other colours and less sharp.
+
+        After the first round 96 % of the objects of scenes that it had seen were found, of others 87 %; and of toys
+        that cover less than 2 % of a composition, 2 %.
+        """
+        side, cells = self._course.side, int(draw.integers(FEW, MANY + 1))
+        batch = self._detection_batch((self._sizes[0] - self._tiny, self._sizes[1]), draw)
+        if self._tiny:
+            tiles = draw_batch(self._sets[:1], [self._tiny * cells**2], -(-side // cells), draw)
+            batch = joined(batch, mosaics(tiles, cells, side))
+        return disguised(batch, draw)
+
+    def _detection_batch(self, sizes: tuple[int, int], draw: np.random.Generator) -> Batch:
+        pictures = draw_batch(self._sets, sizes, self._course.side, draw)
         cells = int(draw.integers(FEW, MANY + 1))
         return joined(pictures, self._windows(self._mosaics, cells, 1.0, draw)) if self._mosaics else pictures
 

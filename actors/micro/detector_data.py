@@ -6,7 +6,7 @@ Mosaics are those of Minderer et al. 2022, section 3.2: what a patch shows must 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ CROP_FROM = 0.6  # of the side
 WHOLE, NOTHING = 0.75, 0.05  # shares of an object inside a crop that leave no doubt whether it is there
 TRIES = 8
 SLACKS = 0.1, 1.5  # of an object's sides: how much is seen around it where it is seen up close
+OFTEN, SOFTEST = 0.5, 0.5  # share of the pictures that are disguised in a way; share of the pixels a side left by it
 CLOSE = 0.4  # share of the way before windows begin to widen
 Change = Callable[
     [Pixels, NDArray[np.float32], int, np.random.Generator], tuple[Pixels, NDArray[np.float32], NDArray[np.bool_]]
@@ -97,6 +98,14 @@ def mosaics(tiles: Batch, cells: int, side: int) -> Batch:
     return _padded(list(images), boxes, labels)
 
 
+def disguised(batch: Batch, draw: np.random.Generator) -> Batch:
+    """The same objects, by chance with their colours exchanged (half of the pictures) or softened (as many).
+
+    Toys of one class come in any colour, so colours must not tell classes apart; painters and small pictures soften.
+    """
+    return replace(batch, images=np.stack([_disguised(image, draw) for image in batch.images]))
+
+
 def joined(one: Batch, other: Batch) -> Batch:
     """Both batches as one; their pictures have one size."""
     boxes, labels = [], []
@@ -118,6 +127,17 @@ def _drawn(
             boxes.append(kept)
             labels.append(data.classes[index, :count][known])
     return _padded(images, boxes, labels)
+
+
+def _disguised(image: Pixels, draw: np.random.Generator) -> Pixels:
+    if draw.random() < OFTEN:
+        image = image[..., draw.permutation(3)]
+    if draw.random() < OFTEN:
+        side = image.shape[0]
+        less = round(side * float(draw.uniform(SOFTEST, 1.0)))
+        small = cv2.resize(image, (less, less), interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return image
 
 
 def _padded(

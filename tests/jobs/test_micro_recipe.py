@@ -70,7 +70,7 @@ def test_every_object_is_known_again(rows):
 def test_objects_are_recognised_by_their_names(rows):
     recalls = [row["object_recall"] for row in rows]
     assert None not in recalls
-    assert np.mean(recalls) > 0.2  # of small toys; it is 0.87 where they cover a tenth of the picture
+    assert np.mean(recalls) > 0.6  # a quarter of the toys covers less than a hundredth of its picture
     assert all(item["detection"] is not None for row in rows for item in row["objects"])
 
 
