@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
-.PHONY: demo test test-vllm check fix bench clean
+.PHONY: demo test test-all test-vllm check fix bench clean
 
 demo: .venv/.demo
 	$(BIN)/mycanvas demo
 
-test: check
-	$(BIN)/pytest
+test: check test-all test-vllm
+
+# Most of the time tests wait, for processes that start or are killed: a file goes to whichever process is free.
+test-all: .venv/.dev
+	$(BIN)/pytest -n auto --dist loadfile
 
 test-vllm: .venv-vllm/.ready
 	.venv-vllm/bin/pytest -m "" tests/actors/test_vllm_chat.py

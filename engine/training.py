@@ -38,16 +38,16 @@ _CHECKPOINT = "step-"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row of ``mycanvas micro evaluate``: `value` should reach `target`; more is better."""
+    """One row of ``mycanvas micro evaluate``: `value` should reach `target`, where it has one; more is better."""
 
     part: str
     metric: str
     value: float
-    target: float
+    target: float | None = None
 
     @property
-    def met(self) -> bool:
-        return self.value >= self.target
+    def met(self) -> bool | None:
+        return None if self.target is None else self.value >= self.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,8 +36,8 @@ def submit(
     made = job(run, address, console)
     if follow:
         made = _followed(Submissions(address), made.id)
-    told = made.id if follow else f"next: mycanvas logs {made.id} --address {address} --follow"
-    console.result({"job": made.id, "status": made.status, **made.metadata}, [told])
+    watch = f"next: mycanvas logs {made.id} --address {address} --follow"
+    console.result({"job": made.id, "status": made.status, **made.metadata}, [made.id, *([] if follow else [watch])])
     if follow:
         _end_as(made, console)
 

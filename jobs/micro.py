@@ -179,7 +179,7 @@ def train_part(course: Course, place: Place, report: Path, console: Console) -> 
     record_rows(place.out, rows, course.seed)
     write_report(place.out, report)
     for row in rows:
-        console.say(f"{course.part}  {row.metric}  {row.value:.4f}  target {row.target:g}  {verdict(row)}")
+        console.say(f"{course.part}  {row.metric}  {row.value:.4f}  target {aim(row)}  {verdict(row)}")
     return rows
 
 
@@ -235,10 +235,15 @@ def evaluate_family(
 def tell_rows(rows: Sequence[Metric], console: Console, last: str) -> None:
     """The table on stdout."""
     table = [f"{'part':<12} {'metric':<40} {'value':>8} {'target':>8}"]
-    table += [f"{row.part:<12} {row.metric:<40} {row.value:8.3f} {row.target:8.3f}  {verdict(row)}" for row in rows]
+    table += [f"{row.part:<12} {row.metric:<40} {row.value:8.3f} {aim(row):>8}  {verdict(row)}" for row in rows]
     console.result({"rows": [{**asdict(row), "met": row.met} for row in rows]}, [*table, *([last] if last else [])])
+
+
+def aim(row: Metric) -> str:
+    """The target as text; a dash where a figure is there for comparison alone."""
+    return "-" if row.target is None else f"{row.target:g}"
 
 
 def verdict(row: Metric) -> str:
     """Whether a row reaches its target, in a word or two."""
-    return "met" if row.met else "not met"
+    return {True: "met", False: "not met", None: ""}[row.met]

@@ -103,8 +103,9 @@ def write_report(family: Path, page: Path) -> None:
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| part | metric | value | target | met |", "|---|---|---|---|---|"]
     for row in rows:
-        met = "yes" if row["met"] else "no"
-        lines += [f"| {row['part']} | {row['metric']} | {row['value']:.3f} | {row['target']:g} | {met} |"]
+        met = {True: "yes", False: "no", None: ""}[row["met"]]
+        target = "" if row["target"] is None else f"{row['target']:g}"
+        lines += [f"| {row['part']} | {row['metric']} | {row['value']:.3f} | {target} | {met} |"]
     return "\n".join(lines) + "\n"
 
 

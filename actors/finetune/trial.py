@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     work.mkdir(parents=True, exist_ok=True)
     course.train(LocalDesk(data=asked.data, out=asked.out, work=work, threads=asked.threads, tell=_tell))
     for row in course.evaluate(asked.out, asked.data, seed=course.seed) if asked.evaluate else []:
-        _say(f"{row.part:<12} {row.metric:<36} {row.value:9.4f}  target {row.target:g}  {'' if row.met else 'NOT '}met")
+        _say(f"{row.part:<12} {row.metric:<36} {row.value:9.4f}  target {row.target}")
 
 
 def _tell(report: Mapping[str, Any]) -> None:
