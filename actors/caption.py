@@ -50,10 +50,11 @@ class Caption(ChatSpec, Stage):
         """
         classes = {key: item.class_name for key, item in open_library(run.library).cutouts.items()}
         chat = self.chat(run)
+        captioner = _Captioner(self.backend, chat, classes, TOKENIZERS.resolve("clip")) if chat else None
 
         def work(rows: Sequence[Composition]) -> list[object]:
             by_template = [_by_template(row, classes) for row in rows]
-            return list(_Captioner(self.backend, chat, classes).caption(by_template)) if chat else list(by_template)
+            return list(captioner.caption(by_template) if captioner else by_template)
 
         return work
 
@@ -71,6 +72,7 @@ class _Captioner:
     backend: str
     chat: ChatModel
     classes: Mapping[str, str]
+    tokens: Callable[[str], int]
 
     def caption(self, rows: Sequence[Composition]) -> list[Composition]:
         """One question a row, and a second one where the answer broke a rule."""
@@ -96,9 +98,8 @@ class _Captioner:
     def _read(self, row: Composition, answer: str | SampleError) -> Captions | SampleError:
         if isinstance(answer, SampleError):
             return answer
-        tokens = TOKENIZERS.resolve("clip")
         try:
-            return read_captions(answer, len(row.cast), tokens, lambda template: self._filled(row, template))
+            return read_captions(answer, len(row.cast), self.tokens, lambda template: self._filled(row, template))
         except SampleError as error:
             return error
 

@@ -68,18 +68,14 @@ class ChatSpec(Timed, ABC):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.backend == self.plain:
-            if self.server is not None:
-                raise ValueError("`server.url` belongs to the backend 'openai', which needs it")
-            return self
-        if self.backend not in CHAT_MODELS:
+        if (self.backend == "openai") != (self.server is not None):
+            raise ValueError("`server.url` belongs to the backend 'openai', which needs it")
+        if self.backend not in (self.plain, *CHAT_MODELS):
             raise ValueError(
                 f"no backend is called {self.backend!r}; there are: {self.plain}, {', '.join(CHAT_MODELS)}"
             )
-        if not self.model:
+        if self.backend != self.plain and not self.model:
             raise ValueError(f"the backend {self.backend!r} needs a model: a hub id or a local folder")
-        if (self.backend == "openai") != (self.server is not None):
-            raise ValueError("`server.url` belongs to the backend 'openai', which needs it")
         return self
 
     def chat(self, run: Run) -> ChatModel | None:

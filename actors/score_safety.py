@@ -98,11 +98,11 @@ def _asking(chat: ChatModel) -> SafetyJudge:
 
 def _read(answer: str | SampleError) -> Harm:
     try:
-        harm = NONE if isinstance(answer, SampleError) else read_verdict(answer)
+        if isinstance(answer, SampleError):
+            raise answer
+        harm = read_verdict(answer)
     except SampleError as error:
         return Harm(None, error.code)
-    if isinstance(answer, SampleError):
-        return Harm(None, answer.code)
     return Harm(0.0) if harm == NONE else Harm(1.0, harm)
 
 

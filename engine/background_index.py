@@ -51,15 +51,18 @@ def read_index(store: Store) -> BackgroundIndex:
         Damaged: SHARD_DAMAGED, SHARD_FOREIGN.
     """
     if not store.exists(PATH):
-        raise UsageError(
-            "BACKGROUNDS_NO_INDEX",
-            "the backgrounds have no index, so phrases cannot find any",
-            where=store.uri,
-            fix=f"mycanvas backgrounds index {store.uri}; or leave scene.phrases out",
-        )
+        raise _no_index(store, "the backgrounds have no index, so phrases cannot find any")
     with open_shard(store, PATH) as shard:
         table = shard.read()
-    clip = json.loads((table.schema.metadata or {}).get(_CLIP.encode(), b"{}"))
-    rows = table.select(list(Background.__slots__)).to_pylist()
-    embeddings = np.asarray(table.column("embedding").to_pylist(), np.float32)
+    try:
+        clip = json.loads(table.schema.metadata[_CLIP.encode()])
+        rows = table.select(list(Background.__slots__)).to_pylist()
+        embeddings = np.asarray(table.column("embedding").to_pylist(), np.float32)
+    except (KeyError, TypeError, ValueError) as error:  # of another release, or somebody else's file
+        raise _no_index(store, f"{PATH} is no index of this release ({type(error).__name__}: {error})") from None
     return BackgroundIndex(clip, tuple(Background(**row) for row in rows), embeddings)
+
+
+def _no_index(store: Store, what: str) -> UsageError:
+    fix = f"mycanvas backgrounds index {store.uri}; or leave scene.phrases out"
+    return UsageError("BACKGROUNDS_NO_INDEX", what, where=store.uri, fix=fix)

@@ -14,11 +14,13 @@ from actors.generate import GENERATORS, Generation
 from actors.models import check_licences
 from actors.score import CLIP_SCORERS, ClipSpec
 from actors.score_clip import ClipScorer
-from engine.background_index import BackgroundIndex, read_index, write_index
+from engine.background_index import PATH, BackgroundIndex, read_index, write_index
 from engine.backgrounds import Background, photographed
 from engine.errors import SampleError
 from engine.images import decode_photo, encode_jpeg, resize
 from engine.photos import METADATA, read_file
+from engine.recipe import validated
+from engine.recipe_source import Origins
 from engine.seeds import derive
 from engine.store import open_store
 from jobs.console import Console
@@ -64,11 +66,13 @@ def found(uri: str, phrases: Sequence[str], *, count: int, diversity: float) -> 
     """The backgrounds of an indexed folder that phrases call for, the shortlist of each after that of the one before.
 
     Raises:
-        UsageError: BACKGROUNDS_NO_INDEX, and those of the model that made the index.
+        UsageError: BACKGROUNDS_NO_INDEX, RECIPE_KEY, RECIPE_VALUE, LICENCE_REFUSED, and those of the model that made
+            the index.
         Damaged: those of `engine.background_index.read_index`.
     """
     known = read_index(open_store(uri))
-    clip = ClipSpec.model_validate(known.clip)
+    clip = validated(ClipSpec, known.clip, (), Origins(f"{uri}/{PATH}", {}), see="`mycanvas backgrounds index`")
+    check_licences((clip,), ())
     scorer: ClipScorer = CLIP_SCORERS.resolve(clip.backend)(clip)
     words = scorer.embed_texts([f"a photo {phrase}" for phrase in phrases])
     return retrieved(phrases, words, known.backgrounds, known.embeddings, count=count, diversity=diversity)

@@ -12,8 +12,9 @@ from engine.errors import EXIT_INTERRUPTED, MyCanvasError
 from jobs import cli_cluster
 from jobs.cli_backgrounds import backgrounds as backgrounds_app
 from jobs.cli_models import models
+from jobs.cli_options import Output, Overrides, RecipeName
 from jobs.cli_scenes import scenes
-from jobs.console import Console, Format
+from jobs.console import Console
 
 if TYPE_CHECKING:
     from engine.recipe import Recipe
@@ -38,13 +39,10 @@ app.add_typer(models, name="models")
 app.add_typer(scenes, name="scenes")
 app.add_typer(backgrounds_app, name="backgrounds")
 
-Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="change one value: --set gate.min_identity_psnr=36")]
 Address = Annotated[str, typer.Option(help="local, auto, or a Ray address")]
 Failures = Annotated[str, typer.Option("--max-failures", help="stop when more rows fail: a share (1%) or a number")]
 Parts = Annotated[str, typer.Option(help="comma-separated, such as scorer,detector; none: all")]
 Toysets = Annotated[Path, typer.Option(help="folder of the rendered Toybox sets; made where missing")]
-RecipeName = Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")]
 Photos = Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")]
 Samples = Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")]
 Backgrounds = Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")]

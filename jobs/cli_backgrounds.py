@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import Console, Format
+from jobs.cli_options import Output
+from jobs.console import Console
 
 backgrounds = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Make photos of places findable by phrases, or generate some."
 )
-Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
 
 
 @backgrounds.command("index")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import EXIT_INTERRUPTED
-from jobs.console import Console, Format, plain
+from jobs.cli_options import Output
+from jobs.console import Console, plain
 
 if TYPE_CHECKING:
     from cluster.submit import Job, Submissions
 
 Head = Annotated[str, typer.Option("--address", help="dashboard of the cluster, http://head:8265")]
-Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
 JobId = Annotated[str, typer.Argument(help="as `submit` and `status` name it", metavar="JOB")]
 
 

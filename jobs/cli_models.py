@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.console import Console, Format
+from jobs.cli_options import Output, Overrides, RecipeName
+from jobs.console import Console
 
 if TYPE_CHECKING:
     from jobs.models import Found
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 models = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="See, fetch and check the models that a recipe needs."
 )
-RecipeName = Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="change one value: --set inpaint.model=FOLDER")]
-Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
 
 
 @models.command("list")

@@ -7,29 +7,27 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import Console, Format
+from jobs.cli_options import Output, Overrides, RecipeName
+from jobs.console import Console
 
-Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
 scenes = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Let a language model say where things could be, and with what."
 )
 
 
 @scenes.callback()
-def scenes_group() -> None:
-    """Let a language model say where things could be, and with what."""
+def _group() -> None:
+    """A group, though of one command yet: `mycanvas scenes propose`."""
 
 
 @scenes.command("propose")
 def scenes_propose(
-    recipe: Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")],
+    recipe: RecipeName,
     library: Annotated[str, typer.Option(help="library of cut-outs, as `segment` makes it")],
     out: Annotated[Path, typer.Option(help="recipe to write, with the proposals in it")],
     phrases: Annotated[int, typer.Option(min=1, help="places in all")] = 48,
-    override: Annotated[list[str] | None, typer.Option("--set", help="change one value: --set layout.model=…")] = None,
-    output: Annotated[
-        Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")
-    ] = "auto",
+    override: Overrides = None,
+    output: Output = "auto",
 ) -> None:
     """Write a recipe with places for a library's concepts and with groups that belong together.
 

@@ -18,6 +18,7 @@ from engine.store import open_store
 from jobs.console import Console
 from jobs.recipes import show
 from planners.scene_question import THINGS, Proposal, read_proposal, scene_question
+from planners.scenes import ensembles
 
 EACH, LONGEST = 12, 1024  # phrases asked for in one question, and tokens of its answer
 WARMTH = 0.8  # at 0 the same concepts would call for the same places each time they are asked about
@@ -36,7 +37,7 @@ def propose(recipe: Recipe, library: str, out: Path, count: int, console: Consol
     """Ask the language model of the recipe's layout, and write the recipe with its proposals to `out`.
 
     Raises:
-        UsageError: SCENES_NO_MODEL, SCENES_NONE, and those of the model.
+        UsageError: SCENES_NO_MODEL, SCENES_NONE, TOO_FEW_CONCEPTS, and those of the model.
         EnvironmentProblem: those of the model.
     """
     layout = next(stage for stage in recipe.stages if isinstance(stage, Layout))
@@ -47,8 +48,9 @@ def propose(recipe: Recipe, library: str, out: Path, count: int, console: Consol
             fix="--set layout.backend=vllm --set layout.model=Qwen/Qwen3-8B --set layout.revision=…",
         )
     check_recipe((layout,), recipe.accept_licence, here=True)
-    cutouts = open_library(library).cutouts.values()
-    asked = _asked(sorted({item.class_name for item in cutouts}), count, recipe.seed)
+    cutouts = open_library(library).cutouts
+    ensembles(cutouts)  # enough concepts, or an error
+    asked = _asked(sorted({item.class_name for item in cutouts.values()}), count, recipe.seed)
     spec = layout.model_copy(update={"max_tokens": LONGEST, "temperature": max(layout.temperature, WARMTH)})
     folder = open_store(str(out.parent)).uri
     chat = spec.chat(Run(out=folder, library=library, backgrounds="", size=recipe.size, seed=recipe.seed))

@@ -5,7 +5,9 @@ import socket
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.loopback import serving
 
 MODEL = "tiny-chat"
 
@@ -63,16 +65,10 @@ def chat_server(answer, *, models=(MODEL,)):
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", asked
+        with serving(Handler) as address:
+            yield f"{address}/v1", asked
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
         for connection in connections:
             with suppress(OSError):  # it may be closed by now
                 connection.shutdown(socket.SHUT_RDWR)

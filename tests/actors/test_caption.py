@@ -2,7 +2,6 @@ import base64
 import json
 
 import numpy as np
-import pytest
 
 from actors.backends.clip_tokens import clip_tokens
 from actors.caption import Caption
@@ -20,11 +19,6 @@ ROW = Composition(
 PLAIN = "a photo of a teapot, a dog and a pair of glasses on the beach"
 GOOD = json.dumps({"short": "the {obj_2} wears {obj_3} by {obj_1}", "detailed": "{obj_2} in {obj_3}, {obj_1} behind"})
 BAD = json.dumps({"short": "a dog with glasses", "detailed": "nothing"})
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 def seeing(url, **changes):

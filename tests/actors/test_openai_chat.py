@@ -24,11 +24,6 @@ BUSY = Reply({"error": {"message": "too many"}}, 429, {"Retry-After": "0"})
 BROKEN = Reply({"error": {"message": "out of memory"}}, 500)
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def spec(url, *, server=None, **changes):
     at = {"url": url, "retries": 0, **(server or {})}
     return Layout(**{"backend": "openai", "model": MODEL, "prompt": "short", "max_tokens": 64, "server": at, **changes})

@@ -20,11 +20,6 @@ ROW = Composition(
 PICTURES = list(np.random.default_rng(0).integers(0, 255, (3, 40, 40, 3), np.uint8))
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("safety")

@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 from actors.generate import Generation
 from actors.score import ClipSpec
 from engine.backdrops import BACKDROPS, render
-from engine.background_index import read_index
+from engine.background_index import PATH, read_index
 from engine.backgrounds import photographed, read_catalogue
 from engine.errors import UsageError
+from engine.parquet import write_table
 from engine.store import open_store
 from jobs.backgrounds import found, generate, index, read_phrases
 from jobs.console import Console
@@ -99,3 +101,15 @@ def test_places_are_painted_from_phrases_with_model_and_licence(tmp_path):
     assert {item.license for item in backgrounds} == {"apache-2.0"}
     line = json.loads((tmp_path / "places" / "metadata.jsonl").read_text().splitlines()[0])
     assert line["generator"].startswith("micro/generator blake2b:")
+
+
+@pytest.mark.parametrize("metadata", [{}, {"clip": "{"}, {"clip": '{"model": 1}'}, {"clip": '{"modle": "x"}'}])
+def test_a_file_that_is_no_index_of_ours_is_named(tmp_path, metadata):
+    columns = {name: [""] for name in ("background_id", "scene", "phrase", "license", "uri", "sha256")}
+    table = pa.table({**columns, "ground_line": [0.5], "embedding": [[1.0, 0.0]]})
+    open_store(str(tmp_path)).put(PATH, write_table(table, metadata=metadata))
+    with pytest.raises(UsageError, match=r"BACKGROUNDS_NO_INDEX|RECIPE_KEY|RECIPE_VALUE"):
+        found(str(tmp_path), ["on a beach"], count=1, diversity=0.0)
+    open_store(str(tmp_path)).put(PATH, write_table(pa.table({"a": [1]}), metadata={"clip": "{}"}))
+    with pytest.raises(UsageError, match=r"BACKGROUNDS_NO_INDEX(.|\n)*no index of this release"):
+        found(str(tmp_path), ["on a beach"], count=1, diversity=0.0)

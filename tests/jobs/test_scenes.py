@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from engine.errors import UsageError
+from engine.errors import MyCanvasError, UsageError
 from jobs.console import Console
 from jobs.recipes import load
 from jobs.scenes import propose
@@ -11,11 +11,6 @@ from tests.jobs.inprocess import cut
 from tests.jobs.photos import concept_folder
 
 QUIET = Console("quiet")
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +53,11 @@ def test_a_model_that_has_no_idea_is_named(library, tmp_path):
 def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path):
     with pytest.raises(UsageError, match=r"SCENES_NO_MODEL(.|\n)*layout.backend"):
         propose(load("classic"), library, tmp_path / "mine.yaml", 4, QUIET)
+
+
+def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path):
+    (tmp_path / "library").mkdir()
+    with chat_server(lambda *_: says("{}")) as (url, asked):
+        with pytest.raises(MyCanvasError):
+            propose(asking(url), str(tmp_path / "library"), tmp_path / "mine.yaml", 4, QUIET)
+        assert asked == []
