@@ -81,9 +81,16 @@ def push(folder: Path, model: str, revision: str, root: str) -> Mapping[str, Lis
     for name, path in files.items():
         system.makedirs(f"{place}/{name}".rpartition("/")[0], exist_ok=True)
         system.put_file(str(path.resolve()), f"{place}/{name}")
-    index = {name: _listed(path) for name, path in files.items()}
+    return seal(folder, model, revision, root)
+
+
+def seal(folder: Path, model: str, revision: str, root: str) -> Mapping[str, Listed]:
+    """Write the list of a model's files beside its place in `root`, which makes it one that was pulled."""
+    system, base = fsspec.url_to_fs(root)
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    index = {path.relative_to(folder).as_posix(): _listed(path) for path in paths}
     text = json.dumps({name: asdict(each) for name, each in index.items()}, indent=1, sort_keys=True)
-    system.pipe_file(f"{place}.json", text.encode())
+    system.pipe_file(f"{base}/{model}/{revision}.json", text.encode())
     return index
 
 

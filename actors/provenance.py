@@ -9,6 +9,9 @@ from pathlib import Path
 from actors.weights import PINNED, SHIPPED, files_ending
 from engine.records import UNKNOWN_LICENSE, Model
 
+DUMMY = "dummy.json"
+"""A file that marks a model's folder: its weights are random numbers."""
+
 _LICENSE = re.compile(r"^(license|license_name):\s*['\"]?([\w.+-]+)", re.MULTILINE)
 
 
@@ -26,9 +29,11 @@ def identify(name: str, folder: Path) -> Model:
 
     A snapshot of the hub, whose folder is called by its commit, is `name` at that commit. A shipped model goes by its
     name, any other folder by its last name, and both by a hash of their bytes. The licence is what the folder's own
-    model card (README.md) states.
+    model card (README.md) states. Random weights are `dummy`, so that no row claims a model that never saw it.
     """
     license_ = stated_license(folder)
+    if (folder / DUMMY).is_file():
+        return Model(name=name, revision="dummy", license=license_)
     if PINNED.fullmatch(folder.name):
         return Model(name=name, revision=folder.name, license=license_)
     known = name.removeprefix(SHIPPED) if name.startswith(SHIPPED) else folder.resolve().name

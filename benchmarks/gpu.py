@@ -22,8 +22,9 @@ import torch
 from PIL import Image
 
 from actors.backends.sdxl import SdxlInpaint
+from actors.dummy.published import PUBLISHED, Published, Sizes
+from actors.dummy.write import write_dummy
 from actors.inpaint import Inpaint
-from benchmarks.dummy_models import DINOV2_L, write_sdxl
 from engine.records import Composition
 
 BATCHES, STEPS, SIZE = (1, 2, 4, 8), (20, 54), 1024
@@ -31,6 +32,23 @@ ROUNDS = 3
 PROMPT = "a realistic photo in a garden"
 CLIPS = ("ViT-B-32", "ViT-L-14")
 IMAGES = 64
+SDXL = PUBLISHED["diffusers/stable-diffusion-xl-1.0-inpainting-0.1"]
+DINOV2 = PUBLISHED["facebook/dinov2-large"].sizes
+SMALL_TEXT = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "projection_dim": 32}
+SMALL: Sizes = {
+    "unet": {
+        "block_out_channels": (32, 64, 64), "transformer_layers_per_block": (1, 1, 1), "attention_head_dim": (4, 4, 4),
+        "cross_attention_dim": 64, "projection_class_embeddings_input_dim": 6 * 256 + 32,
+    },
+    "vae": {"block_out_channels": (32,) * 4, "layers_per_block": 1},
+    "text": {**SMALL_TEXT, "num_attention_heads": 2}, "text_2": {**SMALL_TEXT, "num_attention_heads": 2},
+}  # fmt: skip
+
+
+def sdxl(device: str, *, small: bool) -> Published:
+    """SDXL inpainting as published, or with few and thin layers; a CPU knows no half precision."""
+    sizes = {name: {**part, **SMALL[name]} for name, part in SDXL.sizes.items()} if small else SDXL.sizes
+    return Published(SDXL.kind, sizes, SDXL.dtype if device != "cpu" else "float32")
 
 
 def canvas(number: int, size: int) -> Composition:
@@ -101,7 +119,7 @@ def encoders(device: str, *, small: bool) -> Iterator[dict[str, Any]]:
     from actors.backends.isnet_net import ISNet
 
     count = 2 if small else IMAGES
-    dino = DINOV2_L | ({"num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 2} if small else {})
+    dino = {**DINOV2} | ({"num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 2} if small else {})
     side = 64 if small else 1024
     with torch.device(device), torch.inference_mode():
         nets: dict[str, tuple[Callable[[Any], Any], int]] = {}
@@ -142,7 +160,7 @@ def main() -> None:
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or "cpu"
     told: dict[str, Any] = {"device": name, "torch": torch.__version__, "rows": []}
     with tempfile.TemporaryDirectory(prefix="mcb") as scratch:
-        folder = write_sdxl(Path(scratch) / "sdxl", device, small=asked.small)
+        folder = write_dummy(sdxl(device, small=asked.small), Path(scratch) / "sdxl", device)
         for row in (*painting(folder, size, batches, steps, ways), *encoders(device, small=asked.small)):
             told["rows"].append(row)
             print(json.dumps(row), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,6 +49,26 @@ def models_pull(
 
     console = Console(output)
     _told(console, pull(load(recipe, override or []), to, console))
+
+
+@models.command("dummy")
+def models_dummy(
+    recipe: RecipeName,
+    to: Annotated[Path, typer.Option(help="folder to write into; MYCANVAS_MODELS is set to it afterwards")],
+    override: Overrides = None,
+    output: Output = "auto",
+) -> None:
+    """Write a recipe's models at full size with random weights, to measure speed and memory with nothing to download.
+
+    Rows made with them say `dummy` where the commit of a model stands.
+
+    Example: mycanvas models dummy gen4gen --to dummies
+    """
+    from jobs.models import dummies
+    from jobs.recipes import load
+
+    console = Console(output)
+    _told(console, list(dummies(load(recipe, override or []), to, console)))
 
 
 @models.command("check")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.mirror import VARIABLE, damaged, push, read_index
+from actors.dummy.published import PUBLISHED
+from actors.mirror import VARIABLE, damaged, push, read_index, seal
 from actors.models import Named, check_licences, named
+from actors.provenance import DUMMY
 from actors.weights import HALF_FILES, check_folder, from_hub, local_weights
-from engine.errors import EnvironmentProblem, MyCanvasError
+from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 from engine.recipe import Recipe
 from jobs.console import Console
+
+DUMMY_REVISION = "random"  # of a model without a commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ def check(recipe: Recipe) -> Iterator[Found]:
                 wrong = ["is not here"]
             elif each.repository and place == _root():
                 wrong = damaged(each.repository, each.revision, place)
+                if DUMMY in read_index(each.repository, each.revision, place):
+                    wrong.append("random numbers, written by `mycanvas models dummy`")
             elif each.repository:
                 check_folder(from_hub(each.repository, each.revision, each.files, fetch=False))
             else:
@@ -66,6 +72,36 @@ def check(recipe: Recipe) -> Iterator[Found]:
         except MyCanvasError as error:
             wrong = [f"{error.code}  {error.what}"]
         yield Found(each, place, tuple(wrong))
+
+
+def dummies(recipe: Recipe, to: Path, console: Console) -> Iterator[Found]:
+    """Write a recipe's models with random weights at full size, as if they had been pulled to `to`.
+
+    Raises:
+        UsageError: DUMMY_UNKNOWN where the sizes of a model are not known; nothing is written then.
+    """
+    from actors.dummy.write import write_dummy
+
+    wanted = [each for each in _models(recipe) if each.repository]
+    _require_known(wanted)
+    for each in wanted:
+        revision = each.revision or DUMMY_REVISION
+        folder = to / each.repository / revision
+        if not folder.with_name(f"{revision}.json").is_file():
+            console.say(f"writing  {each.place}  {each.fact.gigabytes or 'less than 1'} GB of random numbers")
+            write_dummy(PUBLISHED[each.place], folder)
+            seal(folder, each.repository, revision, str(to))
+        yield Found(each, str(to if each.revision else folder))
+
+
+def _require_known(models: Sequence[Named]) -> None:
+    unknown = [each.place for each in models if each.place not in PUBLISHED]
+    if unknown:
+        raise UsageError(
+            "DUMMY_UNKNOWN",
+            f"the sizes of {', '.join(unknown)} are not known",
+            fix=f"add them to actors/dummy/published.py, or take models that are there: {', '.join(sorted(PUBLISHED))}",
+        )
 
 
 def _fetched(each: Named) -> Path:

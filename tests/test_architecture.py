@@ -28,7 +28,7 @@ NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "
 MODEL_LIBRARIES = {
     "torch", "torchvision", "diffusers", "transformers", "open_clip", "vllm", "safetensors", "huggingface_hub",
 }  # fmt: skip
-TORCH_AT_ONCE = ("actors/backends/", "actors/finetune/", "actors/micro/")
+TORCH_AT_ONCE = ("actors/backends/", "actors/dummy/", "actors/finetune/", "actors/micro/")
 IMPURE = {"os", "io", "time", "datetime", "random", "secrets", "pathlib", "fsspec", "obstore"}
 RUN_CODE = {"eval", "exec", "compile", "__import__"}
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}

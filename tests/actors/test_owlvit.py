@@ -111,12 +111,11 @@ def test_owlv2_pads_and_its_boxes_are_shares_of_the_pictures_own_sides(tmp_path,
     folder = save_owlv2(tmp_path / "owlv2")
     picture = images(1, size)[0]
     net, processor = Owlv2ForObjectDetection.from_pretrained(folder), Owlv2Processor.from_pretrained(folder)
-    inputs = processor(
-        text=[[f"a photo of a {name}" for name in NAMES]], images=torch.tensor(picture).permute(2, 0, 1),
-        return_tensors="pt",
-    )  # fmt: skip
+    texts = [f"a photo of a {name}" for name in NAMES]
+    words = processor.tokenizer(texts, padding="max_length", truncation=True, max_length=16, return_tensors="pt")
+    pixels = processor.image_processor(images=torch.tensor(picture).permute(2, 0, 1), return_tensors="pt")
     with torch.inference_mode():
-        outputs = net(**inputs)
+        outputs = net(**words, **pixels)
     (theirs,) = processor.post_process_grounded_object_detection(outputs, threshold=0.0, target_sizes=[size])
     (ours,) = OwlVit(str(folder), threshold=0.0).detect([picture], [NAMES])
     best = theirs["scores"].argmax()

@@ -182,7 +182,7 @@ def test_the_stage_paints_rows_through_it(painter, folder):
 
 
 def test_a_refiner_takes_the_last_steps_and_is_named(folder, painter, tmp_path):
-    refiner = save_sdxl_refiner(tmp_path / "refiner", folder)
+    refiner = save_sdxl_refiner(tmp_path / "refiner")
     steps = {"base": 0, "refiner": 0}
     refined = SdxlInpaint(spec(folder, steps=8, strength=1.0, refiner={"model": str(refiner), "start": 0.75}))
     for name, pipe in (("base", refined.pipe), ("refiner", refined.refiner)):

@@ -72,7 +72,7 @@ def test_all_commands_are_there():
     assert {" ".join(path) for path, _ in COMMANDS} == {
         "demo", "segment", "compose", "recipe list", "recipe show", "recipe schema", "init", "stats", "verify", "gc",
         "gallery", "doctor", "toybox", "micro train", "micro evaluate", "submit", "status", "logs", "stop", "layout",
-        "models list", "models pull", "models check", "backgrounds index", "backgrounds generate",
+        "models list", "models pull", "models check", "models dummy", "backgrounds index", "backgrounds generate",
         "scenes propose",
     }  # fmt: skip
 

@@ -34,7 +34,7 @@ def published(folder, photos):
     toybox(4, 2, 256, seed=5, out=photos.parent, console=Console("quiet"))
     models = {
         "segment.weights": "shipped:micro/segmenter", "score.clip.model": "shipped:micro/scorer",
-        "inpaint.model": base, "inpaint.refiner.model": save_sdxl_refiner(folder / "refiner", base),
+        "inpaint.model": base, "inpaint.refiner.model": save_sdxl_refiner(folder / "refiner"),
         "score.detector.model": save_owlv2(folder / "owlv2"),
     }  # fmt: skip
     return models, ("score.clip.pretrained=''", "inpaint.steps=8")

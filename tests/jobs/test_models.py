@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.mirror import mirrored, read_index
+from actors.provenance import identify
 from engine.errors import EnvironmentProblem
 from tests.actors.tiny_models import save_owlv2
 from tests.jobs.hub import hub
@@ -110,3 +111,27 @@ def test_a_pull_that_was_cut_off_is_no_model(owl, tmp_path):
         mirrored(NAME, COMMIT, root)
     push(owl, NAME, COMMIT, root)
     assert read_index(NAME, COMMIT, root)["config.json"].size == (owl / "config.json").stat().st_size
+
+
+def test_dummies_stand_where_pulled_models_would(tmp_path):
+    """The smallest published model that a recipe names; every byte of it is written."""
+    place = str(tmp_path / "dummies")
+    tower = f"score.identity={{backend: dinov2, model: facebook/dinov2-small, revision: '{COMMIT}'}}"
+    settings = ("--set", "score.detector=null", "--set", tower)
+    command = [sys.executable, "-m", "jobs", "models", "dummy", "classic", "--to", place, *settings]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    folder = mirrored("facebook/dinov2-small", COMMIT, place)
+    assert identify("facebook/dinov2-small", folder).revision == "dummy"
+    command = [sys.executable, "-m", "jobs", "models", "check", "classic", *settings, "--format", "json"]
+    there = {**os.environ, "MYCANVAS_MODELS": place}
+    found = subprocess.run(command, cwd=ROOT, env=there, capture_output=True, text=True, check=False, timeout=120)
+    (model,) = json.loads(found.stdout)["models"]
+    assert (found.returncode, model["problems"]) == (1, ["random numbers, written by `mycanvas models dummy`"])
+
+
+def test_a_model_whose_sizes_nobody_knows_is_named_before_anything_is_written(tmp_path):
+    told = models(tmp_path, "http://127.0.0.1:9", "dummy", "classic", "--to", str(tmp_path / "d"), code=2)
+    assert "DUMMY_UNKNOWN" in told
+    assert NAME in told
+    assert not (tmp_path / "d").exists()
