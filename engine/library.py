@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from engine.commits import data_files
-from engine.errors import Damaged
+from engine.errors import Damaged, UsageError
 from engine.images import decode
 from engine.parquet import open_shard
 from engine.records import ACCEPTED, Model, Pixels
@@ -20,11 +20,19 @@ INDEX_COLUMNS = (
     "cutout_id", "concept", "class_name", "license", "source_sha256", "width", "height", "cut_borders", "quality",
     "models", "ensemble",
 )  # fmt: skip
+METRES = "metres.json"
+"""Beside the shards: how large things of a class are, ``{"class": metres}``, longest side, where somebody said so."""
+SIZES = (0.001, 1000.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutoutInfo:
-    """What a planner knows of a cut-out: everything but its pixels. Width and height in pixels of the tight box."""
+    """What a planner knows of a cut-out: everything but its pixels.
+
+    Attributes:
+        width: pixels of the tight box, as `height`.
+        metres: the longest side of what it shows, from `METRES`; None where nobody said.
+    """
 
     cutout_id: str
     concept: str
@@ -37,6 +45,7 @@ class CutoutInfo:
     quality: float | None = None
     models: tuple[Model, ...] = ()
     ensemble: str = ""
+    metres: float | None = None
 
     @property
     def aspect(self) -> float:
@@ -110,8 +119,13 @@ class Library:
 
 
 def open_library(uri: str) -> Library:
-    """Read the index of the accepted cut-outs in every committed shard; no pixels."""
+    """Read the index of the accepted cut-outs in every committed shard; no pixels.
+
+    Raises:
+        UsageError: LIBRARY_METRES where that file does not say what it should.
+    """
     store = open_store(uri)
+    metres = read_metres(store)
     cutouts: dict[str, CutoutInfo] = {}
     addresses: dict[str, Address] = {}
     for path in data_files(store):
@@ -120,13 +134,44 @@ def open_library(uri: str) -> Library:
         for number, row in enumerate(rows):
             if row.pop("status") != ACCEPTED:
                 continue
-            info = _info(row)
+            info = _info(row, metres)
             cutouts.setdefault(info.cutout_id, info)
             addresses.setdefault(info.cutout_id, Address(path, number))
     order = sorted(cutouts)
     return Library(store, {key: cutouts[key] for key in order}, addresses)
 
 
-def _info(row: dict[str, Any]) -> CutoutInfo:
+def read_metres(store: Store) -> dict[str, float]:
+    """Class -> metres, as somebody wrote them into the library; nothing where nobody did.
+
+    Raises:
+        UsageError: LIBRARY_METRES.
+    """
+    if not store.exists(METRES):
+        return {}
+    try:
+        said = json.loads(store.read(METRES))
+        found = {str(name): float(metres) for name, metres in said.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        found = {"": 0.0}
+    wrong = [name for name, metres in found.items() if not SIZES[0] <= metres <= SIZES[1]]
+    if wrong:
+        raise UsageError(
+            "LIBRARY_METRES",
+            f"says no size of {wrong[0]!r}" if wrong[0] else "is not a JSON object of numbers",
+            where=f"{store.uri}/{METRES}",
+            fix='write {"class": metres, …} with sizes from 0.001 to 1000, or remove the file',
+        )
+    return found
+
+
+def add_metres(store: Store, metres: Mapping[str, float]) -> None:
+    """Say how large things of some classes are; what was said before stands."""
+    text = json.dumps({**metres, **read_metres(store)}, ensure_ascii=False, indent=1, sort_keys=True)
+    store.put(METRES, text.encode())
+
+
+def _info(row: dict[str, Any], metres: Mapping[str, float]) -> CutoutInfo:
     models = tuple(Model(**model) for model in row.pop("models"))
-    return CutoutInfo(**{**row, "cut_borders": tuple(row["cut_borders"])}, models=models)
+    known = {**row, "cut_borders": tuple(row["cut_borders"]), "metres": metres.get(row["class_name"])}
+    return CutoutInfo(**known, models=models)

@@ -31,6 +31,8 @@ def scenes_propose(
 ) -> None:
     """Write a recipe with places for a library's concepts and with groups that belong together.
 
+    The sizes of classes that the engine does not know are asked for too, and written into the library.
+
     Example: mycanvas scenes propose modern --library out/mine/library --out mine.yaml
     """
     from jobs.recipes import load
@@ -42,11 +44,13 @@ def scenes_propose(
         {
             "phrases": list(made.phrases),
             "together": [list(group) for group in made.together],
+            "metres": dict(made.metres),
             "unusable": made.unusable,
         },
         [
             *made.phrases,
             *(", ".join(group) for group in made.together),
+            *(f"{name}: {metres:g} m" for name, metres in made.metres.items()),
             f"next: mycanvas backgrounds index DIR, then mycanvas compose {out} --backgrounds DIR …",
         ],
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from actors.layout import Layout
 from actors.models import check_recipe
 from actors.scene import Scene
 from engine.errors import SampleError, UsageError
-from engine.library import open_library
+from engine.library import add_metres, open_library
 from engine.recipe import Recipe
 from engine.seeds import derive, rng
 from engine.stage import Run
@@ -19,6 +20,7 @@ from jobs.console import Console
 from jobs.recipes import show
 from planners.scene_question import THINGS, Proposal, read_proposal, scene_question
 from planners.scenes import ensembles
+from planners.sizes import real_size
 
 EACH, LONGEST = 12, 1024  # phrases asked for in one question, and tokens of its answer
 WARMTH = 0.8  # at 0 the same concepts would call for the same places each time they are asked about
@@ -26,15 +28,18 @@ WARMTH = 0.8  # at 0 the same concepts would call for the same places each time 
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """What was proposed, and how many answers could not be used."""
+    """What was proposed, and how many answers could not be used; `metres` of classes whose sizes were not known."""
 
     phrases: tuple[str, ...]
     together: tuple[tuple[str, ...], ...]
+    metres: Mapping[str, float]
     unusable: int
 
 
 def propose(recipe: Recipe, library: str, out: Path, count: int, console: Console) -> Proposed:
     """Ask the language model of the recipe's layout, and write the recipe with its proposals to `out`.
+
+    Sizes are written into the library, whose classes they are of.
 
     Raises:
         UsageError: SCENES_NO_MODEL, SCENES_NONE, TOO_FEW_CONCEPTS, and those of the model.
@@ -60,6 +65,8 @@ def propose(recipe: Recipe, library: str, out: Path, count: int, console: Consol
     answers = chat.write([scene_question(things, EACH) for things in asked], seeds)
     made = _merged([_read(answer, things) for answer, things in zip(answers, asked, strict=True)], count)
     out.write_text(show(_with(recipe, made)), encoding="utf-8")
+    if made.metres:
+        add_metres(open_store(library), made.metres)
     return made
 
 
@@ -90,7 +97,12 @@ def _merged(proposals: Sequence[Proposal | None], count: int) -> Proposed:
         )
     phrases = dict.fromkeys(phrase for proposal in usable for phrase in proposal.phrases)
     together = dict.fromkeys(group for proposal in usable for group in proposal.together)
-    return Proposed(tuple(phrases)[:count], tuple(together), len(proposals) - len(usable))
+    said: dict[str, list[float]] = {}
+    for proposal in usable:
+        for name, metres in proposal.metres.items():
+            said.setdefault(name, []).append(metres)
+    sizes = {name: round(median(each), 3) for name, each in sorted(said.items()) if real_size(name) is None}
+    return Proposed(tuple(phrases)[:count], tuple(together), sizes, len(proposals) - len(usable))
 
 
 def _with(recipe: Recipe, made: Proposed) -> Recipe:

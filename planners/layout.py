@@ -14,7 +14,7 @@ from engine.records import Placement
 from engine.seeds import rng
 from planners.layout_candidates import CANDIDATES, NEAREST, Candidates, Task, best_candidate, draw_candidates
 from planners.layout_rules import GROUND_MARGIN, placed_borders, problems, stands_on
-from planners.sizes import may_be, real_size, relative_sizes
+from planners.sizes import may_be, relative_sizes, size_of
 
 __all__ = ["problems", "solve"]
 
@@ -67,7 +67,7 @@ def _task(draw: np.random.Generator, cast: Sequence[CutoutInfo], ground: float, 
     rider, carrier = _support(draw, cast)
     return Task(
         aspect=aspect,
-        ratio=np.array(relative_sizes([item.class_name for item in cast])),
+        ratio=np.array(relative_sizes(cast)),
         shortest_long_side=np.sqrt(1.03 * min_area(len(cast)) / np.minimum(aspect, 1 / aspect)),
         borders=tuple(placed_borders(item, flip=flip) for item, flip in zip(cast, flips, strict=True)),
         flips=flips,
@@ -97,7 +97,7 @@ def _support(draw: np.random.Generator, cast: Sequence[CutoutInfo]) -> tuple[int
         for carrier, wide in enumerate(cast)
         for rider, small in enumerate(cast)
         if may_be(wide.class_name, "surface") and wide.aspect >= 1.2 and not wide.cut_borders and not small.cut_borders
-        if (real_size(small.class_name) or 9.0) <= 0.5 * (real_size(wide.class_name) or 0.0)
+        if (size_of(small) or 9.0) <= 0.5 * (size_of(wide) or 0.0)
     ]
     if not pairs or draw.random() >= SUPPORT_CHANCE:
         return None, 0

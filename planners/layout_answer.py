@@ -167,7 +167,7 @@ def _box(item: AnsweredObject) -> Box:
 
 
 def _placements(answered: Sequence[AnsweredObject], cast: Sequence[CutoutInfo]) -> tuple[Placement, ...]:
-    sizes = relative_sizes([info.class_name for info in cast])
+    sizes = relative_sizes(cast)
     sequence = sorted(answered, key=lambda item: (_base(item, answered), item.support.startswith("on:"), item.id))
     orders = {stands_on(item.id): stands_on(order) for order, item in enumerate(sequence)}
     placements = []

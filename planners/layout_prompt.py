@@ -54,7 +54,7 @@ def request(cast: Sequence[CutoutInfo], concepts: Sequence[str], ground_line: fl
 
 
 def _question(cast: Sequence[CutoutInfo], concepts: Sequence[str], ground_line: float | None) -> str:
-    sizes = relative_sizes([item.class_name for item in cast])
+    sizes = relative_sizes(cast)
     asked = {
         "ground_line": round((0.5 if ground_line is None else ground_line) * GRID),
         "min_area": min_area(len(cast)),

@@ -131,7 +131,7 @@ def _sizes(ordered: Sequence[Placement], infos: Sequence[CutoutInfo], ground_lin
     ground = 0.5 if ground_line is None else ground_line
     floor = 1.2 * min_area(len(ordered))
     bases = np.array([_base(item, ordered) for item in ordered])
-    expected = np.array(relative_sizes([info.class_name for info in infos])) * perspective(bases, ground, 1.0)
+    expected = np.array(relative_sizes(infos)) * perspective(bases, ground, 1.0)
     scales = [max(Box(*p.box).width, Box(*p.box).height) / e for p, e in zip(ordered, expected, strict=True)]
     for large, small in permutations(range(len(ordered)), 2):
         free = {ordered[large].support, ordered[small].support}.isdisjoint(PLACES[1:])

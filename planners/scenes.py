@@ -14,7 +14,7 @@ from engine.backgrounds import Background
 from engine.errors import UsageError
 from engine.library import CutoutInfo
 from engine.seeds import rng
-from planners.sizes import WIDEST_RANGE, real_size, words
+from planners.sizes import WIDEST_RANGE, size_of, words
 
 FEWEST = 2
 MOST_CUT = 2  # each goes to an edge of the canvas, and two edges are free: left and right, or the bottom
@@ -153,7 +153,7 @@ def _concept(name: str, cutouts: Sequence[CutoutInfo]) -> Concept:
     return Concept(
         name,
         class_name,
-        real_size(class_name),
+        size_of(cutouts[0]) if cutouts else None,
         whole=tuple(item for item in cutouts if not item.cut_borders),
         cut=tuple(item for item in cutouts if item.cut_borders),
     )

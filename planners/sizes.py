@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from engine.library import CutoutInfo
+
 _METRES = """
 0.02: coin, ring, bee, ladybug, dice, marble, button, earring, acorn
 0.05: egg, strawberry, key, butterfly, walnut, cherry, plum, matchbox, thimble, snail, macaron
@@ -94,9 +96,14 @@ def real_size(class_name: str) -> float | None:
     return METRES["toy"] if PLACES["plaything"] & set(parts) else None
 
 
-def relative_sizes(classes: Sequence[str]) -> tuple[float, ...]:
-    """How large each object is drawn beside the largest: 0.4 to 1.0; 1.0 for the largest and for unknown classes."""
-    metres = [real_size(name) for name in classes]
+def size_of(info: CutoutInfo) -> float | None:
+    """Metres along the longest side of what a cut-out shows: as the library knows it, or else by its class."""
+    return real_size(info.class_name) if info.metres is None else info.metres
+
+
+def relative_sizes(cast: Sequence[CutoutInfo]) -> tuple[float, ...]:
+    """How large each object is drawn beside the largest: 0.4 to 1.0; 1.0 for the largest and for unknown sizes."""
+    metres = [size_of(info) for info in cast]
     largest = max((size for size in metres if size is not None), default=1.0)
     return tuple(1.0 if size is None else max((size / largest) ** _EXPONENT, SMALLEST_RATIO) for size in metres)
 

@@ -73,7 +73,7 @@ def _rounded(width: float, aspect: float, smallest: float) -> int:
 
 def _front_widths(cast: Sequence[CutoutInfo]) -> list[float]:
     """Widths in proportion to real sizes, together about half of the picture, none beyond what it holds."""
-    sizes = relative_sizes([item.class_name for item in cast])
+    sizes = relative_sizes(cast)
     wide = [size * min(1.0, item.aspect) for size, item in zip(sizes, cast, strict=True)]
     tall = [width / item.aspect for width, item in zip(wide, cast, strict=True)]
     area = sum(width * height for width, height in zip(wide, tall, strict=True))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from engine.commits import commit_unit
-from engine.errors import Damaged
+from engine.errors import Damaged, UsageError
 from engine.images import encode_png
-from engine.library import PixelCache, open_library
+from engine.library import PixelCache, add_metres, open_library
 from engine.records import Cutout, Model
 from engine.schema import column_names, to_table
 from engine.store import open_store
@@ -49,6 +49,26 @@ def test_the_index_holds_everything_but_pixels_in_the_order_of_ids(tmp_path):
     assert (info.concept, info.width, info.height, info.aspect) == ("thing1", 10, 20, 0.5)
     assert (info.cut_borders, info.quality, info.license) == (("bottom",), 0.75, "CC0-1.0")
     assert info.models == (Model(name="grabcut", revision="1", license="Apache-2.0"),)
+
+
+def test_sizes_that_somebody_wrote_down_are_part_of_the_index_and_of_its_fingerprint(tmp_path):
+    before = library(tmp_path, [cutout(1)])
+    add_metres(before.store, {"thing": 0.6, "other": 3})
+    add_metres(before.store, {"thing": 9.0})
+    after = open_library(str(tmp_path))
+    assert [info.metres for info in after.cutouts.values()] == [0.6], "what was said first stands"
+    assert after.fingerprint() != before.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", '{"thing": "large"}', '{"thing": -1}', '{"thing": NaN}', '{"thing": null}']
+)
+def test_sizes_that_are_none_are_refused_with_the_name_of_the_file(tmp_path, text):
+    made = library(tmp_path, [cutout(1)])
+    made.store.put("metres.json", text.encode())
+    with pytest.raises(UsageError, match=r"LIBRARY_METRES(.|\n)*metres\.json") as caught:
+        open_library(str(tmp_path))
+    assert ("'thing'" in str(caught.value)) == (text in ('{"thing": -1}', '{"thing": NaN}'))
 
 
 def test_pixels_come_from_their_own_shard_and_row(tmp_path):

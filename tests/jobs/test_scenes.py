@@ -1,14 +1,16 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from engine.errors import MyCanvasError, UsageError
+from engine.library import open_library
 from jobs.console import Console
 from jobs.recipes import load
 from jobs.scenes import propose
 from tests.actors.chat_server import MODEL, chat_server, says
 from tests.jobs.inprocess import cut
-from tests.jobs.photos import concept_folder
+from tests.jobs.photos import concept_folder, encoded, thing
 
 QUIET = Console("quiet")
 
@@ -16,7 +18,10 @@ QUIET = Console("quiet")
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes")
-    cut(concept_folder(folder / "photos"), str(folder / "library"))
+    photos = Path(concept_folder(folder / "photos"))
+    (photos / "flumph").mkdir()
+    (photos / "flumph" / "1.png").write_bytes(encoded(thing((80, 80, 200), seed=9)))
+    cut(str(photos), str(folder / "library"))
     return str(folder / "library")
 
 
@@ -29,7 +34,8 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path):
     def answer(_question, number):
         if number == 1:
             return says("I would rather not.")
-        return says(json.dumps({"phrases": [f"on a table of wood {'x' * (number + 1)}"], "together": [[0, 1]]}))
+        phrases, metres = [f"on a table of wood {'x' * (number + 1)}"], [0.2, 0.3, 0.4, 0.5]
+        return says(json.dumps({"phrases": phrases, "together": [[0, 1]], "metres": metres}))
 
     out = tmp_path / "mine.yaml"
     with chat_server(answer) as (url, asked):
@@ -42,6 +48,9 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path):
     recipe = load(str(out))
     assert recipe.stages[0].phrases == made.phrases
     assert recipe.stages[0].together == made.together != ()
+    said = {item.class_name: item.metres for item in open_library(library).cutouts.values() if item.metres}
+    assert said == made.metres
+    assert list(said) == ["flumph"], "the sizes of the others are known"
 
 
 def test_a_model_that_has_no_idea_is_named(library, tmp_path):

@@ -10,8 +10,9 @@ from tests.planners.cutouts import cutout
 THINGS = ["teapot", "cup", "dog", "ball"]
 
 
-def answer(phrases=("on a wooden table",), together=()):
-    return json.dumps({"phrases": list(phrases), "together": [list(group) for group in together]})
+def answer(phrases=("on a wooden table",), together=(), metres=()):
+    groups = [list(group) for group in together]
+    return json.dumps({"phrases": list(phrases), "together": groups, "metres": list(metres)})
 
 
 def test_things_are_asked_about_under_numbers():
@@ -43,6 +44,11 @@ def test_a_phrase_is_a_place_and_nothing_else(said, kept):
 def test_groups_hold_known_things_once():
     found = read_proposal(answer(together=[[0, 1, 1], [1, 2], [3], [2, 3, 9, -1], []]), THINGS)
     assert found.together == (("teapot", "cup"), ("dog", "ball"))
+
+
+def test_sizes_are_taken_where_they_can_be():
+    assert read_proposal(answer(metres=[0.2, 0, 1e9, 0.3]), THINGS).metres == {"teapot": 0.2, "ball": 0.3}
+    assert read_proposal(answer(metres=[0.2, 0.1]), THINGS).metres == {}, "whose they are is not known"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from planners.sizes import METRES, may_be, real_size, relative_sizes
+from tests.planners.cutouts import cutout
 
 DREAMBOOTH = (
     "backpack, stuffed animal, bowl, can, candle, cat, clock, sneaker, dog, toy, boot, glasses, cartoon, teapot, vase"
@@ -41,15 +43,26 @@ def test_an_unknown_class_has_no_size(name):
 
 
 def test_the_largest_is_one_and_nothing_is_below_two_fifths():
-    ratios = relative_sizes(["bus", "car", "coin", "flumph"])
+    ratios = relative_sizes([cutout(name) for name in ("bus", "car", "coin", "flumph")])
     assert ratios[0] == ratios[3] == 1.0
     assert 0.7 < ratios[1] < 0.85
     assert ratios[2] == 0.4
 
 
 def test_a_ratio_of_one_to_twelve_just_meets_the_clamp():
-    assert math.isclose(relative_sizes(["rocket", "horse"])[1], (2.3 / 25) ** (math.log(0.4) / math.log(1 / 12)))
+    assert math.isclose(
+        relative_sizes([cutout("rocket"), cutout("horse")])[1], (2.3 / 25) ** (math.log(0.4) / math.log(1 / 12))
+    )
     assert relative_sizes([]) == ()
+
+
+def test_what_the_library_says_of_a_size_counts_more_than_its_class():
+    huge = replace(cutout("mug"), metres=2.0)
+    assert relative_sizes([huge, cutout("cup"), replace(cutout("flumph"), metres=0.2)]) == (
+        1.0,
+        0.4,
+        pytest.approx(0.427, abs=0.01),
+    )
 
 
 def test_only_furniture_carries_and_only_fliers_fly():
