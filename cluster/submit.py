@@ -62,7 +62,9 @@ class Submissions:
         with _told(address):
             self._client: Any = JobSubmissionClient(address)
 
-    def submit(self, run: str, command: str, folder: Path, metadata: Mapping[str, str]) -> tuple[Job, bool]:
+    def submit(
+        self, run: str, command: str, folder: Path, metadata: Mapping[str, str], variables: Mapping[str, str]
+    ) -> tuple[Job, bool]:
         """Start a run, unless it is under way; the job, and whether it is a new one.
 
         Args:
@@ -70,6 +72,7 @@ class Submissions:
             command: what the cluster's shell runs inside a copy of `folder`.
             folder: what travels.
             metadata: shown by `jobs`.
+            variables: of the environment of the command and of its workers; whoever sees the dashboard can read them.
 
         Raises:
             EnvironmentProblem: RAY_UNREACHABLE.
@@ -84,7 +87,7 @@ class Submissions:
                 self._client.submit_job(
                     entrypoint=command,
                     submission_id=name,
-                    runtime_env={"working_dir": str(folder)},
+                    runtime_env={"working_dir": str(folder), "env_vars": dict(variables)},
                     metadata=dict(metadata),
                 )
         except EnvironmentProblem:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
+from actors.mirror import VARIABLE
 from actors.models import check_recipe
 from actors.preflight import local_folders
 from cluster.submit import Job, Submissions
@@ -33,7 +34,7 @@ from jobs.run import parse_budget
 
 RECIPE = "recipe.yaml"
 PACKAGES = ("engine", "planners", "actors", "cluster", "jobs", "recipes", "weights")
-PLACES = ("backgrounds", "library", "layouts")  # that may be left out
+OPTIONS = ("backgrounds", "library", "layouts")  # of `compose`, that may be left out
 Code = Literal["image", "send"]
 
 
@@ -48,6 +49,7 @@ class RunFile(Spec):
     backgrounds: str = Field(default="", description="folder of background photos; empty: procedural scenes")
     layouts: str = Field(default="", description="what `mycanvas layout` made; empty: laid out by this run")
     library: str = Field(default="", description="library of cut-outs to use; empty: OUT/library")
+    models: str = Field(default="", description="where `models pull` put the models; empty: each node's own way")
     set: tuple[str, ...] = Field(default=(), description="changes to the recipe, such as inpaint.steps=30")
     max_failures: Annotated[str, BeforeValidator(str)] = Field(default="5%", description="stop when more rows fail")
     code: Code = Field(default="image", description="image: the nodes have the engine; send: it travels with the job")
@@ -71,7 +73,7 @@ def read_run(path: Path) -> tuple[RunFile, Recipe]:
     parse_budget(run.max_failures)
     beside = path.parent / run.recipe
     recipe = load(str(beside) if beside.is_file() else run.recipe, run.set)
-    for key in ("photos", "out", *PLACES):
+    for key in ("photos", "out", "models", *OPTIONS):
         if getattr(run, key):
             _travels(getattr(run, key), key)
     return run, recipe
@@ -91,8 +93,11 @@ def submit(path: Path, address: str, console: Console) -> Job:
         _travels(model, "a model")
     for key in ("photos", "backgrounds"):
         _seen(getattr(run, key), key, console)
+    variables = {VARIABLE: run.models} if run.models else {}
     with _packed(run, recipe) as folder:
-        job, fresh = Submissions(address).submit(run_hash(run, recipe), _command(run), folder, _metadata(run, recipe))
+        job, fresh = Submissions(address).submit(
+            run_hash(run, recipe), _command(run), folder, _metadata(run, recipe), variables
+        )
     console.say(f"{'submitted' if fresh else 'under way already'}  {job.id}")
     return job
 
@@ -158,7 +163,7 @@ def _packed(run: RunFile, recipe: Recipe) -> Iterator[Path]:
 def _command(run: RunFile) -> str:
     words = ["python", "-m", "jobs", "compose", RECIPE, "--photos", run.photos, "--samples", str(run.samples)]
     words += ["--out", run.out, "--max-failures", run.max_failures, "--address", "auto", "--format", "json"]
-    for option in PLACES:
+    for option in OPTIONS:
         if getattr(run, option):
             words += [f"--{option}", getattr(run, option)]
     return shlex.join(words)

@@ -10,6 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from actors.backends.transformers_chat import TransformersChat
+from actors.caption import Caption
 from actors.dummy.build import BUILDERS
 from actors.dummy.published import PUBLISHED, Published
 from actors.dummy.write import TILE, fill, parameters, write_dummy
@@ -17,6 +19,7 @@ from actors.models import named
 from actors.provenance import identify
 from actors.weights import local_weights
 from jobs.recipes import load
+from planners.question import Question
 from tests.actors.tiny_models import SIGLIP, TEXT, UNET, VAE
 
 NUMBERS = {
@@ -85,6 +88,23 @@ def test_what_a_dummy_computes_is_finite(tmp_path):
     blank = torch.zeros(1, 3, 64, 64)
     image = pipe("a dog", image=blank, mask_image=blank[:, :1] + 1, num_inference_steps=2, output_type="np").images
     assert np.isfinite(image).all()
+
+
+def test_language_models_answer_with_pictures_and_without(tmp_path):
+    text = {
+        "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "head_dim": 16,
+        "num_key_value_heads": 1, "vocab_size": 3000, "max_position_embeddings": 2048,
+    }  # fmt: skip
+    vision = {
+        "depth": 3, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32,
+        "deepstack_visual_indexes": [0, 1, 2],
+    }  # fmt: skip
+    blind = write_dummy(Published("qwen3", {"text": text}), tmp_path / "blind")
+    seeing = write_dummy(Published("qwen3_vl", {"text": text, "vision": vision}), tmp_path / "seeing")
+    for folder, image in ((blind, None), (seeing, np.zeros((64, 64, 3), np.uint8))):
+        chat = TransformersChat(Caption(backend="transformers", model=str(folder), max_tokens=16))
+        assert chat.model.revision == "dummy"
+        assert len(chat.write([Question("a dog?", {}, image)], [1])) == 1
 
 
 def test_the_benchmark_runs_on_small_ones(tmp_path):

@@ -5,14 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from actors.mirror import push
 from engine.store import open_store
 from engine.verify import verify
+from tests.actors.tiny_models import TOWER, written
 from tests.cluster.ray_head import TOKEN, ray_head
 from tests.jobs.photos import concept_folder
 
+COMMIT = "0123456789abcdef" * 2 + "01234567"
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -59,6 +63,18 @@ def test_a_run_is_submitted_followed_and_gone_on_with(mycanvas, tmp_path):
     assert "succeeded" in status
     assert str(out) in status
     assert "Running entrypoint" in mycanvas("logs", job).stdout
+
+
+def test_workers_take_models_from_where_the_run_says(mycanvas, tmp_path):
+    tower = written("dinov2", {**TOWER, "image_size": 56, "patch_size": 14}, tmp_path / "tower", "apache-2.0")
+    push(tower, "toys/tower", COMMIT, str(tmp_path / "models"))
+    path, out = run_file(tmp_path, samples=3, models=str(tmp_path / "models"))
+    run = yaml.safe_load(path.read_text())
+    run["set"].append(f"score.identity={{backend: dinov2, model: toys/tower, revision: '{COMMIT}'}}")
+    path.write_text(yaml.safe_dump(run))
+    mycanvas("submit", str(path), "--follow")
+    rows = [row for file in (out / "data").glob("*.parquet") for row in pq.read_table(file).to_pylist()]
+    assert [{model["name"]: model["revision"] for model in row["models"]}["toys/tower"] for row in rows] == [COMMIT] * 3
 
 
 def test_a_run_under_way_is_found_and_can_be_stopped(mycanvas, tmp_path):

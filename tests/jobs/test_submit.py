@@ -23,6 +23,7 @@ def written(folder, **changes):
         ({"library": "~/library"}, "URI_RELATIVE", "library"),
         ({"out": "s3://me:hunter2@bucket/x"}, "URI_SECRET", "AWS_"),
         ({"backgrounds": "https://user@host/x"}, "URI_SECRET", "backgrounds"),
+        ({"models": "models"}, "URI_RELATIVE", "models"),
         ({"sampels": 5}, "RECIPE_KEY", "did you mean 'samples'"),
         ({"samples": 0}, "RECIPE_VALUE", "samples"),
         ({"samples": "many"}, "RECIPE_VALUE", "samples"),
