@@ -25,6 +25,7 @@ NAMES = (
     "micro",
     "worker",
     "language",
+    "curate",
 )
 LATEST = Path(__file__).parent / "results" / "latest.json"
 

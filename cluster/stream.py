@@ -82,7 +82,7 @@ def stream(pipeline: Pipeline, pools: Sequence[Pool], replicas: Sequence[int], d
         dataset = _through(dataset, pipeline, position, pool, size)
     warnings.filterwarnings("ignore", "The minimum number of concurrent actors")  # it counts read tasks, not units
     for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-        yield from _receipts(batch)
+        yield from receipts(batch)
 
 
 def _through(dataset: Dataset, pipeline: Pipeline, position: int, pool: Pool, size: int) -> Dataset:
@@ -128,7 +128,8 @@ class _Worker:
             return pa.table({PROBLEM: [to_json(error)] * self._rows})
 
 
-def _receipts(batch: pa.Table) -> Iterator[Receipt]:
+def receipts(batch: pa.Table) -> Iterator[Receipt]:
+    """The receipts in a block that workers answered with; raises the problem that one of them met."""
     if PROBLEM in batch.column_names:
         raise from_json(batch.column(PROBLEM)[0].as_py())
     yield from (Receipt(**json.loads(text)) for text in batch.column("receipt").to_pylist())

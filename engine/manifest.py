@@ -15,14 +15,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.backgrounds import CATALOGUE as BACKGROUNDS
 from engine.commits import Receipt, committed, rebuild_receipt
 from engine.errors import Damaged
 from engine.extents import FOLDER as EXTENTS
+from engine.extents import read_extents
 from engine.failpoints import reach
 from engine.lock import LOCK
 from engine.parquet import open_shard, without_pixels, write_table
-from engine.photos import CATALOGUE as PHOTOS
 from engine.receipts import data_path
 from engine.sealed import digest, seal, unseal
 from engine.store import Store
@@ -99,6 +98,19 @@ def read_segment(store: Store, number: int) -> list[Receipt]:
     return [Receipt(**item) for item in content["receipts"]]
 
 
+def whole_summary(store: Store) -> Manifest | None:
+    """The last summary, if it is of all that is committed."""
+    try:
+        manifest = read_manifest(store)
+    except FileNotFoundError:
+        return None
+    summarised = sum(segment.units for segment in manifest.segments)
+    # A run that is finished has all its units in the summary, and needs no listing of a million names.
+    if summarised == read_extents(store).units > 0 or summarised == committed(store).count:
+        return manifest
+    return None
+
+
 def write_manifest(store: Store) -> None:
     """Summarise all that is committed; restore receipts and tables of failures that a crash left out.
 
@@ -139,7 +151,7 @@ def _kept(store: Store) -> Iterator[Segment]:
 def _write_segment(store: Store, number: int, unit_ids: Sequence[int]) -> Segment:
     with ThreadPoolExecutor(_READERS) as pool:
         receipts = list(pool.map(partial(rebuild_receipt, store), unit_ids))
-        tables = list(pool.map(partial(_read_scores, store), unit_ids))
+        tables = list(pool.map(partial(slim_rows, store), unit_ids))
     scores = write_table(pa.concat_tables(tables), metadata={})
     store.put(scores_path(number), scores)
     reach("after_scores")
@@ -157,7 +169,8 @@ def _write_segment(store: Store, number: int, unit_ids: Sequence[int]) -> Segmen
     )
 
 
-def _read_scores(store: Store, unit_id: int) -> pa.Table:
+def slim_rows(store: Store, unit_id: int) -> pa.Table:
+    """The rows of a unit without their pixels."""
     with open_shard(store, data_path(unit_id)) as shard:
         return shard.read(columns=without_pixels(shard)).replace_schema_metadata(None)
 
@@ -171,6 +184,9 @@ def _schema_text(store: Store, first_unit: Sequence[int]) -> str:
 
 def _single_files(store: Store) -> list[str]:
     """Files of which a run has one, or few, as far as they exist."""
+    from engine.backgrounds import CATALOGUE as BACKGROUNDS  # these bring image libraries: 65 ms that readers need not
+    from engine.photos import CATALOGUE as PHOTOS
+
     paths = [
         LOCK,
         PHOTOS,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import EXIT_INTERRUPTED, MyCanvasError
-from jobs import cli_cluster
+from jobs import cli_cluster, cli_curate
 from jobs.cli_backgrounds import backgrounds as backgrounds_app
 from jobs.cli_models import models
 from jobs.cli_options import Output, Overrides, RecipeName
@@ -342,8 +342,9 @@ def gallery(
     typer.echo(f"{count} cards  {page}")
 
 
-for command in (cli_cluster.submit, cli_cluster.status, cli_cluster.logs, cli_cluster.stop):
+for command in (cli_cluster.submit, cli_cluster.status, cli_cluster.logs, cli_cluster.stop, cli_curate.query):
     app.command()(command)
+app.command("filter")(cli_curate.filter_)
 
 
 @app.command()

@@ -19,12 +19,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.commits import data_files
+from engine.dataset import Dataset, of_ids, open_dataset
 from engine.errors import EnvironmentProblem, UsageError
 from engine.parquet import open_shard
 from engine.records import Composition, Cutout
 from engine.schema import column_names, from_table
-from engine.store import Store, open_store
+from engine.store import Store
 from jobs.gallery_cards import Card, composition_card, cutout_card
 from jobs.gallery_layouts import pasted
 from jobs.gallery_scores import SCORES
@@ -67,8 +67,9 @@ def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, li
         EnvironmentProblem: PAGE_NOT_WRITTEN.
         Damaged: a shard is not what was committed.
     """
-    store = open_store(dataset_uri)
-    contents = read_contents(store, limit)
+    dataset = open_dataset(dataset_uri)
+    store = dataset.store
+    contents = read_contents(dataset, limit)
     if any(isinstance(row, Composition) and row.placements for row in contents.rows):  # no shard of pictures has them
         shown = pasted(contents.rows, store.uri, library or f"{store.uri}/library")
         contents = replace(contents, rows=shown)
@@ -77,7 +78,7 @@ def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, li
         composition_card(row, thumb, large) if isinstance(row, Composition) else cutout_card(row, thumb, large)
         for row in contents.rows
     ]
-    _write_whole(page, render(store.uri.rstrip("/").rpartition("/")[2], contents, cards))
+    _write_whole(page, render(dataset.uri.rstrip("/").rpartition("/")[2], contents, cards))
     return len(cards)
 
 
@@ -87,33 +88,33 @@ def large_side(cards: int, thumb: int) -> int | None:
     return side if side > thumb else None
 
 
-def read_contents(store: Store, limit: int) -> Contents:
-    """The first `limit` rows of the committed shards, and the failures that were committed with them."""
-    paths = data_files(store)
-    if not paths:
+def read_contents(dataset: Dataset, limit: int) -> Contents:
+    """The first `limit` rows of a dataset, and the failures that were committed with them; of a view, no failures."""
+    store, shards = dataset.store, list(dataset.shards())
+    if not shards:
         raise UsageError(
             "DATASET_EMPTY", "no unit is committed here", where=store.uri, fix="run compose first, or check the folder"
         )
     rows: list[Any] = []
     failures: list[dict[str, str]] = []
     there = read = 0
-    for path in paths:
+    for path, ids in shards:
         if len(rows) >= limit:
             break
         with open_shard(store, path) as shard:
-            rows.extend(_rows(shard, path, limit - len(rows)))
-            there += shard.metadata.num_rows
-        failures.extend(_failures(store, "failures/" + path.rpartition("/")[2]))
+            rows.extend(_rows(shard, path, limit - len(rows), ids))
+            there += shard.metadata.num_rows if ids is None else len(ids)
+        failures.extend(_failures(store, "failures/" + path.rpartition("/")[2]) if ids is None else [])
         read += 1
-    return Contents(rows, failures, there, read, len(paths))
+    return Contents(rows, failures, there, read, len(shards))
 
 
-def _rows(shard: pq.ParquetFile, where: str, limit: int) -> list[Any]:
+def _rows(shard: pq.ParquetFile, where: str, limit: int, ids: pa.Array | None) -> list[Any]:
     record = _record(shard.schema_arrow, where)
     columns = [name for name in column_names(record, stored=False) if name in shard.schema_arrow.names]
     rows: list[Any] = []
     for batch in shard.iter_batches(batch_size=BATCH_ROWS, columns=columns):
-        rows.extend(from_table(record, pa.Table.from_batches([batch]), columns))
+        rows.extend(from_table(record, of_ids(pa.Table.from_batches([batch]), ids), columns))
         if len(rows) >= limit:
             break
     return rows[:limit]

@@ -3,99 +3,122 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from engine.commits import Receipt, failure_files, receipts
+from engine.dataset import Dataset, open_dataset
+from engine.extents import read_extents
+from engine.manifest import read_segment, whole_summary
+from engine.parquet import open_shard
+from engine.scores import Scores, open_scores
+from engine.store import Store
+from planners.statistics import bins, by_concept, counts, histogram, moments, score_sources
 
-from engine.commits import data_files, failure_files, receipts
-from engine.errors import UsageError
-from engine.manifest import read_manifest, scores_path
-from engine.parquet import open_shard, without_pixels
-from engine.store import Store, open_store
-
-OBJECT_SCORES = ("identity_psnr", "visible_fraction", "identity", "detection")
-COUNTS = ("surplus",)  # whole numbers that are scores; the others are names
-QUANTILES = (0.05, 0.5, 0.95)
+SHOWN = 30  # concepts in the table for a person
+SPARK = "▁▂▃▄▅▆▇█"
 
 
 def stats(uri: str) -> dict[str, Any]:
-    """Counts and quantiles of a dataset or library.
+    """Counts, quantiles and histograms of a dataset, a view or a library.
 
     Raises:
         UsageError: DATASET_EMPTY.
     """
-    store = open_store(uri)
-    known = list(receipts(store))
-    if not known:
-        raise UsageError("DATASET_EMPTY", "holds no committed unit", where=uri, fix="give the --out of a compose run")
+    dataset = open_dataset(uri)
+    with open_scores(dataset) as scores:
+        types = scores.types()
+        report = {"dataset": uri, **_totals(dataset, scores)}
+        for title in ("reasons", "concepts", "concept", "num_objects", "scene"):
+            if title in types:
+                report["concepts" if title == "concept" else title] = _pairs(scores, counts(types, title))
+        report["scores"] = _scores(scores, types)
+        report["by_concept"] = scores.ask(by_concept(types)).to_pylist() if "objects" in types else []
+    report["failures"] = {} if dataset.view else _failures(dataset.store)
+    return report
+
+
+def _totals(dataset: Dataset, scores: Scores) -> dict[str, Any]:
+    """Units, rows by status, bytes, seconds by stage and the way from plan to choice; of a view, those of its rows."""
+    made = Counter(_pairs(scores, "select status, count(*) from scores group by status"))
+    if dataset.view:
+        rows = sum(made.values())
+        units = len(list(dataset.shards()))
+        return {"units": units, "rows": rows, "accepted": made["accepted"], "rejected": made["rejected"], "failed": 0}
+    known = list(_receipts(dataset.store))
     totals = {
         name: sum(getattr(receipt, name) for receipt in known)
         for name in ("rows", "accepted", "rejected", "failed", "bytes")
     }
-    table = pa.concat_tables(_slim(store, len(known)))
+    planned = read_extents(dataset.store).samples or totals["rows"]
+    funnel = {"planned": planned, "tried": totals["rows"], "made": totals["rows"] - totals["failed"]}
+    funnel["accepted"] = totals["accepted"]
+    return {"units": len(known), **totals, "funnel": funnel, "seconds": _seconds(item.timings for item in known)}
+
+
+def _receipts(store: Store) -> Iterable[Receipt]:
+    """Of every unit; a thousand in a file where they are summarised."""
+    manifest = whole_summary(store)
+    if manifest is None:
+        return receipts(store)
+    return (receipt for segment in manifest.segments for receipt in read_segment(store, segment.number))
+
+
+def _pairs(scores: Scores, sql: str) -> dict[str, int]:
     return {
-        "dataset": uri,
-        "units": len(known),
-        **totals,
-        "seconds": _seconds(receipt.timings for receipt in known),
-        "reasons": _counted(table, "reasons"),
-        "failures": _failures(store),
-        "concepts": _counted(table, "concepts" if "concepts" in table.column_names else "concept"),
-        "num_objects": _counted(table, "num_objects"),
-        "scores": _scores(table),
+        str(name): count
+        for name, count in zip(*(column.to_pylist() for column in scores.ask(sql).columns), strict=True)
     }
+
+
+def _scores(scores: Scores, types: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name, source in score_sources(types).items():
+        count, low, high, mean, quantiles = (column[0].as_py() for column in scores.ask(moments(source)).columns)
+        if not count:
+            continue
+        counted = scores.ask(histogram(source, low, high))
+        found[name] = {
+            "count": count, "least": low, "largest": high, "mean": mean, "quantiles": quantiles,
+            "histogram": bins(dict(zip(*(column.to_pylist() for column in counted.columns), strict=True))),
+        }  # fmt: skip
+    return found
 
 
 def lines(report: Mapping[str, Any]) -> list[str]:
     """The report for a person."""
-    kept = report["accepted"] / max(report["rows"], 1)
-    out = [
-        f"{report['dataset']}",
-        f"  {report['rows']:,} rows in {report['units']:,} units, {report['bytes'] / 1e6:.1f} MB",
-        f"  accepted {report['accepted']:,} ({kept:.0%})",
-        f"  rejected {report['rejected']:,}   failed {report['failed']:,}",
-    ]
+    out = [str(report["dataset"]), *_summary(report)]
     for title in ("reasons", "failures", "concepts", "num_objects"):
-        if report[title]:
-            out += ["", title.replace("_", " ")]
-            out += [f"  {count:>7,}  {name}" for name, count in report[title].items()]
+        if report.get(title):
+            named = list(report[title].items())
+            out += ["", title.replace("_", " "), *(f"  {count:>7,}  {name}" for name, count in named[:SHOWN])]
+            out += [f"  {'…':>7}  {len(named) - SHOWN:,} more"] if len(named) > SHOWN else []
     if report["scores"]:
-        out += ["", f"{'score':<28}{'5 %':>9}{'median':>9}{'95 %':>9}"]
-        out += [f"  {name:<26}" + "".join(f"{value:>9.3f}" for value in row) for name, row in report["scores"].items()]
-    if report["seconds"]:
+        out += ["", f"{'score':<28}{'5 %':>9}{'median':>9}{'95 %':>9}   least to largest"]
+        out += [_score_line(name, score) for name, score in report["scores"].items()]
+    if report.get("seconds"):
         out += ["", "seconds by stage"]
         out += [f"  {seconds:>9.2f}  {stage}" for stage, seconds in report["seconds"].items()]
     return out
 
 
-def _slim(store: Store, units: int) -> Iterator[pa.Table]:
-    """The rows without pixels: from the summary's score tables where they cover every unit, else from the shards."""
-    for path in _summary(store, units) or data_files(store):
-        with open_shard(store, path) as shard:
-            columns = [name for name in without_pixels(shard) if name.split(".")[0] != "objects"]
-            if "objects" in shard.schema_arrow.names:
-                columns += [f"objects.list.element.{score}" for score in OBJECT_SCORES]
-            yield shard.read(columns=columns)
+def _summary(report: Mapping[str, Any]) -> list[str]:
+    kept = report["accepted"] / max(report["rows"], 1)
+    size = f", {report['bytes'] / 1e6:.1f} MB" if "bytes" in report else ""
+    said = [
+        f"  {report['rows']:,} rows in {report['units']:,} units{size}",
+        f"  accepted {report['accepted']:,} ({kept:.0%})",
+    ]
+    said.append(f"  rejected {report['rejected']:,}   failed {report['failed']:,}")
+    if funnel := report.get("funnel"):
+        said.append("  " + " -> ".join(f"{name} {count:,}" for name, count in funnel.items()))
+    return said
 
 
-def _summary(store: Store, units: int) -> list[str]:
-    try:
-        segments = read_manifest(store).segments
-    except FileNotFoundError:
-        return []
-    covered = sum(segment.units for segment in segments) == units
-    return [scores_path(segment.number) for segment in segments] if covered else []
-
-
-def _counted(table: pa.Table, column: str) -> dict[str, int]:
-    if column not in table.column_names:
-        return {}
-    values = table.column(column)
-    if pa.types.is_list(values.type):
-        values = pc.list_flatten(values)
-    return {str(name): count for name, count in Counter(values.to_pylist()).most_common()}
+def _score_line(name: str, score: Mapping[str, Any]) -> str:
+    most = max(score["histogram"])
+    spark = "".join(SPARK[count * (len(SPARK) - 1) // most] if count else " " for count in score["histogram"])
+    return f"  {name:<26}" + "".join(f"{value:>9.3f}" for value in score["quantiles"]) + f"   {spark}"
 
 
 def _failures(store: Store) -> dict[str, int]:
@@ -105,22 +128,6 @@ def _failures(store: Store) -> dict[str, int]:
             rows = shard.read(columns=["stage", "code"]).to_pylist()
         counted.update(f"{row['stage']}  {row['code']}" for row in rows)
     return dict(counted.most_common())
-
-
-def _scores(table: pa.Table) -> dict[str, list[float]]:
-    found = {}
-    columns = {f.name: table.column(f.name) for f in table.schema if pa.types.is_floating(f.type) or f.name in COUNTS}
-    if "objects" in table.column_names:
-        objects = pc.list_flatten(table.column("objects"))
-        there = [
-            score for score in OBJECT_SCORES if objects.type.get_field_index(score) >= 0
-        ]  # older shards have fewer
-        columns.update({f"objects.{score}": pc.struct_field(objects, score) for score in there})
-    for name, values in columns.items():
-        known = values.drop_null()
-        if len(known) and name != "ground_line":
-            found[name] = [float(value) for value in pc.quantile(known, list(QUANTILES)).to_pylist()]
-    return found
 
 
 def _seconds(timings: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -7,10 +7,13 @@ import urllib.request
 
 import pytest
 
+from benchmarks.curate_data import write_dataset
 from engine.commits import committed, receipts
+from engine.dataset import open_dataset, write_view
 from engine.errors import EnvironmentProblem
 from engine.manifest import write_manifest
 from engine.receipts import data_path
+from engine.scores import open_scores
 from engine.store import open_store
 from engine.verify import verify
 from tests.engine.units import commit, make_run
@@ -107,6 +110,17 @@ def test_a_run_is_committed_verified_damaged_and_mended(uri):
     assert commit(store, 1, 4, 8) == (first, True)
     write_manifest(store)
     assert verify(store).ok
+
+
+def test_scores_are_asked_and_a_view_is_written_in_a_bucket(uri):
+    write_dataset(uri, units=2, unit_rows=4, image_bytes=8)
+    with open_scores(open_dataset(uri)) as scores:
+        rows = scores.ask("select unit_id, sample_id from scores where unit_id = 1 order by 2 limit 3")
+    write_view(f"{uri}-view", open_dataset(uri), rows, {})
+    view = open_dataset(f"{uri}-view")
+    assert [table.num_rows for table in view.tables(["image"])] == [3]
+    with open_scores(view) as scores:
+        assert scores.ask("select count(*) from scores")[0][0].as_py() == 3
 
 
 def test_a_bucket_that_is_not_there_is_explained(uri):

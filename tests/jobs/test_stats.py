@@ -24,8 +24,10 @@ def test_rows_are_counted_by_what_became_of_them(tmp_path):
 
 def test_scores_have_quantiles_and_those_that_nobody_measured_have_none(tmp_path):
     scores = stats(commit(tmp_path, [composition(index) for index in range(21)]))["scores"]
-    assert scores["seam"] == pytest.approx([0.31, 0.40, 0.49])
-    assert scores["objects.identity_psnr"] == pytest.approx([42, 50.5, 60], abs=1)
+    assert scores["seam"]["quantiles"] == pytest.approx([0.31, 0.40, 0.49])
+    assert scores["objects.identity_psnr"]["quantiles"] == pytest.approx([42, 50.5, 60], abs=1)
+    assert (scores["seam"]["count"], sum(scores["seam"]["histogram"]), len(scores["seam"]["histogram"])) == (21, 21, 20)
+    assert (scores["seam"]["least"], scores["seam"]["largest"]) == (0.3, 0.5)
     assert set(scores) == {"seam", "objects.identity_psnr", "objects.visible_fraction"}
 
 
@@ -48,8 +50,8 @@ def test_the_summary_of_a_finished_run_gives_the_same_numbers(tmp_path):
 def test_a_library_has_statistics_too(tmp_path):
     report = stats(commit(tmp_path, [replace(cutout(index), concept=f"c{index % 2}") for index in range(4)]))
     assert (report["accepted"], report["concepts"]) == (4, {"c0": 2, "c1": 2})
-    assert report["scores"] == {"quality": [0.9, 0.9, 0.9]}
-    assert report["num_objects"] == {}
+    assert {name: score["quantiles"] for name, score in report["scores"].items()} == {"quality": [0.9, 0.9, 0.9]}
+    assert "num_objects" not in report
 
 
 def test_a_dataset_of_which_nothing_could_be_made_has_statistics(tmp_path):

@@ -1,0 +1,127 @@
+"""A dataset, or a view of one: a view is a list of rows of another dataset and holds no pixels.
+
+``view.json`` says of what it is a view and how its rows were chosen; ``rows-<hash>.parquet`` beside it lists them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engine.commits import data_files
+from engine.errors import Damaged, UsageError
+from engine.parquet import open_shard, read_shard, write_table
+from engine.receipts import data_path
+from engine.sealed import digest, seal, unseal
+from engine.store import Store, open_store
+
+VIEW = "view.json"
+CHOSEN = pa.schema([("unit_id", pa.int64()), ("sample_id", pa.string())])
+_KIND = "view"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Committed rows.
+
+    Attributes:
+        uri: what was asked for: of the dataset, or of a view.
+        store: where the rows are.
+        chosen: columns `CHOSEN`, ascending; None where all rows are meant.
+        view: what ``view.json`` says; empty for a dataset.
+    """
+
+    uri: str
+    store: Store
+    chosen: pa.Table | None
+    view: Mapping[str, Any]
+
+    def shards(self) -> Iterator[tuple[str, pa.Array | None]]:
+        """The data files that hold rows of it, in unit order, each with the ids that are meant; None for all."""
+        if self.chosen is None:
+            yield from ((path, None) for path in data_files(self.store))
+            return
+        yield from ((data_path(unit_id), ids) for unit_id, ids in runs(self.chosen))
+
+    def tables(self, columns: list[str]) -> Iterator[pa.Table]:
+        """Those columns of its rows, shard by shard; of a shard that lacks a column, those that it has."""
+        for path, ids in self.shards():
+            with open_shard(self.store, path) as shard:
+                there = [name for name in columns if name.split(".")[0] in shard.schema_arrow.names]
+                if ids is None:
+                    yield shard.read(columns=there)
+                else:
+                    table = shard.read(columns=list(dict.fromkeys([*there, "sample_id"])))
+                    yield of_ids(table, ids).select(list(dict.fromkeys(name.split(".")[0] for name in there)))
+
+
+def runs(chosen: pa.Table) -> Iterator[tuple[int, pa.Array]]:
+    """Each unit of a list of rows, columns `CHOSEN`, with the ids of its rows, in order."""
+    encoded = pc.run_end_encode(chosen.column("unit_id").combine_chunks())
+    start = 0
+    for unit_id, stop in zip(encoded.values.to_pylist(), encoded.run_ends.to_pylist(), strict=True):
+        yield unit_id, chosen.column("sample_id").slice(start, stop - start).combine_chunks()
+        start = stop
+
+
+def of_ids(table: pa.Table, ids: pa.Array | None) -> pa.Table:
+    """The rows of `table` whose `sample_id` is meant."""
+    return table if ids is None else table.filter(pc.is_in(table.column("sample_id"), value_set=ids))
+
+
+def open_dataset(uri: str) -> Dataset:
+    """A dataset, or the view that lies at `uri`.
+
+    Raises:
+        UsageError: VIEW_SOURCE where the dataset of a view is gone.
+        Damaged: SEAL_BROKEN, VIEW_ROWS where the list of a view is not the one that it was written with.
+    """
+    place = open_store(uri)
+    if not place.exists(VIEW):
+        return Dataset(uri, place, None, {})
+    view = unseal(place.read(VIEW), _KIND, where=f"{place.uri}/{VIEW}")
+    store = open_store(view["dataset"])
+    if next(store.names("data"), None) is None:
+        raise UsageError(
+            "VIEW_SOURCE",
+            "the dataset that this is a view of is not there",
+            where=view["dataset"],
+            fix="bring it back to that place, or make the view anew with `mycanvas filter`",
+        )
+    data = place.read(view["rows_file"])
+    if digest(data) != view["blake2b"]:
+        raise Damaged("VIEW_ROWS", "not the list that the view was written with", where=view["rows_file"])
+    with read_shard(io.BytesIO(data), view["rows_file"]) as shard:
+        return Dataset(uri, store, shard.read(columns=CHOSEN.names).cast(CHOSEN), view)
+
+
+def write_view(out: str, source: Dataset, chosen: pa.Table, question: Mapping[str, Any]) -> None:
+    """Write a view; one that lies there is replaced, anything else is not.
+
+    Args:
+        out: folder or bucket prefix.
+        source: what was asked; of a view, the view's own dataset is named.
+        chosen: columns `CHOSEN`, ascending.
+        question: how they were chosen, JSON values.
+
+    Raises:
+        UsageError: VIEW_PLACE.
+    """
+    place = open_store(out)
+    old = unseal(place.read(VIEW), _KIND, where=VIEW)["rows_file"] if place.exists(VIEW) else ""
+    if not old and next(place.list(), None) is not None:
+        raise UsageError("VIEW_PLACE", "holds something that is no view", where=out, fix="name another folder")
+    data = write_table(chosen, metadata={})
+    path = f"rows-{digest(data)[:16]}.parquet"
+    place.put(path, data)
+    home = source.store.uri if "://" in source.store.uri else str(Path(source.store.uri).resolve())
+    said = {"dataset": home, "rows": chosen.num_rows, "rows_file": path, "blake2b": digest(data), "chosen_by": question}
+    place.put(VIEW, seal(_KIND, said))
+    if old not in ("", path):
+        place.delete(old)

@@ -1,0 +1,66 @@
+"""The commands that choose rows of a dataset: filter, query."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from jobs.cli_options import Output
+from jobs.console import Console
+
+Source = Annotated[str, typer.Argument(help="a dataset, or a view of one", metavar="DATASET")]
+Group = Literal["concepts", "scene", "count"]
+
+
+def filter_(
+    dataset: Source,
+    where: Annotated[str, typer.Option(help="condition, such as: clip_score >= 0.28 and 'dog' in concepts")] = "",
+    by: Annotated[str, typer.Option(help="what is best: clip_score, min(objects.identity), …")] = "",
+    top: Annotated[str, typer.Option(help="keep the best: 10% or 500; needs --by")] = "",
+    per_concept: Annotated[int | None, typer.Option(min=1, help="at most so many rows of each concept")] = None,
+    balance: Annotated[Group | None, typer.Option(help="as many rows of each as of the rarest")] = None,
+    view: Annotated[str, typer.Option(help="folder to write the choice into; no pixel is copied")] = "",
+    out: Annotated[str, typer.Option(help="folder or s3:// prefix to copy the chosen rows into, as a dataset")] = "",
+    shard_mb: Annotated[int, typer.Option(min=1, max=2000, help="--out: megabytes of a shard")] = 128,
+    address: Annotated[str, typer.Option(help="--out: local, auto, or a Ray address")] = "local",
+    explain: Annotated[bool, typer.Option("--explain", help="what is read, and what each part leaves")] = False,
+    output: Output = "auto",
+) -> None:
+    """Choose rows by their scores. With neither --view nor --out, say what would be chosen.
+
+    Rows that the gate rejected are left out, unless the condition names `status`.
+
+    Example: mycanvas filter out/mine --where "'dog' in concepts" --top 10% --by clip_score --view out/best
+    """
+    from jobs import filter as job
+    from planners.selection import Wanted
+
+    console = Console(output)
+    wanted = Wanted(where=where, by=by, top=top, per_concept=per_concept, balance=balance)
+    chosen = job.choose(dataset, wanted, explain=explain or not (view or out))
+    if view:
+        job.write(chosen, wanted, view)
+    if out:
+        from jobs.materialise import materialise
+
+        materialise(chosen, out, question=asdict(wanted), shard_mb=shard_mb, address=address, console=console)
+    following = [f"next: mycanvas gallery {view or out} -o gallery.html"] if view or out else []
+    told = {"dataset": dataset, "view": view, "out": out, "rows": chosen.rows.num_rows, **asdict(chosen.account)}
+    console.result(told, [*job.lines(chosen), *following])
+
+
+def query(
+    dataset: Source,
+    sql: Annotated[str, typer.Argument(help="a select from the table `scores`", metavar="SQL")],
+    output: Output = "auto",
+) -> None:
+    """Ask the scores of a dataset in SQL; nothing can be changed, and nothing else be read.
+
+    Example: mycanvas query out/mine "select scene, avg(clip_score) from scores group by scene"
+    """
+    from jobs import query as job
+
+    rows = job.query(dataset, sql)
+    Console(output).result({"rows": rows.to_pylist() if output == "json" else []}, job.lines(rows))

@@ -1,0 +1,78 @@
+"""Chosen rows as a dataset of their own, shard by shard; running it again is the resume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.rewrite import rewrite
+from cluster.session import session
+from engine.commits import Committed, committed
+from engine.errors import UsageError
+from engine.lock import claim
+from engine.manifest import read_manifest, write_manifest
+from engine.rewrite import Rewrite, plan_bytes, write_plan
+from engine.sealed import digest
+from engine.store import open_store
+from jobs.card import PATH as CARD
+from jobs.console import Console, Progress
+from jobs.filter import Chosen, refuse_nothing
+from jobs.run import Tally
+
+COPIES = 3  # of a unit's bytes that a worker holds at once: the rows that were read, the table, the file
+
+
+def materialise(
+    chosen: Chosen, out: str, *, question: Mapping[str, Any], shard_mb: int, address: str, console: Console
+) -> Tally:
+    """Copy rows into shards of about `shard_mb`; returns what was made by this call.
+
+    Args:
+        chosen: a dataset and rows of it.
+        out: folder or bucket prefix.
+        question: how they were chosen; kept in the lock.
+        shard_mb: megabytes of a shard, by the average row of the dataset.
+        address: of Ray.
+        console: where progress is shown.
+
+    Raises:
+        UsageError: FILTER_EMPTY; FILTER_PLACE where the rows would be written into their own dataset; RUN_CHANGED
+            where other rows were begun there.
+    """
+    refuse_nothing(chosen)
+    store, rows = open_store(out), chosen.rows
+    if store.uri == chosen.store.uri:
+        raise UsageError("FILTER_PLACE", "is the dataset itself", where=out, fix="name another folder")
+    unit_rows = _unit_rows(chosen, shard_mb)
+    said = {"dataset": chosen.store.uri, "rows": digest(plan_bytes(rows)), "unit_rows": unit_rows}
+    claim(store, {"data": said, "chosen_by": question})
+    write_plan(store, rows)
+    done = committed(store, -(-rows.num_rows // unit_rows))
+    if done.count:
+        console.say(f"resume  {done.count:,} of {done.units:,} units are committed")
+    make = Rewrite(chosen.store.uri, store.uri, unit_rows)
+    progress = console.progress("rows", max(0, rows.num_rows - done.count * unit_rows))
+    tally = _made(make, done, COPIES * shard_mb / 1024, address, progress)
+    progress.close()
+    if chosen.store.exists(CARD):
+        store.put(CARD, chosen.store.read(CARD))
+    write_manifest(store)
+    return tally
+
+
+def _made(make: Rewrite, done: Committed, memory_gb: float, address: str, progress: Progress) -> Tally:
+    tally = Tally()
+    if done.count == done.units:
+        return tally
+    with session(address) as capacity:
+        replicas = max(1, min(int(capacity.cpus), int(capacity.memory_gb / memory_gb)))
+        for receipt in rewrite(make, replicas, done, memory_gb):
+            tally = tally.plus(receipt)
+            progress.advance(receipt.rows)
+    return tally
+
+
+def _unit_rows(chosen: Chosen, shard_mb: int) -> int:
+    totals = read_manifest(chosen.store).totals
+    stored = max(totals["accepted"] + totals["rejected"], 1)
+    return max(1, round(shard_mb * 1e6 * stored / max(totals["bytes"], 1)))

@@ -1,0 +1,168 @@
+"""Which rows of a dataset are wanted, as one question in SQL over its score table.
+
+Rows go through conditions, then through caps (`per_concept`, `balance`), then `top` takes the best of what is left.
+Ties go to the earlier sample, so the same question always chooses the same rows.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from engine.errors import UsageError
+from planners.expression import Column, Kind, Schema, Term
+from planners.where import clauses, number
+
+Balance = Literal["concepts", "scene", "count"]
+_GROUPS: Mapping[str, str] = {"scene": "scene", "count": "num_objects"}
+_NEEDS: Mapping[str, str] = {**_GROUPS, "concepts": "concepts"}
+_STATUS = "status == 'accepted'"
+_NUMBERS = {"bigint", "integer", "double", "float", "smallint", "tinyint", "hugeint", "ubigint", "uinteger"}
+_BEST = "order by rank_by desc nulls last, sample_id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked of a dataset; an empty field asks for nothing.
+
+    Attributes:
+        where: a condition, see `planners.where`. Rejected rows are left out unless it names `status`.
+        by: what is best: a number.
+        top: ``10%`` or ``500``, the best of what is left; needs `by`.
+        per_concept: a row stays if it is among the so many best of every concept in it.
+        balance: as many rows of each concept, scene or number of objects as of the rarest.
+    """
+
+    where: str = ""
+    by: str = ""
+    top: str = ""
+    per_concept: int | None = None
+    balance: Balance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A question as SQL.
+
+    Attributes:
+        steps: what is asked, one after the other, each with a query for the rows that are left after it; `s0` is
+            what the first leaves, and so on.
+        reads: columns of the score table that are read.
+    """
+
+    steps: Sequence[tuple[str, str]]
+    reads: frozenset[str]
+
+    @property
+    def rows(self) -> str:
+        """SQL for `unit_id` and `sample_id` of the chosen rows, ascending."""
+        return f"{self._with} select unit_id, sample_id from s{len(self.steps) - 1} order by unit_id, sample_id"
+
+    @property
+    def counts(self) -> str:
+        """SQL for one row: how many rows are left after each step."""
+        return f"{self._with} select " + ", ".join(f"(select count(*) from s{k})" for k in range(len(self.steps)))
+
+    @property
+    def _with(self) -> str:
+        return "with " + ", ".join(f"s{k} as ({sql})" for k, (_, sql) in enumerate(self.steps))
+
+
+def select(wanted: Wanted, schema: Schema) -> Selection:
+    """The question as SQL.
+
+    Raises:
+        UsageError: FILTER_TOP, FILTER_COLUMN, and those of `planners.where`.
+    """
+    _need(wanted, schema)
+    conditions = clauses(wanted.where, schema) if wanted.where else []
+    if "status" in schema and not any("status" in term.reads for _, term in conditions):
+        conditions = [*clauses(_STATUS, schema), *conditions]
+    by = number(wanted.by, schema) if wanted.by else Term("null", "null")
+    groups = sorted({_NEEDS[each] for each in _caps(wanted)})
+    flags = [f"coalesce({term.sql}, false) as c{place}" for place, (_, term) in enumerate(conditions)]
+    columns = ["unit_id", "sample_id", *groups, f"{by.sql} as rank_by", *flags]
+    steps = [("all", f"select {', '.join(columns)} from scores")]
+    steps += [(text, f"select * from s{place} where c{place}") for place, (text, _) in enumerate(conditions)]
+    if wanted.per_concept:
+        steps.append((f"at most {wanted.per_concept} of each concept", _best(len(steps), str(wanted.per_concept))))
+    if wanted.balance:
+        steps.append((f"balanced by {wanted.balance}", _balanced(len(steps), wanted.balance)))
+    if wanted.top:
+        steps.append((f"top {wanted.top} by {wanted.by}", _top(len(steps), wanted.top)))
+    read = by.reads.union({"unit_id", "sample_id", *groups}, *(term.reads for _, term in conditions))
+    return Selection(steps, read)
+
+
+def schema_of(types: Mapping[str, Any]) -> dict[str, Column]:
+    """The columns that expressions may name, from DuckDB's types; lists of structs by their fields."""
+    found: dict[str, Column] = {}
+    for name, kind in types.items():
+        many = kind.id == "list"
+        inner = kind.children[0][1] if many else kind
+        if inner.id == "struct" and many:
+            fields = ((field, _kind(type_)) for field, type_ in inner.children)
+            found.update({f"{name}.{field}": Column(known, group=name) for field, known in fields if known})
+        elif known := _kind(inner):
+            found[name] = Column(known, many=many)
+    return found
+
+
+def _kind(type_: Any) -> Kind | None:
+    if type_.id in _NUMBERS:
+        return "number"
+    return {"varchar": "text", "boolean": "boolean"}.get(type_.id)  # type: ignore[return-value]
+
+
+def _caps(wanted: Wanted) -> list[str]:
+    return [*(["concepts"] if wanted.per_concept else []), *([wanted.balance] if wanted.balance else [])]
+
+
+def _need(wanted: Wanted, schema: Schema) -> None:
+    if wanted.top and not wanted.by:
+        raise UsageError("FILTER_TOP", "--top needs --by: the best by what?", fix="--by clip_score")
+    if wanted.top:
+        _share(wanted.top)
+    if wanted.balance and wanted.balance not in get_args(Balance):
+        known = ", ".join(get_args(Balance))
+        raise UsageError("FILTER_BALANCE", f"nothing is balanced by {wanted.balance!r}", fix=f"one of {known}")
+    for each in _caps(wanted):
+        if _NEEDS[each] not in schema:
+            raise UsageError("FILTER_COLUMN", f"the rows have no {_NEEDS[each]}", fix="give the output of compose")
+
+
+def _balanced(step: int, balance: Balance) -> str:
+    if balance == "concepts":
+        each = f"select unnest(list_distinct(concepts)) as concept from s{step - 1}"
+        return _best(step, f"(select min(n) from (select count(*) as n from ({each}) group by concept))")
+    group = _GROUPS[balance]
+    rarest = f"(select min(n) from (select count(*) as n from s{step - 1} group by {group}))"
+    return f"select * from s{step - 1} qualify row_number() over (partition by {group} {_BEST}) <= {rarest}"
+
+
+def _best(step: int, most: str) -> str:
+    """Rows that are among the `most` best of every concept in them: no concept then has more rows than that."""
+    place = f"row_number() over (partition by concept {_BEST})"
+    rows = f"select *, unnest(list_distinct(concepts)) as concept from s{step - 1}"
+    placed = f"select sample_id, {place} as place from ({rows})"
+    kept = f"select sample_id from ({placed}) group by sample_id having max(place) <= {most}"
+    return f"select * from s{step - 1} semi join ({kept}) using (sample_id)"
+
+
+def _top(step: int, top: str) -> str:
+    share, count = _share(top)
+    limit = f"(select ceil({share!r} * count(*)) from s{step - 1})" if share else str(count)
+    return f"select * from s{step - 1} where rank_by is not null qualify row_number() over ({_BEST}) <= {limit}"
+
+
+def _share(top: str) -> tuple[float, int]:
+    """A share of 1 and 0, or 0 and a number of rows."""
+    match = re.fullmatch(r"(\d{1,12})|(\d{1,3}(?:\.\d{1,6})?)\s*%", top.strip())
+    if match and match[1] and int(match[1]) > 0:
+        return 0.0, int(match[1])
+    if match and match[2] and 0 < float(match[2]) <= 100 and math.isfinite(float(match[2])):
+        return float(match[2]) / 100, 0
+    raise UsageError("FILTER_TOP", f"--top {top!r} is no number of rows and no share", fix="--top 500, or --top 10%")
