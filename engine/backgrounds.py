@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from engine.errors import SampleError, UsageError
+from engine.lock import BACKGROUNDS
 from engine.photos import EXTENSIONS, clean_name, list_files, open_folder, read_all_metadata, read_file
 from engine.records import UNKNOWN_LICENSE
 from engine.store import Store
 
-CATALOGUE = "backgrounds.jsonl"
 DEFAULT_GROUND_LINE = 0.55
 
 
@@ -42,7 +42,7 @@ def to_jsonl(backgrounds: Iterable[Background]) -> bytes:
 
 def read_catalogue(store: Store) -> tuple[Background, ...]:
     """The backgrounds that were locked with the run."""
-    lines = store.read(CATALOGUE).decode().splitlines()
+    lines = store.read(BACKGROUNDS).decode().splitlines()
     return tuple(Background(**json.loads(line)) for line in lines)
 
 

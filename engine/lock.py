@@ -12,6 +12,7 @@ from engine.sealed import seal, unseal
 from engine.store import Store
 
 LOCK = "run.lock.json"
+PHOTOS, BACKGROUNDS = "photos.jsonl", "backgrounds.jsonl"  # beside it: what a library, and a run, is made of
 _KIND = "lock"
 _ABSENT = "(absent)"
 _SHOWN = 80  # characters of a value in a message

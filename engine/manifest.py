@@ -20,7 +20,7 @@ from engine.errors import Damaged
 from engine.extents import FOLDER as EXTENTS
 from engine.extents import read_extents
 from engine.failpoints import reach
-from engine.lock import LOCK
+from engine.lock import BACKGROUNDS, LOCK, PHOTOS
 from engine.parquet import open_shard, without_pixels, write_table
 from engine.receipts import data_path
 from engine.sealed import digest, seal, unseal
@@ -184,9 +184,6 @@ def _schema_text(store: Store, first_unit: Sequence[int]) -> str:
 
 def _single_files(store: Store) -> list[str]:
     """Files of which a run has one, or few, as far as they exist."""
-    from engine.backgrounds import CATALOGUE as BACKGROUNDS  # these bring image libraries: 65 ms that readers need not
-    from engine.photos import CATALOGUE as PHOTOS
-
     paths = [
         LOCK,
         PHOTOS,

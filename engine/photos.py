@@ -28,7 +28,6 @@ SCHEMES = ("file", "s3", "gs", "gcs", "az", "abfs", "hf")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 METADATA = "metadata.jsonl"
 MAX_NAME = 64
-CATALOGUE = "photos.jsonl"
 SHALLOW = 2  # parts of <concept>/<image>
 
 

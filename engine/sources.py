@@ -10,8 +10,9 @@ from typing import final
 
 from engine.errors import Damaged
 from engine.extents import Extents
+from engine.lock import PHOTOS
 from engine.parquet import read_shard
-from engine.photos import CATALOGUE, Photo, from_jsonl
+from engine.photos import Photo, from_jsonl
 from engine.pipeline import Source
 from engine.receipts import data_path, derive
 from engine.records import Composition, Cutout, Failure
@@ -62,7 +63,7 @@ class Photos(Source):
 
     @cached_property
     def _catalogue(self) -> tuple[Photo, ...]:
-        return from_jsonl(open_store(self.library).read(CATALOGUE))
+        return from_jsonl(open_store(self.library).read(PHOTOS))
 
     def unit(self, unit_id: int) -> Unit:
         return Unit.planned(unit_id, (self._row(index, unit_id) for index in range(*self.extents.span(unit_id))))

@@ -11,9 +11,10 @@ from actors.models import check_recipe
 from actors.scene import Scene
 from cluster.session import LOCAL, Capacity, check_readable, session
 from engine.backdrops import catalogue as procedural_backgrounds
-from engine.backgrounds import CATALOGUE, Background, photographed, read_catalogue, to_jsonl
+from engine.backgrounds import Background, photographed, read_catalogue, to_jsonl
 from engine.errors import UsageError
 from engine.library import Library, open_library
+from engine.lock import BACKGROUNDS
 from engine.photos import list_photos
 from engine.recipe import Recipe
 from engine.stage import Run
@@ -95,7 +96,7 @@ def _backgrounds(order: Order) -> tuple[Background, ...]:
     scene, store = _scene(order.recipe), open_store(order.out)
     if scene is None or not scene.phrases:
         return photographed(order.backgrounds) if order.backgrounds else procedural_backgrounds()
-    if store.exists(CATALOGUE):  # the lock holds the phrases: a resume needs no model here
+    if store.exists(BACKGROUNDS):  # the lock holds the phrases: a resume needs no model here
         return read_catalogue(store)
     if not order.backgrounds:
         raise UsageError(
@@ -118,7 +119,7 @@ def keep_backgrounds(store: Store, backgrounds: tuple[Background, ...]) -> None:
         UsageError: RUN_CHANGED where others are written there.
     """
     content = to_jsonl(backgrounds)
-    if not store.create(CATALOGUE, content) and store.read(CATALOGUE) != content:
+    if not store.create(BACKGROUNDS, content) and store.read(BACKGROUNDS) != content:
         raise UsageError(
             "RUN_CHANGED",
             "the backgrounds differ",

@@ -6,9 +6,9 @@ from actors.models import check_recipe
 from cluster.session import LOCAL, Capacity, check_readable, session
 from engine.errors import UsageError
 from engine.extents import extend
-from engine.lock import claim
+from engine.lock import PHOTOS, claim
 from engine.manifest import write_manifest
-from engine.photos import CATALOGUE, Photo, fingerprint, list_photos, to_jsonl
+from engine.photos import Photo, fingerprint, list_photos, to_jsonl
 from engine.pipeline import Pipeline
 from engine.recipe import Recipe
 from engine.records import Cutout
@@ -37,7 +37,7 @@ def build_library(recipe: Recipe, photos: tuple[Photo, ...], out: str, capacity:
     store = open_store(out)
     spec = recipe.segment.model_dump(mode="json", exclude={"timeout_s"})
     claim(store, {"data": {"photos": fingerprint(photos), "segment": spec, "seed": recipe.seed}})
-    if not store.create(CATALOGUE, to_jsonl(photos)) and store.read(CATALOGUE) != to_jsonl(photos):
+    if not store.create(PHOTOS, to_jsonl(photos)) and store.read(PHOTOS) != to_jsonl(photos):
         raise UsageError("LIBRARY_PHOTOS", "was made from other photos", where=out, fix="give another folder")
     extents = extend(store, len(photos), UNIT_SIZE)
     pipeline = Pipeline(

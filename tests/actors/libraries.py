@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from engine.backgrounds import CATALOGUE, to_jsonl
+from engine.backgrounds import to_jsonl
 from engine.commits import commit_unit
 from engine.images import encode_png
+from engine.lock import BACKGROUNDS
 from engine.records import Cutout
 from engine.schema import column_names, to_table
 from engine.stage import Run
@@ -36,5 +37,5 @@ def run_with_library(folder, classes=None, backgrounds=(BEACH, TABLE)):
     ]
     table = to_table(Cutout, rows, column_names(Cutout, stored=True))
     commit_unit(open_store(f"{folder}/library"), 0, table, [], attempt=1, timings={})
-    open_store(str(folder)).put(CATALOGUE, to_jsonl(backgrounds))
+    open_store(str(folder)).put(BACKGROUNDS, to_jsonl(backgrounds))
     return Run(out=str(folder), library=f"{folder}/library", backgrounds="", size=64, seed=0)

@@ -3,8 +3,9 @@ import math
 
 import pytest
 
-from engine.backgrounds import CATALOGUE, DEFAULT_GROUND_LINE, Background, by_id, photographed, read_catalogue, to_jsonl
+from engine.backgrounds import DEFAULT_GROUND_LINE, Background, by_id, photographed, read_catalogue, to_jsonl
 from engine.errors import UsageError
+from engine.lock import BACKGROUNDS
 from engine.store import open_store
 from tests.jobs.photos import write
 
@@ -117,6 +118,6 @@ def test_the_catalogue_comes_back_as_it_was_locked(tmp_path):
         for n in range(3)
     )
     store = open_store(str(tmp_path))
-    store.put(CATALOGUE, to_jsonl(made))
+    store.put(BACKGROUNDS, to_jsonl(made))
     assert read_catalogue(store) == made
     assert list(by_id(made)) == ["b0", "b1", "b2"]

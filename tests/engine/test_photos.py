@@ -7,8 +7,8 @@ import pytest
 from engine.errors import SampleError, UsageError
 from engine.extents import extend
 from engine.images import MAX_BYTES
+from engine.lock import PHOTOS
 from engine.photos import (
-    CATALOGUE,
     MAX_NAME,
     class_of,
     fingerprint,
@@ -213,7 +213,7 @@ def test_the_fingerprint_tells_every_change_of_the_listing_and_no_other(tmp_path
 def test_the_catalogue_that_was_locked_is_what_workers_read(tmp_path):
     listed = list_photos(touch(tmp_path / "photos", *(f"{name}/0.jpg" for name in "abcde")))
     library = str(tmp_path / "library")
-    write(tmp_path / "library" / CATALOGUE, to_jsonl(listed))
+    write(tmp_path / "library" / PHOTOS, to_jsonl(listed))
     source = Photos(extend(open_store(library), len(listed), 2), 0, library)
     rows = [row for unit_id in range(3) for row in source.unit(unit_id).rows]
     assert [(row.source, row.concept, row.class_name, row.license, row.ensemble) for row in rows] == [

@@ -4,9 +4,9 @@ from cluster.session import Capacity
 from engine.backdrops import catalogue
 from engine.extents import extend
 from engine.library import open_library
-from engine.lock import claim
+from engine.lock import PHOTOS, claim
 from engine.manifest import write_manifest
-from engine.photos import CATALOGUE, list_photos, to_jsonl
+from engine.photos import list_photos, to_jsonl
 from engine.pipeline import Pipeline
 from engine.records import Cutout
 from engine.sources import Photos
@@ -28,7 +28,7 @@ def cut(photos, out, *overrides, unit_size=4, recipe="classic", small=SMALL):
     """Cut the photos of a folder out into a library; returns the receipts."""
     recipe, listed, store = load(recipe, [*small, *overrides]), list_photos(photos), open_store(out)
     claim(store, {"data": {}})
-    store.create(CATALOGUE, to_jsonl(listed))
+    store.create(PHOTOS, to_jsonl(listed))
     extents = extend(store, len(listed), unit_size)
     pipeline = Pipeline(
         record=Cutout,
