@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, final
@@ -91,8 +92,22 @@ class Verdict:
     harm: Harm = field(default_factory=Harm)
 
 
+class Judged(Stage, ABC):
+    """A stage that asks models for scores."""
+
+    clip: ClipSpec | None = Field(default=None, description="CLIP model; without one the CLIP columns stay null")
+    identity: IdentitySpec | None = Field(default=None, description="DINOv2; without it `identity` stays null")
+    detector: DetectorSpec | None = Field(
+        default=None, description="OWL-ViT or OWLv2; without it `detection`, `object_recall` and `surplus` stay null"
+    )
+    safety: SafetySpec | None = Field(
+        default=None, description="who says what is harmful; without it `unsafe` stays null"
+    )
+    references: int = Field(default=4, ge=1, le=64, description="cut-outs per concept that crops are compared with")
+
+
 @final
-class Score(Stage):
+class Score(Judged):
     """Measure identity, seam, layout and, with models, CLIP similarity, likeness and what a detector recognises."""
 
     name: ClassVar[str] = "score"
@@ -105,54 +120,51 @@ class Score(Stage):
         "surplus", "unsafe", "harm", "models",
     )  # fmt: skip
 
-    clip: ClipSpec | None = Field(default=None, description="CLIP model; without one the CLIP columns stay null")
-    identity: IdentitySpec | None = Field(default=None, description="DINOv2; without it `identity` stays null")
-    detector: DetectorSpec | None = Field(
-        default=None, description="OWL-ViT or OWLv2; without it `detection`, `object_recall` and `surplus` stay null"
-    )
-    safety: SafetySpec | None = Field(
-        default=None, description="who says what is harmful; without it `unsafe` stays null"
-    )
-    references: int = Field(default=4, ge=1, le=64, description="cut-outs per concept that crops are compared with")
-
     def load(self, run: Run) -> Worker:
         """Open the library, and the models that are configured."""
         cv2.setNumThreads(1)
         library = open_library(run.library)
-        judges = self._judges(library, run)
+        judges = judges_of(self, library, run)
 
         def work(rows: Sequence[Composition]) -> list[object]:
             stored = [decode(row.image or b"") for row in rows]
-            verdicts = map(
-                Verdict,
-                judges.clip(rows, stored),
-                judges.identity(rows, stored),
-                judges.detection(rows, stored),
-                judges.safety(rows, stored),
-            )
+            said = verdicts(judges, rows, stored)
             return [
                 _scored(row, pixels, library, verdict, judges.models)
-                for row, pixels, verdict in zip(rows, stored, verdicts, strict=True)
+                for row, pixels, verdict in zip(rows, stored, said, strict=True)
             ]
 
         return work
 
-    def _judges(self, library: Library, run: Run) -> Judges:
-        clip = CLIP_SCORERS.resolve(self.clip.backend)(self.clip) if self.clip else None
-        asked = self.identity
-        identity = IDENTITY_SCORERS.resolve(asked.backend)(asked.model, asked.revision) if asked else None
-        wanted = self.detector
-        detector = (
-            DETECTORS.resolve(wanted.backend)(wanted.model, wanted.revision, wanted.threshold) if wanted else None
+
+def judges_of(spec: Judged, library: Library, run: Run) -> Judges:
+    """The models that a stage names, loaded, as judges of batches."""
+    clip = CLIP_SCORERS.resolve(spec.clip.backend)(spec.clip) if spec.clip else None
+    asked = spec.identity
+    identity = IDENTITY_SCORERS.resolve(asked.backend)(asked.model, asked.revision) if asked else None
+    wanted = spec.detector
+    detector = DETECTORS.resolve(wanted.backend)(wanted.model, wanted.revision, wanted.threshold) if wanted else None
+    safety, guards = safety_judge(spec.safety, run) if spec.safety else (without_safety, ())
+    return Judges(
+        clip_judge(clip, library, spec.references) if clip else without_clip,
+        identity_judge(identity, library, spec.references) if identity else without_identity,
+        detection_judge(detector, library) if detector else without_detector,
+        safety,
+        (*(loaded.model for loaded in (clip, identity, detector) if loaded), *guards),
+    )
+
+
+def verdicts(judges: Judges, rows: Sequence[Composition], stored: Sequence[Pixels]) -> list[Verdict]:
+    """What the models say of rows whose images, HxWx3, are `stored`."""
+    return list(
+        map(
+            Verdict,
+            judges.clip(rows, stored),
+            judges.identity(rows, stored),
+            judges.detection(rows, stored),
+            judges.safety(rows, stored),
         )
-        safety, guards = safety_judge(self.safety, run) if self.safety else (without_safety, ())
-        return Judges(
-            clip_judge(clip, library, self.references) if clip else without_clip,
-            identity_judge(identity, library, self.references) if identity else without_identity,
-            detection_judge(detector, library) if detector else without_detector,
-            safety,
-            (*(loaded.model for loaded in (clip, identity, detector) if loaded), *guards),
-        )
+    )
 
 
 def _scored(

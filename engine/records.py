@@ -131,6 +131,32 @@ class Composition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """Further scores of a composition that is committed already. Lists are in the order of its objects."""
+
+    # plan
+    sample_id: str
+    unit_id: int
+    seed: int
+    of: Composition | None = field(default=None, metadata=TRANSIENT)
+    # rescore
+    clip_score: float | None = None
+    ti_clip: float | None = None
+    cp_clip: float | None = None
+    cp_clip_assigned: float | None = None
+    identities: tuple[float | None, ...] = ()
+    detections: tuple[float | None, ...] = ()
+    object_recall: float | None = None
+    surplus: int | None = None
+    unsafe: float | None = None
+    harm: str = ""
+    phash: int | None = None
+    models: tuple[Model, ...] = ()
+    # plan
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cutout:
     """One concept instance cut out of one photo. `box` is the tight box in the photo, xyxy in 0..1."""
 

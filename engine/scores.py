@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ import pyarrow as pa
 from engine.commits import committed
 from engine.dataset import Dataset
 from engine.errors import Damaged, UsageError
+from engine.further import Further, further_scores
 from engine.manifest import SEGMENT_UNITS, scores_path, slim_rows, whole_summary
 from engine.parquet import write_table
 from engine.store import Store
@@ -32,10 +33,15 @@ _READERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """An open score table. `files` are its parts on this machine."""
+    """An open score table.
+
+    Attributes:
+        connection: in which it is the view `scores`.
+        files: its parts on this machine; of those that were added, the columns by the names that they have in it.
+    """
 
     connection: duckdb.DuckDBPyConnection
-    files: Sequence[Path]
+    files: Mapping[Path, Mapping[str, str]]
 
     def ask(self, sql: str) -> pa.Table:
         """The answer to SQL of our own making.
@@ -63,11 +69,14 @@ def open_scores(dataset: Dataset) -> Iterator[Scores]:
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mcq-")))
-        files = _files(dataset.store, folder)
+        own = _files(dataset.store, folder)
         connection = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(folder / "spill")})
         stack.callback(connection.close)
+        others = [(each, _files(each.store, folder / each.name)) for each in further_scores(dataset.store)]
+        named = {file: {own: name for name, own in each.columns.items()} for each, parts in others for file in parts}
+        files: dict[Path, Mapping[str, str]] = {**{file: {} for file in own}, **named}
         with _named():
-            _attach(connection, files, dataset.chosen)
+            _attach(connection, own, others, dataset.chosen)
         _lock(connection, files, folder)
         yield Scores(connection, files)
 
@@ -99,6 +108,7 @@ def _files(store: Store, folder: Path) -> list[Path]:
     for start in range(0, len(units), SEGMENT_UNITS):
         with ThreadPoolExecutor(_READERS) as pool:  # they wait for the storage most of the time
             tables = list(pool.map(partial(slim_rows, store), units[start : start + SEGMENT_UNITS]))
+        folder.mkdir(exist_ok=True)
         files.append(folder / f"gathered-{start}.parquet")
         files[-1].write_bytes(write_table(pa.concat_tables(tables, promote_options="default"), metadata={}))
     return files
@@ -109,21 +119,35 @@ def _local(store: Store, path: str, folder: Path) -> Path:
     here = Path(store.uri) / path
     if here.is_file():
         return here.resolve()
+    folder.mkdir(exist_ok=True)
     copy = folder / path.replace("/", "-")
     copy.write_bytes(store.read(path))
     return copy
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], chosen: pa.Table | None) -> None:
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    source = f"select * from read_parquet([{listed}], union_by_name = true)"
+def _attach(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    others: Sequence[tuple[Further, Sequence[Path]]],
+    chosen: pa.Table | None,
+) -> None:
+    """The view `scores`: the dataset's own, and what was added as columns to the right."""
+    added = [f'{each.name}."{column}" as "{name}"' for each, _ in others for name, column in each.columns.items()]
+    source = f"select {', '.join(['own.*', *added])} from {_parts(files)} as own"
+    for each, parts in others:
+        source += f" left join {_parts(parts)} as {each.name} using (unit_id, sample_id)"
     if chosen is not None:
         connection.register("chosen", chosen)
         source = f"select * from ({source}) semi join chosen using (unit_id, sample_id)"
     connection.execute(f"create view {TABLE} as {source}")
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], folder: Path) -> None:
+def _parts(files: Sequence[Path]) -> str:
+    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{listed}], union_by_name = true)"
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, files: Iterable[Path], folder: Path) -> None:
     places = sorted({str(file.parent) for file in files} | {str(folder)})
     listed = ", ".join("'" + place.replace("'", "''") + "'" for place in places)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

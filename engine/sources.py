@@ -11,12 +11,12 @@ from typing import final
 from engine.errors import Damaged
 from engine.extents import Extents
 from engine.lock import PHOTOS
-from engine.parquet import read_shard
+from engine.parquet import open_shard, read_shard
 from engine.photos import Photo, from_jsonl
 from engine.pipeline import Source
 from engine.receipts import data_path, derive
-from engine.records import Composition, Cutout, Failure
-from engine.schema import from_table
+from engine.records import Composition, Cutout, Failure, Placement, Rescored
+from engine.schema import column_names, from_table
 from engine.seeds import sample_id, sample_seed
 from engine.store import open_store
 from engine.unit import Unit
@@ -84,6 +84,44 @@ class Photos(Source):
             license=photo.license,
             ensemble=photo.ensemble,
         )
+
+
+@final
+@dataclass(frozen=True)
+class Committed(Source):
+    """Compositions that are committed, to be scored again: with their image, words, casts and placements.
+
+    Of their pixels in flight only the masks are left; `engine.records.PlacedObject` holds them encoded.
+    """
+
+    dataset: str
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        return (*PLANNED, "of", "status")
+
+    def unit(self, unit_id: int) -> Unit:
+        """The unit's rows; of an older dataset without the columns that it lacks."""
+        path = data_path(unit_id)
+        with open_shard(open_store(self.dataset), path) as shard:
+            columns = [name for name in column_names(Composition, stored=True) if name in shard.schema_arrow.names]
+            rows = from_table(Composition, shard.read(columns=columns), columns)
+        return Unit.planned(unit_id, (self._row(row) for row in rows))
+
+    def _row(self, row: Composition) -> Rescored:
+        placements = tuple(
+            Placement(
+                cutout_id=item.cutout_id,
+                box=item.box,
+                flip=item.flip,
+                order=item.order,
+                support=item.support,
+                relative_size=item.relative_size,
+            )
+            for item in row.objects
+        )
+        whole = replace(row, placements=placements, cast=tuple(item.cutout_id for item in row.objects))
+        return Rescored(sample_id=row.sample_id, unit_id=row.unit_id, seed=row.seed, of=whole, status=row.status)
 
 
 @final

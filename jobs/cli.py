@@ -342,7 +342,14 @@ def gallery(
     typer.echo(f"{count} cards  {page}")
 
 
-for command in (cli_cluster.submit, cli_cluster.status, cli_cluster.logs, cli_cluster.stop, cli_curate.query):
+for command in (
+    cli_cluster.submit,
+    cli_cluster.status,
+    cli_cluster.logs,
+    cli_cluster.stop,
+    cli_curate.query,
+    cli_curate.score,
+):
     app.command()(command)
 app.command("filter")(cli_curate.filter_)
 

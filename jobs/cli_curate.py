@@ -17,6 +17,7 @@ Group = Literal["concepts", "scene", "count"]
 def filter_(
     dataset: Source,
     where: Annotated[str, typer.Option(help="condition, such as: clip_score >= 0.28 and 'dog' in concepts")] = "",
+    dedup: Annotated[str, typer.Option(help="phash:4, no two rows that differ in so few bits")] = "",
     by: Annotated[str, typer.Option(help="what is best: clip_score, min(objects.identity), …")] = "",
     top: Annotated[str, typer.Option(help="keep the best: 10% or 500; needs --by")] = "",
     per_concept: Annotated[int | None, typer.Option(min=1, help="at most so many rows of each concept")] = None,
@@ -38,7 +39,7 @@ def filter_(
     from planners.selection import Wanted
 
     console = Console(output)
-    wanted = Wanted(where=where, by=by, top=top, per_concept=per_concept, balance=balance)
+    wanted = Wanted(where=where, dedup=dedup, by=by, top=top, per_concept=per_concept, balance=balance)
     chosen = job.choose(dataset, wanted, explain=explain or not (view or out))
     if view:
         job.write(chosen, wanted, view)
@@ -49,6 +50,32 @@ def filter_(
     following = [f"next: mycanvas gallery {view or out} -o gallery.html"] if view or out else []
     told = {"dataset": dataset, "view": view, "out": out, "rows": chosen.rows.num_rows, **asdict(chosen.account)}
     console.result(told, [*job.lines(chosen), *following])
+
+
+def score(
+    dataset: Source,
+    with_: Annotated[list[str], typer.Option("--with", help="phash=true, clip.model=…, identity.model=…, …")],
+    name: Annotated[str, typer.Option(help="what the new columns are called after: clip_score__NAME")],
+    library: Annotated[str, typer.Option(help="cut-outs that it was composed from; none: DATASET/library")] = "",
+    gpus: Annotated[float, typer.Option(min=0, help="of each process")] = 0.0,
+    cpus: Annotated[float, typer.Option(min=0, help="of each process")] = 1.0,
+    address: Annotated[str, typer.Option(help="local, auto, or a Ray address")] = "local",
+    output: Output = "auto",
+) -> None:
+    """Score a dataset again with other models, or by another metric; images are read once and never written.
+
+    Example: mycanvas score out/mine --name vitl --with clip.model=ViT-L-14 --with clip.pretrained=openai
+    """
+    from actors.rescore import Rescore
+    from engine.recipe import Pool, changed
+    from jobs.score import score as job
+
+    console = Console(output)
+    spec = changed(Rescore, with_, see="docs/recipes.md, `score`")
+    pool = Pool(stages=("rescore", "commit"), gpus=gpus, cpus=cpus)
+    made = job(dataset, spec, name, library=library, pool=pool, address=address, console=console)
+    data = {"dataset": dataset, "name": name, "rows": made.rows, "failed": made.failed}
+    console.result(data, [f"{made.rows:,} rows scored, {made.failed} failed", f"next: mycanvas stats {dataset}"])
 
 
 def query(

@@ -84,13 +84,14 @@ def _told(scores: Scores, selection: Selection) -> Account:
 def _sizes(scores: Scores, reads: frozenset[str]) -> tuple[dict[str, int], int]:
     """Bytes of the columns that a question reads, and of all, from the footers."""
     read, total = dict.fromkeys(sorted(reads), 0), 0
-    for file in scores.files:
+    for file, names in scores.files.items():
         metadata = pq.read_metadata(file)
         for group in range(metadata.num_row_groups):
             for place in range(metadata.num_columns):
                 column = metadata.row_group(group).column(place)
                 total += column.total_compressed_size
-                name = column.path_in_schema.replace(".list.element", "")
+                path = column.path_in_schema.replace(".list.element", "")
+                name = names.get(path, path)
                 if name in read:
                     read[name] += column.total_compressed_size
     return read, total

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from engine.errors import UsageError
@@ -19,6 +20,7 @@ from planners.where import clauses, number
 Balance = Literal["concepts", "scene", "count"]
 _GROUPS: Mapping[str, str] = {"scene": "scene", "count": "num_objects"}
 _NEEDS: Mapping[str, str] = {**_GROUPS, "concepts": "concepts"}
+_MOST_BITS = 12  # more are between pictures that share a layout; and then nearly all pairs share a part
 _STATUS = "status == 'accepted'"
 _NUMBERS = {"bigint", "integer", "double", "float", "smallint", "tinyint", "hugeint", "ubigint", "uinteger"}
 _BEST = "order by rank_by desc nulls last, sample_id"
@@ -30,6 +32,7 @@ class Wanted:
 
     Attributes:
         where: a condition, see `planners.where`. Rejected rows are left out unless it names `status`.
+        dedup: ``phash:4``, a row goes if a better one's perceptual hash differs in at most so many bits.
         by: what is best: a number.
         top: ``10%`` or ``500``, the best of what is left; needs `by`.
         per_concept: a row stays if it is among the so many best of every concept in it.
@@ -37,6 +40,7 @@ class Wanted:
     """
 
     where: str = ""
+    dedup: str = ""
     by: str = ""
     top: str = ""
     per_concept: int | None = None
@@ -83,17 +87,20 @@ def select(wanted: Wanted, schema: Schema) -> Selection:
         conditions = [*clauses(_STATUS, schema), *conditions]
     by = number(wanted.by, schema) if wanted.by else Term("null", "null")
     groups = sorted({_NEEDS[each] for each in _caps(wanted)})
+    hashes = ["phash"] if wanted.dedup else []
     flags = [f"coalesce({term.sql}, false) as c{place}" for place, (_, term) in enumerate(conditions)]
-    columns = ["unit_id", "sample_id", *groups, f"{by.sql} as rank_by", *flags]
+    columns = ["unit_id", "sample_id", *hashes, *groups, f"{by.sql} as rank_by", *flags]
     steps = [("all", f"select {', '.join(columns)} from scores")]
     steps += [(text, f"select * from s{place} where c{place}") for place, (text, _) in enumerate(conditions)]
+    if wanted.dedup:
+        steps.append((f"unlike each other, {wanted.dedup}", _unlike(len(steps), _bits(wanted.dedup))))
     if wanted.per_concept:
         steps.append((f"at most {wanted.per_concept} of each concept", _best(len(steps), str(wanted.per_concept))))
     if wanted.balance:
         steps.append((f"balanced by {wanted.balance}", _balanced(len(steps), wanted.balance)))
     if wanted.top:
         steps.append((f"top {wanted.top} by {wanted.by}", _top(len(steps), wanted.top)))
-    read = by.reads.union({"unit_id", "sample_id", *groups}, *(term.reads for _, term in conditions))
+    read = by.reads.union({"unit_id", "sample_id", *hashes, *groups}, *(term.reads for _, term in conditions))
     return Selection(steps, read)
 
 
@@ -126,6 +133,9 @@ def _need(wanted: Wanted, schema: Schema) -> None:
         raise UsageError("FILTER_TOP", "--top needs --by: the best by what?", fix="--by clip_score")
     if wanted.top:
         _share(wanted.top)
+    if wanted.dedup and _bits(wanted.dedup) >= 0 and "phash" not in schema:
+        fix = "mycanvas score DATASET --name phash --with phash=true"
+        raise UsageError("FILTER_COLUMN", "the rows have no perceptual hash", fix=fix)
     if wanted.balance and wanted.balance not in get_args(Balance):
         known = ", ".join(get_args(Balance))
         raise UsageError("FILTER_BALANCE", f"nothing is balanced by {wanted.balance!r}", fix=f"one of {known}")
@@ -150,6 +160,32 @@ def _best(step: int, most: str) -> str:
     placed = f"select sample_id, {place} as place from ({rows})"
     kept = f"select sample_id from ({placed}) group by sample_id having max(place) <= {most}"
     return f"select * from s{step - 1} semi join ({kept}) using (sample_id)"
+
+
+def _unlike(step: int, bits: int) -> str:
+    """Rows without those of which a better one is at most `bits` away, best first; rows without a hash stay.
+
+    Of hashes that differ in at most b bits, cut into b + 1 parts, one part is equal: only such pairs are compared.
+    """
+    parts, unsigned = bits + 1, "(phash::hugeint & 18446744073709551615)"
+    cuts = [64 * part // parts for part in range(parts + 1)]
+    keys = ", ".join(f"(({unsigned} >> {low}) & {(1 << (high - low)) - 1})" for low, high in pairwise(cuts))
+    one = f"select *, row_number() over (partition by phash {_BEST}) as twin from s{step - 1} where phash is not null"
+    ranked = f"select sample_id, phash, row_number() over ({_BEST}) as place from ({one}) where twin = 1"
+    cut = f"select *, unnest([{keys}]) as piece, unnest(range({parts})) as part from ranked"
+    pair = "pieces a join pieces b on a.piece = b.piece and a.part = b.part and a.place < b.place"
+    close = f"bit_count(xor(a.phash, b.phash)) <= {bits}"
+    kept = f"select sample_id from ranked where sample_id not in (select b.sample_id from {pair} where {close})"
+    wanted = f"with ranked as ({ranked}), pieces as ({cut}) {kept}"
+    return f"select * from s{step - 1} where phash is null or sample_id in ({wanted})"
+
+
+def _bits(dedup: str) -> int:
+    match = re.fullmatch(r"phash:(\d{1,2})", dedup)
+    if not match or int(match[1]) > _MOST_BITS:
+        known = f"phash:0 to phash:{_MOST_BITS}; 4 finds copies that were scaled or compressed again"
+        raise UsageError("FILTER_DEDUP", f"rows cannot be compared by {dedup!r}", fix=known)
+    return int(match[1])
 
 
 def _top(step: int, top: str) -> str:

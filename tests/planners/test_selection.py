@@ -7,13 +7,25 @@ import numpy as np
 import pytest
 
 from engine.errors import UsageError
+from engine.phash import distance
 from planners.selection import Wanted, schema_of, select
 
 COUNT = 400
 
 
+def looks(draw, seen):
+    """A hash of its own, or one that differs from an earlier one in up to six bits; negative ones too."""
+    bits = int(draw.integers(0, 1 << 63)) | int(draw.integers(0, 2)) << 63
+    if seen and draw.random() < 0.5:
+        bits = seen[draw.integers(len(seen))]
+        for place in draw.integers(0, 64, draw.integers(0, 7)):
+            bits ^= 1 << int(place)
+    seen.append(bits)
+    return bits - (1 << 64) if bits >> 63 else bits
+
+
 def made():
-    draw = np.random.default_rng(0)
+    draw, seen = np.random.default_rng(0), []
     names, often = ["dog", "cat", "mug", "vase", "kite"], (0.4, 0.3, 0.15, 0.1, 0.05)
     for number in range(COUNT):
         concepts = sorted(map(str, draw.choice(names, draw.integers(1, 4), replace=False, p=often)))
@@ -24,6 +36,7 @@ def made():
             "score": None if draw.random() < 0.1 else round(float(draw.random()), 2),
             "concepts": concepts,
             "num_objects": len(concepts),
+            "phash": None if draw.random() < 0.05 else looks(draw, seen),
             "scene": str(draw.choice(["a", "b"], p=(0.8, 0.2))),
         }
 
@@ -36,9 +49,9 @@ def table():
     connection = duckdb.connect()
     connection.execute(
         "create table scores (unit_id bigint, sample_id varchar, status varchar, score double, concepts varchar[], "
-        "num_objects bigint, scene varchar)"
+        "num_objects bigint, phash bigint, scene varchar)"
     )
-    connection.executemany("insert into scores values (?, ?, ?, ?, ?, ?, ?)", [list(row.values()) for row in ROWS])
+    connection.executemany("insert into scores values (?, ?, ?, ?, ?, ?, ?, ?)", [list(row.values()) for row in ROWS])
     return connection
 
 
@@ -123,6 +136,24 @@ def test_balance_by_concepts_caps_them_at_the_rarest(table):
     assert rows == names(at_most(ACCEPTED, rarest))
 
 
+@pytest.mark.parametrize("bits", [0, 1, 4, 12])
+def test_a_row_goes_if_a_better_one_looks_like_it(table, bits):
+    rows, _, selection = ask(table, dedup=f"phash:{bits}", by="score")
+    ranked = [row for row in best(ACCEPTED) if row["phash"] is not None]
+    alone = {hash_: row["sample_id"] for row in reversed(ranked) for hash_ in [row["phash"]]}
+    first = [row for row in ranked if alone[row["phash"]] == row["sample_id"]]
+    gone = {
+        later["sample_id"]
+        for place, row in enumerate(first)
+        for later in first[place + 1 :]
+        if distance(row["phash"], later["phash"]) <= bits
+    }
+    unhashed = [row for row in ACCEPTED if row["phash"] is None]
+    assert rows == names([*unhashed, *(row for row in first if row["sample_id"] not in gone)])
+    assert 50 < len(rows) < len(ACCEPTED) - 5
+    assert "phash" in selection.reads
+
+
 def test_everything_at_once_goes_in_order(table):
     rows, steps, _ = ask(table, where="score > 0.1", per_concept=60, balance="scene", top="10", by="score")
     assert len(rows) == 10
@@ -139,6 +170,7 @@ def test_everything_at_once_goes_in_order(table):
         ({"top": "10%"}, "FILTER_TOP"),
         *(({"top": top, "by": "score"}, "FILTER_TOP") for top in ("0", "-1", "x", "101%", "0%", "nan%", "1e3", "5;")),
         ({"balance": "colour"}, "FILTER_BALANCE"),
+        *(({"dedup": dedup}, "FILTER_DEDUP") for dedup in ("phash", "phash:13", "phash:-1", "embedding:2", "4")),
         ({"by": "scene", "top": "5"}, "EXPRESSION_TYPE"),
     ],
 )  # fmt: skip
@@ -150,3 +182,5 @@ def test_what_cannot_be_asked_is_named(table, wanted, code):
 def test_a_table_without_concepts_cannot_be_balanced_by_them():
     with pytest.raises(UsageError, match="FILTER_COLUMN"):
         select(Wanted(balance="concepts"), {})
+    with pytest.raises(UsageError, match="mycanvas score"):
+        select(Wanted(dedup="phash:4"), {})

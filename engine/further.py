@@ -1,0 +1,55 @@
+"""Further scores beside a dataset: a dataset of their own, without images, whose rows are joined by `sample_id`.
+
+``_scores/<name>/`` holds its shards, receipts and score table; ``_scores/<name>.json`` is written when it is whole, and
+says which columns it adds. A score keeps its name and gets that of its model: ``clip_score__siglip``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.sealed import seal, unseal
+from engine.store import Store, open_store
+
+FOLDER = "_scores"
+NAME = r"[a-z0-9][a-z0-9_]{0,31}"
+_KIND = "scores"
+_OF_OBJECTS = {"identities": "identity", "detections": "detection"}
+_PLAIN = ("phash",)  # made by no model: one of them is enough
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """Scores that were added: in which dataset they lie, and each of its columns by the name that it gets."""
+
+    name: str
+    store: Store
+    columns: Mapping[str, str]
+
+
+def place_of(store: Store, name: str) -> Store:
+    """Where the scores called `name` lie, or will."""
+    return open_store(f"{store.uri}/{FOLDER}/{name}")
+
+
+def announce(store: Store, name: str, columns: Sequence[str]) -> None:
+    """Make scores, all of which are there, columns of the dataset."""
+    store.put(f"{FOLDER}/{name}.json", seal(_KIND, {"columns": list(columns)}))
+
+
+def further_scores(store: Store) -> Iterator[Further]:
+    """All that were added, by name.
+
+    Raises:
+        Damaged: SEAL_BROKEN.
+    """
+    for file in sorted(store.names(FOLDER)):
+        if file.endswith(".json"):
+            name, path = file.removesuffix(".json"), f"{FOLDER}/{file}"
+            columns = unseal(store.read(path), _KIND, where=path)["columns"]
+            yield Further(name, place_of(store, name), {_told(column, name): column for column in columns})
+
+
+def _told(column: str, name: str) -> str:
+    return column if column in _PLAIN else f"{_OF_OBJECTS.get(column, column)}__{name}"

@@ -1,0 +1,114 @@
+"""`mycanvas score`: more scores for a dataset that is there; each image is read once, and none is written."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from actors.models import check_recipe
+from actors.rescore import Rescore, require_library
+from cluster.session import LOCAL, session
+from cluster.stream import stream
+from engine.commits import Committed, committed
+from engine.dataset import open_dataset
+from engine.errors import UsageError
+from engine.further import FOLDER, NAME, announce, place_of
+from engine.lock import claim
+from engine.manifest import write_manifest
+from engine.pipeline import Pipeline
+from engine.recipe import COMMIT, Pool
+from engine.records import Rescored
+from engine.sources import Committed as CommittedRows
+from engine.stage import Run
+from engine.store import Store, open_store
+from jobs.console import Console
+from jobs.run import Tally, run_id
+from planners.capacity import replicas
+
+KEPT = ("sample_id", "unit_id", "seed", "models", "status")
+
+
+def score(
+    uri: str, spec: Rescore, name: str, *, library: str = "", pool: Pool | None = None, address: str, console: Console
+) -> Tally:
+    """Compute what is missing of the scores called `name`; returns the rows of this call.
+
+    Args:
+        uri: of a dataset; of a view, the scores are of its whole dataset.
+        spec: which scores.
+        name: what their columns are called after.
+        library: the cut-outs that it was composed from; empty: in the folder ``library`` of the dataset.
+        pool: what one process needs; none: a core.
+        address: of Ray.
+        console: where progress is shown.
+
+    Raises:
+        UsageError: SCORE_NAME, SCORE_NOTHING, SCORE_LIBRARY, DATASET_EMPTY, RUN_CHANGED where other scores are called
+            so, and those of `actors.models.check_recipe`.
+    """
+    store = open_dataset(uri).store
+    _require(spec, name)
+    check_recipe((spec,), (), here=address == LOCAL)
+    cutouts = open_store(library or f"{store.uri}/library").uri
+    require_library(spec, cutouts)
+    place = place_of(store, name)
+    done = _todo(store, place)
+    claim(place, {"data": {"spec": spec.model_dump(mode="json", exclude={"timeout_s", "batch_size"})}})
+    tally = _made(_pipeline(spec, store, place, cutouts), pool, done, address, console)
+    write_manifest(place)
+    announce(store, name, spec.measured)
+    return tally
+
+
+def _require(spec: Rescore, name: str) -> None:
+    if not re.fullmatch(NAME, name):
+        raise UsageError(
+            "SCORE_NAME",
+            f"{name!r} cannot be part of a column's name",
+            fix="small letters, digits and _, at most 32, such as siglip2",
+        )
+    if not spec.measured:
+        raise UsageError(
+            "SCORE_NOTHING",
+            "nothing is to be measured",
+            fix="--with phash=true, or --with clip.model=… and the like; docs/filter.md shows some",
+        )
+
+
+def _todo(store: Store, place: Store) -> Committed:
+    """The units of the dataset: those that are scored, or that it does not have, count as done."""
+    there = committed(store)
+    if not there.count:
+        raise UsageError("DATASET_EMPTY", "holds no committed unit", where=store.uri, fix="give the --out of compose")
+    scored = committed(place, there.units)
+    return Committed(there.units, np.bitwise_or(scored.bits, np.bitwise_not(there.bits)))
+
+
+def _pipeline(spec: Rescore, store: Store, place: Store, library: str) -> Pipeline:
+    return Pipeline(
+        record=Rescored,
+        run=Run(out=place.uri, library=library, backgrounds="", size=0, seed=0),
+        run_id=run_id(),
+        source=CommittedRows(store.uri),
+        groups=((spec,),),
+        unit_size=1,
+        keeps=(*KEPT, *spec.measured),
+    )
+
+
+def _made(pipeline: Pipeline, pool: Pool | None, done: Committed, address: str, console: Console) -> Tally:
+    wanted = (pool or Pool(stages=(Rescore.name, COMMIT))).model_copy(update={"stages": (Rescore.name, COMMIT)})
+    units = len(done.missing())
+    tally = Tally()
+    if not units:
+        return tally
+    pipeline.check()
+    progress = console.progress(f"score units, into {FOLDER}", units)
+    with session(address) as capacity:
+        sizes = replicas((wanted,), cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
+        for receipt in stream(pipeline, (wanted,), sizes, done):
+            tally = tally.plus(receipt)
+            progress.advance(1, f"{tally.failed} rows failed" if tally.failed else "")
+    progress.close()
+    return tally

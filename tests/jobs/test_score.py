@@ -1,0 +1,108 @@
+"""`mycanvas score`: scores beside a dataset, by the same models the same as `compose` gave, and by others."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.dataset import open_dataset
+from engine.errors import UsageError
+from engine.recipe import changed
+from engine.scores import open_scores
+from engine.store import open_store
+from engine.verify import verify
+from jobs.console import Console
+from jobs.score import Rescore, score
+from tests.jobs.inprocess import compose, cut
+from tests.jobs.photos import concept_folder
+from tests.jobs.test_filter import mycanvas
+
+PARTS = {"clip": "scorer", "identity": "identity", "detector": "detector"}
+MODELS = tuple(f"{key}.model=shipped:micro/{part}" for key, part in PARTS.items())
+SAMPLES = 6
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("score")
+    cut(concept_folder(folder / "photos"), str(folder / "data" / "library"))
+    scored = [f"score.{setting}" for setting in MODELS]
+    small = ("size=128", "unit_size=4", "segment.max_side=128")
+    compose(str(folder / "data" / "library"), str(folder / "data"), SAMPLES, *scored, small=small)
+    return folder / "data"
+
+
+def asked(data, settings, name, **options):
+    spec = changed(Rescore, settings, see="")
+    return score(str(data), spec, name, address="local", console=Console("quiet"), **options)
+
+
+def ask(data, sql):
+    with open_scores(open_dataset(str(data))) as scores:
+        return scores.ask(sql).to_pylist()
+
+
+def shards(folder):
+    return {path: hashlib.sha256(path.read_bytes()).digest() for path in (Path(folder) / "data").iterdir()}
+
+
+def test_the_same_models_say_the_same_of_what_is_stored(data):
+    before = shards(data)
+    words = [word for setting in (*MODELS, "phash=true") for word in ("--with", setting)]
+    told = json.loads(mycanvas("score", data, "--name", "again", *words, "--format", "json"))
+    assert (told["rows"], told["failed"]) == (SAMPLES, 0)
+    assert shards(data) == before
+    pairs = ("clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall", "surplus")
+    lists = (f"list_transform(objects, lambda o: o.{name}) as {name}" for name in ("identity", "detection"))
+    rows = ask(data, f"select *, {', '.join(lists)} from scores")
+    assert len(rows) == SAMPLES
+    for row in rows:
+        for name in pairs:
+            assert row[f"{name}__again"] == pytest.approx(row[name], abs=1e-6), name
+        assert row["identity__again"] == pytest.approx(row["identity"], abs=1e-6)
+        assert row["detection__again"] == pytest.approx(row["detection"], abs=1e-6)
+        assert isinstance(row["phash"], int)
+        assert "unsafe__again" not in row
+    assert all(len(each["models"]) == 3 for each in ask(data / "_scores" / "again", "select models from scores"))
+
+
+def test_conditions_and_statistics_know_the_new_columns(data):
+    where = "abs(clip_score - clip_score__again) < 1e-5 and min(identity__again) > -1"
+    told = json.loads(mycanvas("filter", data, "--where", where, "--dedup", "phash:0", "--format", "json"))
+    assert told["steps"][0][1] == SAMPLES
+    assert told["reads"]["clip_score__again"] > 0
+    report = json.loads(mycanvas("stats", data, "--format", "json"))
+    assert report["scores"]["clip_score__again"]["count"] == SAMPLES
+    assert verify(open_store(str(data))).damage == ()
+    assert verify(open_store(str(data / "_scores" / "again"))).damage == ()
+    assert mycanvas("gc", data).startswith("would delete 0")
+
+
+def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data):
+    gone = data / "_scores" / "again" / "data" / "part-00000001.parquet"
+    gone.unlink()
+    assert asked(data, (*MODELS, "phash=true"), "again").rows == 2
+    assert asked(data, (*MODELS, "phash=true"), "again").rows == 0
+    with pytest.raises(UsageError, match="RUN_CHANGED"):
+        asked(data, ("phash=true",), "again")
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "options", "code"),
+    [
+        (("phash=true",), "Bad-Name", {}, "SCORE_NAME"),
+        (("phash=true",), "../x", {}, "SCORE_NAME"),
+        (("phash=false",), "x", {}, "SCORE_NOTHING"),
+        (MODELS, "x", {"library": "nowhere"}, "SCORE_LIBRARY"),
+    ],
+)
+def test_what_cannot_be_scored_is_named_and_nothing_is_written(data, settings, name, options, code):
+    with pytest.raises(UsageError, match=code):
+        asked(data, settings, name, **options)
+    assert not (data / "_scores" / "x").exists()
+
+
+def test_a_dataset_of_nothing_is_named(tmp_path):
+    with pytest.raises(UsageError, match="DATASET_EMPTY"):
+        asked(tmp_path, ("phash=true",), "x")
