@@ -342,15 +342,10 @@ def gallery(
     typer.echo(f"{count} cards  {page}")
 
 
-for command in (
-    cli_cluster.submit,
-    cli_cluster.status,
-    cli_cluster.logs,
-    cli_cluster.stop,
-    cli_curate.query,
-    cli_curate.score,
-):
+for command in (cli_cluster.submit, cli_cluster.status, cli_cluster.logs, cli_cluster.stop):
     app.command()(command)
+for curating in (cli_curate.query, cli_curate.score, cli_curate.compact, cli_curate.export):
+    app.command()(curating)
 app.command("filter")(cli_curate.filter_)
 
 

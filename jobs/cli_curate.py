@@ -78,6 +78,48 @@ def score(
     console.result(data, [f"{made.rows:,} rows scored, {made.failed} failed", f"next: mycanvas stats {dataset}"])
 
 
+def compact(
+    dataset: Source,
+    out: Annotated[str, typer.Option(help="folder or s3:// prefix of the new dataset")],
+    shard_mb: Annotated[int, typer.Option(min=1, max=2000, help="megabytes of a shard")] = 500,
+    address: Annotated[str, typer.Option(help="local, auto, or a Ray address")] = "local",
+    output: Output = "auto",
+) -> None:
+    """Copy a dataset of many small shards into few large ones, rows in the same order; the same command again resumes.
+
+    Example: mycanvas compact out/mine --out s3://bucket/mine
+    """
+    from jobs.filter import choose
+    from jobs.materialise import materialise
+    from planners.selection import Wanted
+
+    console = Console(output)
+    wanted = Wanted(where="status is not null")  # rejected rows too
+    chosen = choose(dataset, wanted, explain=False)
+    materialise(chosen, out, question=asdict(wanted), shard_mb=shard_mb, address=address, console=console)
+    told = f"{chosen.rows.num_rows:,} rows in {out}"
+    console.result({"dataset": dataset, "out": out, "rows": chosen.rows.num_rows}, [told])
+
+
+def export(
+    dataset: Source,
+    to: Annotated[Literal["webdataset", "hf", "coco", "fiftyone"], typer.Option(help="the format")],
+    out: Annotated[str, typer.Option(help="empty folder or s3:// prefix")],
+    shard_mb: Annotated[int, typer.Option(min=1, max=2000, help="megabytes of a shard: webdataset, hf")] = 250,
+    rejected: Annotated[bool, typer.Option("--rejected", help="rows that the gate rejected too")] = False,
+    output: Output = "auto",
+) -> None:
+    """Write a dataset or a view in the format of another tool.
+
+    Example: mycanvas export out/best --to webdataset --out out/best-wds
+    """
+    from jobs.export import export as job
+
+    console = Console(output)
+    made = job(dataset, to, out, shard_mb=shard_mb, rejected=rejected, console=console)
+    console.result(made, [f"{made['rows']:,} rows in {out}"])
+
+
 def query(
     dataset: Source,
     sql: Annotated[str, typer.Argument(help="a select from the table `scores`", metavar="SQL")],

@@ -73,7 +73,7 @@ def test_all_commands_are_there():
         "demo", "segment", "compose", "recipe list", "recipe show", "recipe schema", "init", "stats", "verify", "gc",
         "gallery", "doctor", "toybox", "micro train", "micro evaluate", "submit", "status", "logs", "stop", "layout",
         "models list", "models pull", "models check", "models dummy", "backgrounds index", "backgrounds generate",
-        "scenes propose", "filter", "query", "score",
+        "scenes propose", "filter", "query", "score", "compact", "export",
     }  # fmt: skip
 
 

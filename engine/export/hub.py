@@ -1,0 +1,52 @@
+"""A repository for the Hugging Face hub: ``data/train-…-of-….parquet`` and a card; `load_dataset` reads the folder."""
+
+from __future__ import annotations
+
+from typing import final
+
+from engine.export.rows import Exporter
+from engine.parquet import write_table
+from engine.records import Composition
+from engine.schema import column_names, to_table
+from engine.store import Store
+
+CARD = """---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: data/*.parquet
+tags:
+- synthetic
+- image
+- mycanvas
+---
+"""
+
+
+@final
+class Hub(Exporter):
+    """Shards of about `shard_bytes` with every column of the record; the card's text is that of the dataset."""
+
+    def __init__(self, store: Store, shard_bytes: int, text: str = "") -> None:
+        super().__init__(store, shard_bytes)
+        self._rows: list[Composition] = []
+        self._bytes = self._number = 0
+        self._text = text
+
+    def add(self, row: Composition) -> None:
+        size = len(row.image or b"") + sum(len(item.mask) for item in row.objects)
+        if self._rows and self._bytes + size > self.shard_bytes:
+            self._flush()
+        self._rows.append(row)
+        self._bytes += size
+
+    def close(self) -> None:
+        if self._rows:
+            self._flush()
+        self.store.put("README.md", (CARD + self._text).encode())
+
+    def _flush(self) -> None:
+        table = to_table(Composition, self._rows, column_names(Composition, stored=True))
+        self.store.put(f"data/train-{self._number:05d}.parquet", write_table(table, metadata={}))
+        self._rows, self._bytes, self._number = [], 0, self._number + 1
