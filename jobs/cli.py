@@ -37,6 +37,7 @@ micro = typer.Typer(
 app.add_typer(micro, name="micro")
 app.add_typer(models, name="models")
 app.add_typer(scenes, name="scenes")
+app.add_typer(cli_curate.gate, name="gate")
 app.add_typer(backgrounds_app, name="backgrounds")
 
 Address = Annotated[str, typer.Option(help="local, auto, or a Ray address")]

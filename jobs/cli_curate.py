@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from jobs.cli_options import Output
 from jobs.console import Console
+
+gate = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fit the gate's thresholds.")
+
+
+@gate.callback()
+def _group() -> None:
+    """A group, though of one command yet: `mycanvas gate calibrate`."""
+
 
 Source = Annotated[str, typer.Argument(help="a dataset, or a view of one", metavar="DATASET")]
 Group = Literal["concepts", "scene", "count"]
@@ -118,6 +127,26 @@ def export(
     console = Console(output)
     made = job(dataset, to, out, shard_mb=shard_mb, rejected=rejected, console=console)
     console.result(made, [f"{made['rows']:,} rows in {out}"])
+
+
+@gate.command("calibrate")
+def gate_calibrate(
+    dataset: Source,
+    labels: Annotated[Path, typer.Option(help="CSV of sample_id and rating, as a gallery page downloads it")],
+    accept: Annotated[float, typer.Option(help="the least rating of a good row")] = 4.0,
+    precision: Annotated[
+        float | None, typer.Option(min=0, max=1, help="share of good rows to be reached; none: the best F1")
+    ] = None,
+    output: Output = "auto",
+) -> None:
+    """Fit the gate's thresholds to what a person accepted and rejected; say what they would keep.
+
+    Example: mycanvas gate calibrate out/mine --labels labels.csv --precision 0.9
+    """
+    from jobs.calibrate import fit_gate, lines
+
+    made = fit_gate(dataset, labels, accept=accept, precision=precision)
+    Console(output).result({**asdict(made), "where": made.where}, lines(made))
 
 
 def query(

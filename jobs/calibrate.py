@@ -1,0 +1,146 @@
+"""`mycanvas gate calibrate`: thresholds that agree with a person's verdicts."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.dataset import open_dataset
+from engine.errors import UsageError
+from engine.scores import Scores, open_scores
+from planners.calibrate import MEASURES, Fit, Measure, Values, calibrate, passes
+
+WORDS = {"accept": 5.0, "accepted": 5.0, "yes": 5.0, "reject": 1.0, "rejected": 1.0, "no": 1.0}
+FEWEST = 20  # of each verdict: fewer, and five folds promise nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A fit, how many rows it was fitted to, how many of them are good, and what it would leave of the dataset."""
+
+    fit: Fit
+    labelled: int
+    good: int
+    rows: int
+    kept: int
+    kept_by_count: Mapping[int, tuple[int, int]]
+
+    @property
+    def where(self) -> str:
+        """The thresholds as a condition of `filter`."""
+        said = {measure.key: measure for measure in MEASURES}
+        parts = [
+            f"{said[key].expression} {'>=' if said[key].least else '<='} {limit:g}"
+            for key, limit in self.fit.thresholds.items()
+        ]
+        return " and ".join(parts) or "true"
+
+
+def fit_gate(uri: str, labels: Path, *, accept: float, precision: float | None) -> Calibrated:
+    """Fit the gate to labels.
+
+    Args:
+        uri: of the dataset that was looked at.
+        labels: CSV with `sample_id` and `rating`, as the gallery downloads it: 1 to 5, or accept and reject.
+        accept: the least rating of a good row.
+        precision: to be reached, with as much recall as can be; none: the best F1.
+
+    Raises:
+        UsageError: LABELS_UNREADABLE, LABELS_FEW, and those of `engine.dataset`.
+    """
+    said = read_labels(labels)
+    with open_scores(open_dataset(uri)) as scores:
+        measures = [each for each in MEASURES if _there(scores, each)]
+        names, counts, values = _table(scores, measures)
+    place = {name: number for number, name in enumerate(names)}
+    known = [(place[name], rating >= accept) for name, rating in said.items() if name in place]
+    good = np.array([flag for _, flag in known], bool)
+    if min(good.sum(), (~good).sum()) < FEWEST:
+        raise UsageError(
+            "LABELS_FEW",
+            f"{int(good.sum())} rows are accepted and {int((~good).sum())} rejected by the labels",
+            where=str(labels),
+            why=f"{len(said) - len(known)} labels are of rows that the dataset does not have" if said else "",
+            fix=f"rate at least {FEWEST} of each, on one `mycanvas gallery` page; rejected rows are rated too",
+        )
+    fit = calibrate(values[[number for number, _ in known]], good, measures, precision=precision)
+    kept = passes(values, measures, fit.thresholds)
+    by_count = {int(n): (int(kept[counts == n].sum()), int((counts == n).sum())) for n in np.unique(counts)}
+    return Calibrated(fit, len(good), int(good.sum()), len(names), int(kept.sum()), by_count)
+
+
+def read_labels(path: Path) -> dict[str, float]:
+    """Ratings by sample.
+
+    Raises:
+        UsageError: LABELS_UNREADABLE, with the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, 0, str(error)) from error
+    reader = csv.DictReader(io.StringIO(text))
+    if not {"sample_id", "rating"} <= set(reader.fieldnames or ()):
+        raise _unreadable(path, 1, "the first line must name the columns sample_id and rating")
+    found: dict[str, float] = {}
+    for row in reader:
+        rating = (row["rating"] or "").strip().lower()
+        try:
+            found[(row["sample_id"] or "").strip()] = WORDS[rating] if rating in WORDS else float(rating)
+        except ValueError:
+            raise _unreadable(path, reader.line_num, f"{rating!r} is no rating") from None
+    return found
+
+
+def _unreadable(path: Path, line: int, why: str) -> UsageError:
+    where = f"{path}:{line}" if line else str(path)
+    fix = "take the file that a gallery page downloads, or write: sample_id,rating"
+    return UsageError("LABELS_UNREADABLE", "the labels cannot be read", where=where, why=why, fix=fix)
+
+
+def _there(scores: Scores, measure: Measure) -> bool:
+    types = scores.types()
+    if "objects" in measure.sql:
+        kind = types.get("objects")
+        return kind is not None and any(f'"{field}"' in measure.sql for field, _ in kind.children[0][1].children)
+    return measure.sql in types
+
+
+def _table(scores: Scores, measures: Sequence[Measure]) -> tuple[list[str], np.ndarray, Values]:
+    """Names, numbers of objects and N x K values of all rows."""
+    columns = ", ".join(
+        ["sample_id", "num_objects", *(f"{each.sql}::double as m{k}" for k, each in enumerate(measures))]
+    )
+    table = scores.ask(f"select {columns} from scores order by sample_id")  # noqa: S608  our own names
+    values = [table.column(f"m{k}").to_numpy(zero_copy_only=False) for k in range(len(measures))]
+    names = table.column("sample_id").to_pylist()
+    return (
+        names,
+        table.column("num_objects").to_numpy(),
+        np.stack(values, axis=1) if values else np.zeros((len(names), 0)),
+    )
+
+
+def lines(made: Calibrated) -> list[str]:
+    """What was fitted, for a person."""
+    fit = made.fit
+    said = [f"{made.labelled:,} labelled rows, {made.good:,} of them good"]
+    for title, found in (("on these rows", fit.fitted), ("on held-out rows", fit.held_out)):
+        said.append(f"  {title:<18} precision {found.precision:.2f}   recall {found.recall:.2f}   F1 {found.f1:.2f}")
+    said.append(f"keeps {made.kept:,} of {made.rows:,} rows ({made.kept / max(made.rows, 1):.0%})")
+    said += [f"  {count} objects: {kept:,} of {rows:,}" for count, (kept, rows) in made.kept_by_count.items()]
+    said += ["", "in a recipe, or with --set:"]
+    said += [f"  gate.{key}={limit:g}" for key, limit in fit.thresholds.items()] or [
+        "  no threshold agrees with the labels"
+    ]
+    return [
+        *said,
+        "",
+        "of what is there already:",
+        f'  mycanvas filter DATASET --where "status is not null and {made.where}" --view VIEW',
+    ]

@@ -1,0 +1,153 @@
+"""Thresholds of the gate, fitted to a person's verdicts.
+
+A gate is a conjunction of thresholds, so it is grown like one: the threshold that helps most is added or moved, again
+and again, until none helps. What it promises is measured on rows that it was not fitted to (k-fold cross-validation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.seeds import rng
+
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Goal = Literal["f1", "precision"]
+STEPS = 64  # places that are tried for a threshold, between quantiles of the values
+FOLDS = 5
+ENOUGH = 1e-3  # a threshold that helps less than this is noise
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A score that can be a threshold of the gate.
+
+    Attributes:
+        key: of `planners.gate.Thresholds`.
+        sql: its value in the score table.
+        expression: the same as `filter --where` says it.
+        least: whether the threshold is the least that passes; or the most.
+    """
+
+    key: str
+    sql: str
+    expression: str
+    least: bool = True
+
+
+def _of_objects(name: str) -> str:
+    return f'list_min(list_transform(objects, lambda item: item."{name}"))'
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure("min_clip_score", "clip_score", "clip_score"),
+    Measure("min_ti_clip", "ti_clip", "ti_clip"),
+    Measure("min_cp_clip", "cp_clip", "cp_clip"),
+    Measure("min_identity", _of_objects("identity"), "min(objects.identity)"),
+    Measure("min_identity_psnr", _of_objects("identity_psnr"), "min(objects.identity_psnr)"),
+    Measure("min_visible_fraction", _of_objects("visible_fraction"), "min(objects.visible_fraction)"),
+    Measure("min_object_recall", "object_recall", "object_recall"),
+    Measure("max_surplus", "surplus", "surplus", least=False),
+    Measure("max_seam", "seam", "seam", least=False),
+    Measure("max_unsafe", "unsafe", "unsafe", least=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How verdicts agree: of what passes, the share that is good; of what is good, the share that passes."""
+
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """Their harmonic mean."""
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Thresholds by the name of their measure, how they do on the rows they were fitted to, and on others."""
+
+    thresholds: Mapping[str, float]
+    fitted: Quality
+    held_out: Quality
+
+
+def passes(values: Values, measures: Sequence[Measure], thresholds: Mapping[str, float]) -> Flags:
+    """Which rows of N x K `values` pass; a value that is not there (NaN) passes no threshold."""
+    passed = np.ones(len(values), bool)
+    for place, measure in enumerate(measures):
+        if measure.key in thresholds:
+            limit = thresholds[measure.key]
+            passed &= values[:, place] >= limit if measure.least else values[:, place] <= limit
+    return passed
+
+
+def quality(passed: Flags, good: Flags) -> Quality:
+    """How verdicts agree; 0 where there is nothing to agree on."""
+    both = int((passed & good).sum())
+    return Quality(both / max(int(passed.sum()), 1), both / max(int(good.sum()), 1))
+
+
+def calibrate(
+    values: Values, good: Flags, measures: Sequence[Measure], *, precision: float | None, seed: int = 0
+) -> Fit:
+    """Fit thresholds to verdicts.
+
+    Args:
+        values: N x K, NaN where a score is not there.
+        good: N, what a person accepted.
+        measures: K.
+        precision: reach at least this, with as much recall as can be; none: the best F1.
+        seed: of the folds.
+    """
+    thresholds = _grown(values, good, measures, precision)
+    order = rng(seed, "calibrate").permutation(len(good)) % FOLDS
+    held = np.zeros(len(good), bool)
+    for fold in range(FOLDS):
+        inside = order == fold
+        grown = _grown(values[~inside], good[~inside], measures, precision)
+        held[inside] = passes(values[inside], measures, grown)
+    fitted = quality(passes(values, measures, thresholds), good)
+    return Fit(thresholds, fitted, quality(held, good))
+
+
+def _grown(values: Values, good: Flags, measures: Sequence[Measure], precision: float | None) -> dict[str, float]:
+    """Thresholds, added or moved one at a time while that helps."""
+    thresholds: dict[str, float] = {}
+    best = _worth(passes(values, measures, thresholds), good, precision)
+    while True:
+        tried = [
+            (_worth(passes(values, measures, {**thresholds, measure.key: limit}), good, precision), measure.key, limit)
+            for place, measure in enumerate(measures)
+            for limit in _places(values[:, place])
+        ]
+        worth, key, limit = max(tried, default=(best, "", 0.0))
+        if worth <= best + ENOUGH:
+            return thresholds
+        best, thresholds[key] = worth, limit
+
+
+def _places(values: Values) -> list[float]:
+    """Where a threshold may stand: halfway between quantiles; nowhere, if all values are equal."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return []
+    steps = np.unique(np.quantile(known, np.linspace(0, 1, STEPS + 1), method="nearest"))
+    return [float(f"{middle:.4g}") for middle in (steps[1:] + steps[:-1]) / 2]
+
+
+def _worth(passed: Flags, good: Flags, precision: float | None) -> float:
+    found = quality(passed, good)
+    if precision is None:
+        return found.f1
+    # Short of the promised precision only precision counts; beyond it, only recall.
+    return found.precision if found.precision < precision else 1 + found.recall
