@@ -29,7 +29,7 @@ from engine.store import Store
 FOLDER, SCORES = "_manifest", "scores"
 MANIFEST = f"{FOLDER}/manifest.json"
 SEGMENT_UNITS = 1000
-CARD, LIBRARY = "README.md", "library"
+CARD, CROISSANT, LIBRARY = "README.md", "croissant.json", "library"
 _READERS = 8  # threads; they wait for the storage most of the time
 _COUNTED = ("rows", "accepted", "rejected", "failed", "bytes")
 
@@ -106,9 +106,8 @@ def whole_summary(store: Store) -> Manifest | None:
         return None
     summarised = sum(segment.units for segment in manifest.segments)
     # A run that is finished has all its units in the summary, and needs no listing of a million names.
-    if summarised == read_extents(store).units > 0 or summarised == committed(store).count:
-        return manifest
-    return None
+    whole = summarised == read_extents(store).units or summarised == committed(store).count
+    return manifest if summarised and whole else None
 
 
 def write_manifest(store: Store) -> None:
@@ -189,6 +188,7 @@ def _single_files(store: Store) -> list[str]:
         PHOTOS,
         BACKGROUNDS,
         CARD,
+        CROISSANT,
         f"{LIBRARY}/{MANIFEST}",
         *(f"{EXTENTS}/{name}" for name in store.names(EXTENTS)),
     ]

@@ -1,61 +1,190 @@
-"""The dataset card: what the rows are, what made them, under which licences, and how to load them."""
+"""The dataset card: what the rows are, what made them, under which licences, how many were kept, how to load them.
+
+``README.md`` for people and hubs, ``croissant.json`` for programs (`jobs.croissant`). Both are made of what is stored
+and can be made again: `mycanvas card`.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from engine.library import open_library
-from engine.recipe import Recipe
-from engine.store import Store
+from engine.dataset import Dataset, open_dataset
+from engine.errors import UsageError
+from engine.lock import read_lock
+from engine.manifest import CARD, CROISSANT, write_manifest
+from engine.scores import Scores, open_scores
+from engine.store import Store, open_store
+from jobs.croissant import croissant
+from jobs.stats import stats
 
-PATH = "README.md"
-
-_TEMPLATE = """---
-configs:
-- config_name: default
-  data_files: data/*.parquet
-tags:
-- synthetic
-- image
-- mycanvas
----
-
-# Compositions by the recipe `{name}`
-
-Synthetic images: photographed concepts, cut out, laid out and set before another background. {description}.
-
-| | |
-|---|---|
-| canvas | {size} x {size} |
-| seed | {seed} |
-| segmentation | {segmenter} |
-| painting | {painter} |
-
-```python
-from datasets import load_dataset
-rows = load_dataset("OUT", split="train")      # OUT is this folder
-rows[0]["image"], rows[0]["caption"], rows[0]["objects"]
-```
-
-`status` is `accepted` or `rejected` (with `reasons`); rows that could not be made are in `failures/`.
-
-## Licences of the concept photos
-
-{licenses}
-"""
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
+HUB_LICENSES = re.compile(r"(cc0-1\.0|cc-by(-sa|-nc|-nd|-nc-sa|-nc-nd)?-[234]\.0|mit|apache-2\.0|openrail\+\+|unknown)")
+IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+PAINTED, PROCEDURAL = f"{IPTC}compositeWithTrainedAlgorithmicMedia", f"{IPTC}compositeSynthetic"
 
 
-def write_card(store: Store, recipe: Recipe, library: str) -> None:
-    """Write the card beside the data."""
-    counted = Counter(cutout.license for cutout in open_library(library).cutouts.values())
-    painters = [stage for stage in recipe.stages if stage.name == "inpaint"]
-    text = _TEMPLATE.format(
-        name=recipe.name,
-        description=recipe.description,
-        size=recipe.size,
-        seed=recipe.seed,
-        segmenter=recipe.segment.model_dump().get("backend", recipe.segment.name),
-        painter=painters[0].model_dump().get("backend", "") if painters else "none",
-        licenses="\n".join(f"- {name}: {count} cut-outs" for name, count in sorted(counted.items())) or "- none",
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the rows come from.
+
+    Attributes:
+        licenses: of the concept photos: licence, photos, objects.
+        models: name, commit or hash, licence, rows.
+    """
+
+    licenses: Sequence[tuple[str, int, int]]
+    models: Sequence[tuple[str, str, str, int]]
+
+    @property
+    def painted(self) -> bool:
+        """Whether a model painted; blending has no weights and is called by our own name."""
+        return any(not name.startswith(("mycanvas/", "own-alpha", "grabcut")) for name, *_ in self.models)
+
+
+def write_card(store: Store) -> None:
+    """Write both beside the data, and the manifest that has their hashes.
+
+    Raises:
+        UsageError: CARD_ROWS where the rows are no compositions; DATASET_EMPTY.
+    """
+    dataset = open_dataset(store.uri)
+    if next(dataset.shards(), None) is None:
+        raise UsageError(
+            "DATASET_EMPTY", "holds no committed unit", where=store.uri, fix="give the --out of a compose run"
+        )
+    write_manifest(store)
+    report = stats(store.uri)
+    sources = _sources(dataset)
+    name = _recipe(store)
+    store.put(CARD, _text(name, report, sources).encode())
+    store.put(CROISSANT, (json.dumps(croissant(name, report, sources), indent=1) + "\n").encode())
+    write_manifest(store)
+
+
+def card(uri: str) -> str:
+    """Write the card of a dataset anew; where it is.
+
+    Raises:
+        UsageError: CARD_VIEW, and those of `write_card`.
+    """
+    dataset = open_dataset(uri)
+    if dataset.view:
+        raise UsageError(
+            "CARD_VIEW", "a view has no card", where=uri, fix="`mycanvas filter --out` makes a dataset of its rows"
+        )
+    write_card(dataset.store)
+    return f"{open_store(uri).uri}/{CARD}"
+
+
+def _sources(dataset: Dataset) -> Sources:
+    with open_scores(dataset) as scores:
+        if "objects" not in scores.types():
+            raise UsageError(
+                "CARD_ROWS", "the rows are no compositions", where=dataset.uri, fix="give the output of compose"
+            )
+        licenses = _rows(
+            scores,
+            "select o.license, count(distinct o.source_sha256), count(*) "
+            "from (select unnest(objects) as o from scores) group by 1 order by 3 desc, 1",
+        )
+        models = _rows(
+            scores,
+            "select m.name, m.revision, m.license, count(*) "
+            "from (select unnest(models) as m from scores) group by 1, 2, 3 order by 4 desc, 1, 2",
+        )
+    return Sources(licenses, models)
+
+
+def _rows(scores: Scores, sql: str) -> list[Any]:
+    return [tuple(row.values()) for row in scores.ask(sql).to_pylist()]
+
+
+def _recipe(store: Store) -> str:
+    try:
+        return str(read_lock(store).get("recipe", "")) or "filter"
+    except FileNotFoundError:
+        return "unknown"
+
+
+def _text(name: str, report: Mapping[str, Any], sources: Sources) -> str:
+    kept = report["accepted"] / max(report["rows"], 1)
+    funnel = " -> ".join(f"{step} {count:,}" for step, count in report["funnel"].items())
+    return "\n".join(
+        [
+            *_header(report, sources),
+            f"# Compositions by the recipe `{name}`",
+            "",
+            "Synthetic images: photographed concepts, cut out, laid out and set before another background.",
+            f"{report['rows']:,} rows, {report['accepted']:,} accepted ({kept:.0%}): {funnel}.",
+            "",
+            "```python",
+            "from datasets import load_dataset",
+            "",
+            'rows = load_dataset("OUT", split="train")      # OUT is this folder',
+            'rows[0]["image"], rows[0]["caption"], rows[0]["objects"]',
+            "```",
+            "",
+            "`status` is `accepted` or `rejected` (with `reasons`); rows that could not be made are in `failures/`.",
+            "All columns but pixels are in `scores/` too.",
+            "",
+            *_table("## Concept photos", ("licence", "photos", "objects"), sources.licenses),
+            *_table("## Models", ("model", "commit or hash", "licence", "rows"), sources.models),
+            *_table("## Rejected", ("reason", "rows"), list(report.get("reasons", {}).items())),
+            *_table("## Scores", ("score", "5 %", "median", "95 %", "rows"), _scores(report)),
+            "## Made by machines",
+            "",
+            "Every image is a composite of photographs and synthetic parts; in IPTC's terms:",
+            f"`{_source_type(sources)}`.",
+            "Captions are written by templates or models, scores by the models above; no person looked at each row.",
+            "",
+        ]
     )
-    store.put(PATH, text.encode())
+
+
+def _header(report: Mapping[str, Any], sources: Sources) -> list[str]:
+    size = next((name for limit, name in SIZES if report["rows"] < limit), "10M<n<100M")
+    named = dict.fromkeys(str(license_).lower() for license_, *_ in sources.licenses)
+    known = [name if HUB_LICENSES.fullmatch(name) else "other" for name in named] or ["unknown"]
+    return [
+        "---",
+        "license:",
+        *(f"- {name}" for name in dict.fromkeys(known)),
+        "language:\n- en",
+        "task_categories:\n- text-to-image",
+        f"size_categories:\n- {size}",
+        "annotations_creators:\n- machine-generated",
+        "source_datasets:\n- original",
+        "tags:\n- synthetic\n- image\n- mycanvas",
+        "configs:",
+        "- config_name: default\n  data_files: data/*.parquet\n  default: true",
+        "- config_name: scores\n  data_files: scores/*.parquet",
+        "---",
+        "",
+    ]
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    if not rows:
+        return []
+    head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return [title, "", *head, *(f"| {' | '.join(map(_cell, row))} |" for row in rows), ""]
+
+
+def _cell(value: object) -> str:
+    """What stands in a cell: names come from outside, so nothing in them is markup."""
+    if isinstance(value, str):
+        return html.escape(re.sub(r"([\\`*_{}\[\]|#])", r"\\\1", " ".join(value.split())), quote=False)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _scores(report: Mapping[str, Any]) -> list[tuple[object, ...]]:
+    return [(name, *score["quantiles"], score["count"]) for name, score in report["scores"].items()]
+
+
+def _source_type(sources: Sources) -> str:
+    return PAINTED if sources.painted else PROCEDURAL

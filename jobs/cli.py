@@ -345,7 +345,7 @@ def gallery(
 
 for command in (cli_cluster.submit, cli_cluster.status, cli_cluster.logs, cli_cluster.stop):
     app.command()(command)
-for curating in (cli_curate.query, cli_curate.score, cli_curate.compact, cli_curate.export):
+for curating in (cli_curate.query, cli_curate.score, cli_curate.compact, cli_curate.export, cli_curate.card):
     app.command()(curating)
 app.command("filter")(cli_curate.filter_)
 

@@ -149,6 +149,20 @@ def gate_calibrate(
     Console(output).result({**asdict(made), "where": made.where}, lines(made))
 
 
+def card(
+    dataset: Annotated[str, typer.Argument(help="the --out of compose, filter or compact", metavar="OUT")],
+    output: Output = "auto",
+) -> None:
+    """Write the dataset card anew: README.md for people and hubs, croissant.json for programs.
+
+    Example: mycanvas card out/mine
+    """
+    from jobs.card import card as job
+
+    where = job(dataset)
+    Console(output).result({"card": where}, [where])
+
+
 def query(
     dataset: Source,
     sql: Annotated[str, typer.Argument(help="a select from the table `scores`", metavar="SQL")],

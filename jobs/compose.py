@@ -11,7 +11,6 @@ from typing import Any
 
 from engine.extents import Extents, extend
 from engine.lock import claim
-from engine.manifest import write_manifest
 from engine.phases import from_layouts
 from engine.pipeline import Pipeline, Source
 from engine.recipe import Pool
@@ -22,7 +21,7 @@ from engine.store import Store, open_store
 from jobs.card import write_card
 from jobs.console import Console
 from jobs.layout import from_layouts_of, laid_out
-from jobs.order import Materials, Order, keep_backgrounds, library_uri, materials, run_of
+from jobs.order import Materials, Order, keep_backgrounds, materials, run_of
 from jobs.run import Tally, make_missing, run_id
 
 LIBRARIES = ("ray", "pyarrow", "numpy", "pillow", "opencv-python-headless")
@@ -45,8 +44,7 @@ def compose(order: Order, console: Console) -> Tally:
             console=console,
             label="compose",
         )
-    write_card(store, order.recipe, library_uri(order))
-    write_manifest(store)
+    write_card(store)
     return tally
 
 

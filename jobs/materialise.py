@@ -10,11 +10,11 @@ from cluster.session import session
 from engine.commits import Committed, committed
 from engine.errors import UsageError
 from engine.lock import claim
-from engine.manifest import read_manifest, write_manifest
+from engine.manifest import read_manifest
 from engine.rewrite import Rewrite, plan_bytes, write_plan
 from engine.sealed import digest
 from engine.store import open_store
-from jobs.card import PATH as CARD
+from jobs.card import write_card
 from jobs.console import Console, Progress
 from jobs.filter import Chosen, refuse_nothing
 from jobs.run import Tally
@@ -54,9 +54,7 @@ def materialise(
     progress = console.progress("rows", max(0, rows.num_rows - done.count * unit_rows))
     tally = _made(make, done, COPIES * shard_mb / 1024, address, progress)
     progress.close()
-    if chosen.store.exists(CARD):
-        store.put(CARD, chosen.store.read(CARD))
-    write_manifest(store)
+    write_card(store)
     return tally
 
 

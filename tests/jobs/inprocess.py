@@ -53,8 +53,7 @@ def compose(library, out, samples, *overrides, backgrounds=(), recipe="classic",
     pipeline = composing(order, extents, drawn)
     pipeline.check()
     receipts = through(pipeline, range(extents.limit(samples)))
-    write_card(store, order.recipe, library)
-    write_manifest(store)
+    write_card(store)
     return receipts
 
 
