@@ -345,7 +345,14 @@ def gallery(
 
 for command in (cli_cluster.submit, cli_cluster.status, cli_cluster.logs, cli_cluster.stop):
     app.command()(command)
-for curating in (cli_curate.query, cli_curate.score, cli_curate.compact, cli_curate.export, cli_curate.card):
+for curating in (
+    cli_curate.query,
+    cli_curate.score,
+    cli_curate.compact,
+    cli_curate.export,
+    cli_curate.card,
+    cli_curate.compare,
+):
     app.command()(curating)
 app.command("filter")(cli_curate.filter_)
 

@@ -163,6 +163,28 @@ def card(
     Console(output).result({"card": where}, [where])
 
 
+def compare(
+    first: Annotated[str, typer.Argument(help="a dataset, or a view", metavar="A")],
+    second: Annotated[str, typer.Argument(help="another one", metavar="B")],
+    sheet: Annotated[Path | None, typer.Option(help="picture to write: some of each, side by side")] = None,
+    count: Annotated[int, typer.Option(min=1, max=400, help="--sheet: pictures of each")] = 16,
+    side: Annotated[int, typer.Option(min=32, max=1024, help="--sheet: pixels of a picture")] = 160,
+    output: Output = "auto",
+) -> None:
+    """Put two datasets or views side by side: their numbers, and with --sheet some of their pictures.
+
+    Example: mycanvas compare out/mine out/best --sheet compared.jpg
+    """
+    from jobs import compare as job
+
+    report = job.compare(first, second)
+    if sheet:
+        job.sheet(first, second, sheet, count=count, side=side)
+    Console(output).result(
+        {**report, "sheet": str(sheet or "")}, [*job.lines(report), *([str(sheet)] if sheet else [])]
+    )
+
+
 def query(
     dataset: Source,
     sql: Annotated[str, typer.Argument(help="a select from the table `scores`", metavar="SQL")],

@@ -74,7 +74,7 @@ def test_all_commands_are_there():
         "gallery", "doctor", "toybox", "micro train", "micro evaluate", "submit", "status", "logs", "stop", "layout",
         "models list", "models pull", "models check", "models dummy", "backgrounds index", "backgrounds generate",
         "scenes propose", "filter", "query", "score", "compact", "export",
-        "gate calibrate", "card",
+        "gate calibrate", "card", "compare",
     }  # fmt: skip
 
 
