@@ -287,19 +287,6 @@ def init(
 
 
 @app.command()
-def stats(dataset: Dataset, output: Output = "auto") -> None:
-    """Say what became of the rows: by reason, concept, score and stage.
-
-    Example: mycanvas stats out/mine
-    """
-    from jobs.stats import lines
-    from jobs.stats import stats as job
-
-    report = job(dataset)
-    Console(output).result(report, lines(report))
-
-
-@app.command()
 def verify(dataset: Dataset, output: Output = "auto") -> None:
     """Read every stored byte and name what is damaged; exit code 6 when something is.
 
@@ -346,6 +333,7 @@ def gallery(
 for command in (cli_cluster.submit, cli_cluster.status, cli_cluster.logs, cli_cluster.stop):
     app.command()(command)
 for curating in (
+    cli_curate.stats,
     cli_curate.query,
     cli_curate.score,
     cli_curate.compact,

@@ -185,6 +185,26 @@ def compare(
     )
 
 
+def stats(
+    dataset: Annotated[str, typer.Argument(help="a dataset, a view, or a library", metavar="OUT")],
+    page: Annotated[Path | None, typer.Option(help="SVG to write: the same, drawn")] = None,
+    output: Output = "auto",
+) -> None:
+    """Say what became of the rows: by reason, concept, score and stage.
+
+    Example: mycanvas stats out/mine --page stats.svg
+    """
+    from jobs.pages import write_page
+    from jobs.stats import lines
+    from jobs.stats import stats as job
+    from jobs.stats_page import page as drawn
+
+    report = job(dataset)
+    if page:
+        write_page(page, drawn(report).encode(), option="--page")
+    Console(output).result(report, [*lines(report), *([str(page)] if page else [])])
+
+
 def query(
     dataset: Source,
     sql: Annotated[str, typer.Argument(help="a select from the table `scores`", metavar="SQL")],

@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.dataset import Dataset, of_ids, open_dataset
-from engine.errors import EnvironmentProblem, UsageError
+from engine.errors import UsageError
 from engine.images import decode, resize
 from engine.parquet import open_shard
 from engine.records import Pixels
 from engine.scores import open_scores
+from jobs.pages import write_page
 from jobs.stats import stats
 
 COUNTS = ("rows", "accepted", "rejected", "failed", "units")
@@ -75,17 +76,7 @@ def sheet(first: str, second: str, page: Path, *, count: int, side: int) -> None
     if not kind:
         raise UsageError("SHEET_KIND", f"no picture format ends in {page.suffix!r}", where=str(page), fix="sheet.jpg")
     Image.fromarray(np.concatenate((tall[0], gap, tall[1]), axis=1)).save(sink, kind, quality=88)
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_bytes(sink.getvalue())
-    except OSError as error:
-        raise EnvironmentProblem(
-            "PAGE_NOT_WRITTEN",
-            "the sheet cannot be written",
-            where=str(page),
-            why=str(error),
-            fix="choose another --sheet FILE",
-        ) from error
+    write_page(page, sink.getvalue(), option="--sheet")
 
 
 def _block(uri: str, count: int, side: int) -> Pixels:

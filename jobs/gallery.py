@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.dataset import Dataset, of_ids, open_dataset
-from engine.errors import EnvironmentProblem, UsageError
+from engine.errors import UsageError
 from engine.parquet import open_shard
 from engine.records import Composition, Cutout
 from engine.schema import column_names, from_table
@@ -28,6 +28,7 @@ from engine.store import Store
 from jobs.gallery_cards import Card, composition_card, cutout_card
 from jobs.gallery_layouts import pasted
 from jobs.gallery_scores import SCORES
+from jobs.pages import write_page
 
 BATCH_ROWS = 16  # of a shard are held at a time: rows carry encoded pictures
 LARGE_SIDE, LARGE_COUNT = 768, 64  # px; beyond 64 cards the side shrinks so that all pictures together stay as large
@@ -78,7 +79,8 @@ def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, li
         composition_card(row, thumb, large) if isinstance(row, Composition) else cutout_card(row, thumb, large)
         for row in contents.rows
     ]
-    _write_whole(page, render(dataset.uri.rstrip("/").rpartition("/")[2], contents, cards))
+    text = render(dataset.uri.rstrip("/").rpartition("/")[2], contents, cards)
+    write_page(page, text.encode(), option="-o")
     return len(cards)
 
 
@@ -174,23 +176,6 @@ def json_block(data: object) -> str:
     r"""JSON that may stand inside a `<script>` element: ASCII, with `<`, `>` and `&` written as `\u003c` and so on."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)  # ASCII: U+2028 and ESC are escaped by it
     return re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _write_whole(page: Path, text: str) -> None:
-    unfinished = page.with_name(page.name + ".part")
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(page)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise EnvironmentProblem(
-            "PAGE_NOT_WRITTEN",
-            "the page cannot be written",
-            where=str(page),
-            why=str(error),
-            fix="choose another -o FILE",
-        ) from error
 
 
 def _key(name: str, first: Composition | Cutout | None) -> str:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -6,8 +7,11 @@ from engine.errors import UsageError
 from engine.manifest import write_manifest
 from engine.store import open_store
 from jobs.stats import lines, stats
+from jobs.stats_page import page
 from tests.engine.units import commit as commit_numbered
 from tests.jobs.gallery_rows import commit, composition, cutout, failed, hostile
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_rows_are_counted_by_what_became_of_them(tmp_path):
@@ -80,3 +84,28 @@ def test_the_report_for_a_person_says_what_the_one_for_programs_says(tmp_path):
 def test_hostile_names_are_counted_like_others(tmp_path):
     report = stats(commit(tmp_path, [hostile(index) for index in range(3)]))
     assert sorted(report["concepts"].values()) == [3, 3]
+
+
+def test_the_page_is_sound_svg_with_a_bar_for_each_number(tmp_path):
+    report = stats(commit(tmp_path, [composition(index) for index in range(9)], [failed(100)]))
+    root = ET.fromstring(page(report))
+    texts = [node.text for node in root.iter(f"{SVG}text")]
+    assert {"rows", "planned", "accepted", "reasons", "seam too high", "paste  CUTOUT_EMPTY", "dog", "seam"} <= set(
+        texts
+    )
+    assert f"median {report['scores']['seam']['quantiles'][1]:.3g}" in texts
+    bars = sum(count > 0 for score in report["scores"].values() for count in score["histogram"])
+    assert len(list(root.iter(f"{SVG}rect"))) > bars
+    assert page(report) == page(stats(str(tmp_path)))
+
+
+def test_names_in_the_page_are_text(tmp_path):
+    text = page(stats(commit(tmp_path, [hostile(index) for index in range(3)])))
+    root = ET.fromstring(text)
+    assert {node.tag for node in root.iter()} == {f"{SVG}{tag}" for tag in ("svg", "g", "rect", "text")}
+    assert "<script" not in text
+
+
+def test_the_page_of_nothing_has_no_bars_that_mean_nothing(tmp_path):
+    commit_numbered(open_store(str(tmp_path)), 0, 6, 7)
+    assert ET.fromstring(page(stats(str(tmp_path)))).tag == f"{SVG}svg"
