@@ -80,10 +80,10 @@ def dummies(recipe: Recipe, to: Path, console: Console) -> Iterator[Found]:
     Raises:
         UsageError: DUMMY_UNKNOWN where the sizes of a model are not known; nothing is written then.
     """
-    from actors.dummy.write import write_dummy
-
     wanted = [each for each in _models(recipe) if each.repository]
     _require_known(wanted)
+    from actors.dummy.write import write_dummy  # torch and its libraries: 8 s
+
     for each in wanted:
         revision = each.revision or DUMMY_REVISION
         folder = to / each.repository / revision
