@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from engine.commits import data_files
 from engine.errors import Damaged, UsageError
+from engine.lock import LOCK
 from engine.parquet import open_shard, read_shard, write_table
 from engine.receipts import data_path
 from engine.sealed import digest, seal, unseal
@@ -24,6 +25,7 @@ from engine.store import Store, open_store
 VIEW = "view.json"
 CHOSEN = pa.schema([("unit_id", pa.int64()), ("sample_id", pa.string())])
 _KIND = "view"
+_KEYS = {"dataset", "origin", "rows", "rows_file", "blake2b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,11 @@ class Dataset:
                 if ids is None:
                     yield shard.read(columns=there)
                 else:
-                    table = shard.read(columns=list(dict.fromkeys([*there, "sample_id"])))
-                    yield of_ids(table, ids).select(list(dict.fromkeys(name.split(".")[0] for name in there)))
+                    table = of_ids(shard.read(columns=list(dict.fromkeys([*there, "sample_id"]))), ids)
+                    if table.num_rows != len(ids):
+                        lost = len(ids) - table.num_rows
+                        raise Damaged("ROWS_GONE", f"{lost} of the chosen rows are not there", where=path)
+                    yield table.select(list(dict.fromkeys(name.split(".")[0] for name in there)))
 
 
 def runs(chosen: pa.Table) -> Iterator[tuple[int, pa.Array]]:
@@ -86,19 +91,32 @@ def open_dataset(uri: str) -> Dataset:
     if not place.exists(VIEW):
         return Dataset(uri, place, None, {})
     view = unseal(place.read(VIEW), _KIND, where=f"{place.uri}/{VIEW}")
+    if not view.keys() >= _KEYS or not isinstance(view["rows_file"], str) or not view["rows_file"].startswith("rows-"):
+        raise Damaged("VIEW_ROWS", "does not say what a view must", where=f"{place.uri}/{VIEW}")
     store = open_store(view["dataset"])
-    if next(store.names("data"), None) is None:
+    if next(store.names("data"), None) is None or _origin(store) != view["origin"]:
         raise UsageError(
             "VIEW_SOURCE",
-            "the dataset that this is a view of is not there",
+            "the dataset that this is a view of is not there, or another one is",
             where=view["dataset"],
             fix="bring it back to that place, or make the view anew with `mycanvas filter`",
         )
-    data = place.read(view["rows_file"])
+    try:
+        data = place.read(view["rows_file"])
+    except FileNotFoundError:
+        data = b""
     if digest(data) != view["blake2b"]:
         raise Damaged("VIEW_ROWS", "not the list that the view was written with", where=view["rows_file"])
     with read_shard(io.BytesIO(data), view["rows_file"]) as shard:
         return Dataset(uri, store, shard.read(columns=CHOSEN.names).cast(CHOSEN), view)
+
+
+def _origin(store: Store) -> str:
+    """By what a dataset is known again: the hash of its lock, which does not change while it grows; empty without."""
+    try:
+        return digest(store.read(LOCK))
+    except FileNotFoundError:
+        return ""
 
 
 def write_view(out: str, source: Dataset, chosen: pa.Table, question: Mapping[str, Any]) -> None:
@@ -121,7 +139,7 @@ def write_view(out: str, source: Dataset, chosen: pa.Table, question: Mapping[st
     path = f"rows-{digest(data)[:16]}.parquet"
     place.put(path, data)
     home = source.store.uri if "://" in source.store.uri else str(Path(source.store.uri).resolve())
-    said = {"dataset": home, "rows": chosen.num_rows, "rows_file": path, "blake2b": digest(data), "chosen_by": question}
-    place.put(VIEW, seal(_KIND, said))
+    said = {"dataset": home, "origin": _origin(source.store), "rows": chosen.num_rows, "rows_file": path}
+    place.put(VIEW, seal(_KIND, {**said, "blake2b": digest(data), "chosen_by": question}))
     if old not in ("", path):
         place.delete(old)

@@ -6,9 +6,12 @@ says which columns it adds. A score keeps its name and gets that of its model: `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from engine.errors import Damaged
+from engine.records import Rescored
 from engine.sealed import seal, unseal
 from engine.store import Store, open_store
 
@@ -42,12 +45,20 @@ def further_scores(store: Store) -> Iterator[Further]:
     """All that were added, by name.
 
     Raises:
-        Damaged: SEAL_BROKEN.
+        Damaged: SEAL_BROKEN, SCORES_DAMAGED.
     """
     for file in sorted(store.names(FOLDER)):
         if file.endswith(".json"):
             name, path = file.removesuffix(".json"), f"{FOLDER}/{file}"
-            columns = unseal(store.read(path), _KIND, where=path)["columns"]
+            columns = unseal(store.read(path), _KIND, where=path).get("columns")
+            known = {field.name for field in fields(Rescored)}
+            if not re.fullmatch(NAME, name) or not isinstance(columns, list) or not known.issuperset(columns):
+                raise Damaged(
+                    "SCORES_DAMAGED",
+                    "adds columns that no scores have",
+                    where=path,
+                    fix="remove the file, and score again",
+                )
             yield Further(name, place_of(store, name), {_told(column, name): column for column in columns})
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from engine.commits import Receipt, committed, rebuild_receipt
+from engine.commits import Receipt, committed, rebuild_receipt, receipts
 from engine.errors import Damaged
 from engine.extents import FOLDER as EXTENTS
 from engine.extents import read_extents
@@ -110,6 +110,16 @@ def whole_summary(store: Store) -> Manifest | None:
     return manifest if summarised and whole else None
 
 
+def all_receipts(store: Store) -> Iterator[Receipt]:
+    """The receipt of every committed unit; a thousand are read at once where they are summarised."""
+    manifest = whole_summary(store)
+    if manifest is None:
+        yield from receipts(store)
+        return
+    for segment in manifest.segments:
+        yield from read_segment(store, segment.number)
+
+
 def write_manifest(store: Store) -> None:
     """Summarise all that is committed; restore receipts and tables of failures that a crash left out.
 
@@ -189,6 +199,7 @@ def _single_files(store: Store) -> list[str]:
         BACKGROUNDS,
         CARD,
         CROISSANT,
+        "chosen.parquet",  # of a dataset that was copied from another: `engine.rewrite.PLAN`
         f"{LIBRARY}/{MANIFEST}",
         *(f"{EXTENTS}/{name}" for name in store.names(EXTENTS)),
     ]

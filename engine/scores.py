@@ -21,9 +21,9 @@ import pyarrow as pa
 from engine.commits import committed
 from engine.dataset import Dataset
 from engine.errors import Damaged, UsageError
-from engine.further import Further, further_scores
+from engine.further import further_scores
 from engine.manifest import SEGMENT_UNITS, scores_path, slim_rows, whole_summary
-from engine.parquet import write_table
+from engine.parquet import read_shard, write_table
 from engine.store import Store
 
 MEMORY = "400MB"  # of DuckDB; more goes to its temporary folder
@@ -47,6 +47,7 @@ class Scores:
         """The answer to SQL of our own making.
 
         Raises:
+            UsageError: EXPRESSION_VALUE where a value in it cannot be computed.
             Damaged: SCORES_DAMAGED where a score file cannot be read.
         """
         with _named():
@@ -59,25 +60,32 @@ class Scores:
 
 
 @contextmanager
-def open_scores(dataset: Dataset) -> Iterator[Scores]:
+def open_scores(dataset: Dataset, *, for_strangers: bool = False) -> Iterator[Scores]:
     """The score table of a dataset or a view, named `scores`, until the ``with`` ends.
 
     Where the last summary is not of all that is committed, the shards are read, without their pixels.
 
+    Args:
+        dataset: whose scores.
+        for_strangers: whether SQL will be asked that is not ours. DuckDB then sees no file at all, only batches that
+            Arrow reads for it: a folder that it may read, it may also write (``with x as (copy …) select``).
+
     Raises:
         UsageError: DATASET_EMPTY.
+        Damaged: SCORES_DAMAGED.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mcq-")))
-        own = _files(dataset.store, folder)
+        sets: list[tuple[list[Path], Mapping[str, str]]] = [(_files(dataset.store, folder), {})]
+        sets += [(_files(each.store, folder / each.name), each.columns) for each in further_scores(dataset.store)]
         connection = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(folder / "spill")})
         stack.callback(connection.close)
-        others = [(each, _files(each.store, folder / each.name)) for each in further_scores(dataset.store)]
-        named = {file: {own: name for name, own in each.columns.items()} for each, parts in others for file in parts}
-        files: dict[Path, Mapping[str, str]] = {**{file: {} for file in own}, **named}
+        files = {file: {own: name for name, own in columns.items()} for parts, columns in sets for file in parts}
         with _named():
-            _attach(connection, own, others, dataset.chosen)
-        _lock(connection, files, folder)
+            for place, (parts, _) in enumerate(sets):
+                _open(connection, f"s{place}", parts, through_arrow=for_strangers)
+            _join(connection, [columns for _, columns in sets], dataset.chosen)
+        _lock(connection, () if for_strangers else files, folder)
         yield Scores(connection, files)
 
 
@@ -86,6 +94,10 @@ def _named() -> Iterator[None]:
     """What DuckDB says of a file that it cannot read, as an error of ours."""
     try:
         yield
+    except (duckdb.DataError, duckdb.OutOfMemoryException) as error:  # a number too large, a value that is none
+        raise UsageError(
+            "EXPRESSION_VALUE", "cannot be computed", why=str(error).splitlines()[0], fix="see docs/filter.md"
+        ) from error
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
         raise Damaged(
             "SCORES_DAMAGED",
@@ -116,35 +128,59 @@ def _files(store: Store, folder: Path) -> list[Path]:
 
 def _local(store: Store, path: str, folder: Path) -> Path:
     """A score file on this machine: where it is, or a copy of what an object store has."""
-    here = Path(store.uri) / path
-    if here.is_file():
+    here, copy = Path(store.uri) / path, folder / path.replace("/", "-")
+    if here.is_file() and not set("[*?") & set(str(here.resolve())):  # DuckDB would take it for a pattern
         return here.resolve()
     folder.mkdir(exist_ok=True)
-    copy = folder / path.replace("/", "-")
     copy.write_bytes(store.read(path))
     return copy
 
 
-def _attach(
-    connection: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
-    others: Sequence[tuple[Further, Sequence[Path]]],
-    chosen: pa.Table | None,
-) -> None:
-    """The view `scores`: the dataset's own, and what was added as columns to the right."""
-    added = [f'{each.name}."{column}" as "{name}"' for each, _ in others for name, column in each.columns.items()]
-    source = f"select {', '.join(['own.*', *added])} from {_parts(files)} as own"
-    for each, parts in others:
-        source += f" left join {_parts(parts)} as {each.name} using (unit_id, sample_id)"
+def _open(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], *, through_arrow: bool) -> None:
+    """The view `name` of some files with one schema; numbers that are none are null, as what was not measured."""
+    if through_arrow:
+        connection.register(f"{name}_files", _batches(files))
+        source = f"{name}_files"
+    else:
+        listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        source = f"read_parquet([{listed}], union_by_name = true)"
+    relation = connection.sql(f"select * from {source} limit 0")
+    doubles = [column for column, kind in zip(relation.columns, relation.types, strict=True) if kind.id == "double"]
+    finite = [f"case when isfinite({quoted(each)}) then {quoted(each)} end as {quoted(each)}" for each in doubles]
+    replaced = f" replace ({', '.join(finite)})" if finite else ""
+    connection.execute(f"create view {name} as select *{replaced} from {source}")
+
+
+def _batches(files: Sequence[Path]) -> Any:
+    """Files as an Arrow dataset, after each has passed the guarded door."""
+    from pyarrow import dataset  # 50 ms that only `query` pays
+
+    schemas = []
+    for file in files:
+        with file.open("rb") as handle, read_shard(handle, file.name) as shard:
+            schemas.append(shard.schema_arrow.remove_metadata())
+    return dataset.dataset([str(file) for file in files], schema=pa.unify_schemas(schemas), format="parquet")
+
+
+def _join(connection: duckdb.DuckDBPyConnection, columns: Sequence[Mapping[str, str]], chosen: pa.Table | None) -> None:
+    """The view `scores`: the dataset's own rows, and what was added as columns to the right."""
+    added = [
+        f"s{place}.{quoted(column)} as {quoted(name)}"
+        for place, own in enumerate(columns)
+        for name, column in own.items()
+    ]
+    source = f"select {', '.join(['s0.*', *added])} from s0"
+    for place in range(1, len(columns)):
+        source += f" left join s{place} using (unit_id, sample_id)"
     if chosen is not None:
         connection.register("chosen", chosen)
         source = f"select * from ({source}) semi join chosen using (unit_id, sample_id)"
     connection.execute(f"create view {TABLE} as {source}")
 
 
-def _parts(files: Sequence[Path]) -> str:
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    return f"read_parquet([{listed}], union_by_name = true)"
+def quoted(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, files: Iterable[Path], folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from engine.dataset import open_dataset
 from engine.errors import UsageError
 from engine.scores import Scores, open_scores
 from planners.calibrate import MEASURES, Fit, Measure, Values, calibrate, passes
+from planners.gate import Thresholds
 
 WORDS = {"accept": 5.0, "accepted": 5.0, "yes": 5.0, "reject": 1.0, "rejected": 1.0, "no": 1.0}
 FEWEST = 20  # of each verdict: fewer, and five folds promise nothing
@@ -34,11 +36,20 @@ class Calibrated:
     def where(self) -> str:
         """The thresholds as a condition of `filter`."""
         said = {measure.key: measure for measure in MEASURES}
-        parts = [
-            f"{said[key].expression} {'>=' if said[key].least else '<='} {limit:g}"
-            for key, limit in self.fit.thresholds.items()
-        ]
+        parts = [_condition(said[key], limit) for key, limit in self.fit.thresholds.items()]
         return " and ".join(parts) or "true"
+
+    @property
+    def settings(self) -> list[str]:
+        """The thresholds as keys of a recipe; what would else be asked for by default is said to be off."""
+        unused = [key for key, value in Thresholds().model_dump().items() if value and key not in self.fit.thresholds]
+        off = [f"gate.{key}={'false' if key.startswith('require') else 'null'}" for key in unused]
+        return [*(f"gate.{key}={limit:g}" for key, limit in self.fit.thresholds.items()), *off]
+
+
+def _condition(measure: Measure, limit: float) -> str:
+    own = f"{measure.expression} {'>=' if measure.least else '<='} {limit:g}"
+    return f"({own} or {measure.expression} is null)" if measure.blank else own
 
 
 def fit_gate(uri: str, labels: Path, *, accept: float, precision: float | None) -> Calibrated:
@@ -55,6 +66,8 @@ def fit_gate(uri: str, labels: Path, *, accept: float, precision: float | None) 
     """
     said = read_labels(labels)
     with open_scores(open_dataset(uri)) as scores:
+        if "num_objects" not in scores.types():
+            raise UsageError("EXPORT_ROWS", "the rows are no compositions", where=uri, fix="give the output of compose")
         measures = [each for each in MEASURES if _there(scores, each)]
         names, counts, values = _table(scores, measures)
     place = {name: number for number, name in enumerate(names)}
@@ -88,13 +101,19 @@ def read_labels(path: Path) -> dict[str, float]:
     if not {"sample_id", "rating"} <= set(reader.fieldnames or ()):
         raise _unreadable(path, 1, "the first line must name the columns sample_id and rating")
     found: dict[str, float] = {}
-    for row in reader:
-        rating = (row["rating"] or "").strip().lower()
-        try:
-            found[(row["sample_id"] or "").strip()] = WORDS[rating] if rating in WORDS else float(rating)
-        except ValueError:
-            raise _unreadable(path, reader.line_num, f"{rating!r} is no rating") from None
+    try:
+        for row in reader:
+            found[(row["sample_id"] or "").strip()] = _stars((row["rating"] or "").strip().lower())
+    except (ValueError, csv.Error) as error:
+        raise _unreadable(path, reader.line_num, str(error)) from None
     return found
+
+
+def _stars(rating: str) -> float:
+    stars = WORDS[rating] if rating in WORDS else float(rating)
+    if math.isfinite(stars):
+        return stars
+    raise ValueError(f"{rating!r} is no rating")
 
 
 def _unreadable(path: Path, line: int, why: str) -> UsageError:
@@ -135,9 +154,7 @@ def lines(made: Calibrated) -> list[str]:
     said.append(f"keeps {made.kept:,} of {made.rows:,} rows ({made.kept / max(made.rows, 1):.0%})")
     said += [f"  {count} objects: {kept:,} of {rows:,}" for count, (kept, rows) in made.kept_by_count.items()]
     said += ["", "in a recipe, or with --set:"]
-    said += [f"  gate.{key}={limit:g}" for key, limit in fit.thresholds.items()] or [
-        "  no threshold agrees with the labels"
-    ]
+    said += [f"  {setting}" for setting in made.settings]
     return [
         *said,
         "",

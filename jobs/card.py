@@ -42,8 +42,8 @@ class Sources:
 
     @property
     def painted(self) -> bool:
-        """Whether a model painted; blending has no weights and is called by our own name."""
-        return any(not name.startswith(("mycanvas/", "own-alpha", "grabcut")) for name, *_ in self.models)
+        """Whether a model painted: where none did, blending is among the models, under a name of our own."""
+        return all(name != "mycanvas/blend" for name, *_ in self.models)
 
 
 def write_card(store: Store) -> None:

@@ -68,6 +68,9 @@ def score(
     library: Annotated[str, typer.Option(help="cut-outs that it was composed from; none: DATASET/library")] = "",
     gpus: Annotated[float, typer.Option(min=0, help="of each process")] = 0.0,
     cpus: Annotated[float, typer.Option(min=0, help="of each process")] = 1.0,
+    failures: Annotated[
+        str, typer.Option("--max-failures", help="no columns when more rows fail: a share, a number")
+    ] = "5%",
     address: Annotated[str, typer.Option(help="local, auto, or a Ray address")] = "local",
     output: Output = "auto",
 ) -> None:
@@ -77,12 +80,14 @@ def score(
     """
     from actors.rescore import Rescore
     from engine.recipe import Pool, changed
+    from jobs.run import parse_budget
     from jobs.score import score as job
 
     console = Console(output)
     spec = changed(Rescore, with_, see="docs/recipes.md, `score`")
     pool = Pool(stages=("rescore", "commit"), gpus=gpus, cpus=cpus)
-    made = job(dataset, spec, name, library=library, pool=pool, address=address, console=console)
+    budget = parse_budget(failures)
+    made = job(dataset, spec, name, library=library, pool=pool, budget=budget, address=address, console=console)
     data = {"dataset": dataset, "name": name, "rows": made.rows, "failed": made.failed}
     console.result(data, [f"{made.rows:,} rows scored, {made.failed} failed", f"next: mycanvas stats {dataset}"])
 

@@ -73,7 +73,7 @@ def sheet(first: str, second: str, page: Path, *, count: int, side: int) -> None
     tall = [np.pad(block, ((0, len(gap) - len(block)), (0, 0), (0, 0)), constant_values=PAPER[0]) for block in blocks]
     sink = io.BytesIO()
     kind = Image.registered_extensions().get(page.suffix.lower(), "")
-    if not kind:
+    if kind not in ("JPEG", "PNG", "WEBP"):
         raise UsageError("SHEET_KIND", f"no picture format ends in {page.suffix!r}", where=str(page), fix="sheet.jpg")
     Image.fromarray(np.concatenate((tall[0], gap, tall[1]), axis=1)).save(sink, kind, quality=88)
     write_page(page, sink.getvalue(), option="--sheet")

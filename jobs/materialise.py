@@ -8,12 +8,14 @@ from typing import Any
 from cluster.rewrite import rewrite
 from cluster.session import session
 from engine.commits import Committed, committed
+from engine.dataset import VIEW
 from engine.errors import UsageError
-from engine.lock import claim
-from engine.manifest import read_manifest
-from engine.rewrite import Rewrite, plan_bytes, write_plan
+from engine.lock import claim, read_lock
+from engine.manifest import all_receipts
+from engine.parquet import open_shard
+from engine.rewrite import Rewrite, write_plan
 from engine.sealed import digest
-from engine.store import open_store
+from engine.store import Store, open_store
 from jobs.card import write_card
 from jobs.console import Console, Progress
 from jobs.filter import Chosen, refuse_nothing
@@ -41,10 +43,13 @@ def materialise(
     """
     refuse_nothing(chosen)
     store, rows = open_store(out), chosen.rows
-    if store.uri == chosen.store.uri:
-        raise UsageError("FILTER_PLACE", "is the dataset itself", where=out, fix="name another folder")
-    unit_rows = _unit_rows(chosen, shard_mb)
-    said = {"dataset": chosen.store.uri, "rows": digest(plan_bytes(rows)), "unit_rows": unit_rows}
+    if store.uri == chosen.store.uri or store.exists(VIEW):
+        what = "is the dataset itself" if store.uri == chosen.store.uri else "is a view"
+        raise UsageError("FILTER_PLACE", what, where=out, fix="name another folder")
+    _require_compositions(chosen)
+    unit_rows = _locked_rows(store) or _unit_rows(chosen, shard_mb)
+    listed = "".join(f"{unit}:{name}\n" for unit, name in zip(*(c.to_pylist() for c in rows.columns), strict=True))
+    said = {"dataset": chosen.store.uri, "rows": digest(listed.encode()), "unit_rows": unit_rows}
     claim(store, {"data": said, "chosen_by": question})
     write_plan(store, rows)
     done = committed(store, -(-rows.num_rows // unit_rows))
@@ -70,7 +75,27 @@ def _made(make: Rewrite, done: Committed, memory_gb: float, address: str, progre
     return tally
 
 
+def _require_compositions(chosen: Chosen) -> None:
+    path, _ = next(chosen.dataset.shards())
+    with open_shard(chosen.store, path) as shard:
+        if "objects" not in shard.schema_arrow.names:
+            raise UsageError(
+                "EXPORT_ROWS",
+                "the rows are no compositions",
+                where=chosen.dataset.uri,
+                fix="give the output of compose",
+            )
+
+
+def _locked_rows(store: Store) -> int:
+    """How many rows a shard has where a copy was begun; a dataset that grew meanwhile changes nothing of it."""
+    try:
+        return int(read_lock(store).get("data", {}).get("unit_rows", 0))
+    except FileNotFoundError:
+        return 0
+
+
 def _unit_rows(chosen: Chosen, shard_mb: int) -> int:
-    totals = read_manifest(chosen.store).totals
-    stored = max(totals["accepted"] + totals["rejected"], 1)
-    return max(1, round(shard_mb * 1e6 * stored / max(totals["bytes"], 1)))
+    known = list(all_receipts(chosen.store))
+    stored = max(sum(receipt.accepted + receipt.rejected for receipt in known), 1)
+    return max(1, round(shard_mb * 1e6 * stored / max(sum(receipt.bytes for receipt in known), 1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import duckdb
 import pyarrow as pa
 
@@ -19,15 +21,26 @@ def query(uri: str, sql: str) -> pa.Table:
         UsageError: QUERY_SQL where it is no such statement, or the database does not understand it.
         Damaged: SCORES_DAMAGED.
     """
-    with open_scores(open_dataset(uri)) as scores:
+    with open_scores(open_dataset(uri), for_strangers=True) as scores:
         try:
             statements = scores.connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise _refused("is not one statement that reads", "write one `select … from scores …`")
-            return scores.connection.sql(sql).to_arrow_table()
+            answer = scores.connection.sql(sql).to_arrow_table()
+            return answer.rename_columns(_distinct(answer.column_names))
         except duckdb.Error as error:
             names = ", ".join(scores.types())
             raise _refused((str(error).splitlines() or ["is not understood"])[0], f"columns: {names}") from error
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Column names of which no two are the same."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return found
 
 
 def _refused(what: str, fix: str) -> UsageError:

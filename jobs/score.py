@@ -14,8 +14,9 @@ from engine.commits import Committed, committed
 from engine.dataset import open_dataset
 from engine.errors import UsageError
 from engine.further import FOLDER, NAME, announce, place_of
+from engine.library import open_library
 from engine.lock import claim
-from engine.manifest import write_manifest
+from engine.manifest import all_receipts, read_manifest, write_manifest
 from engine.pipeline import Pipeline
 from engine.recipe import COMMIT, Pool
 from engine.records import Rescored
@@ -23,14 +24,22 @@ from engine.sources import Committed as CommittedRows
 from engine.stage import Run
 from engine.store import Store, open_store
 from jobs.console import Console
-from jobs.run import Tally, run_id
+from jobs.run import Budget, Tally, over_budget, run_id
 from planners.capacity import replicas
 
 KEPT = ("sample_id", "unit_id", "seed", "models", "status")
 
 
 def score(
-    uri: str, spec: Rescore, name: str, *, library: str = "", pool: Pool | None = None, address: str, console: Console
+    uri: str,
+    spec: Rescore,
+    name: str,
+    *,
+    library: str = "",
+    pool: Pool | None = None,
+    budget: Budget,
+    address: str,
+    console: Console,
 ) -> Tally:
     """Compute what is missing of the scores called `name`; returns the rows of this call.
 
@@ -40,10 +49,12 @@ def score(
         name: what their columns are called after.
         library: the cut-outs that it was composed from; empty: in the folder ``library`` of the dataset.
         pool: what one process needs; none: a core.
+        budget: how many rows may fail; beyond it the scores do not become columns.
         address: of Ray.
         console: where progress is shown.
 
     Raises:
+        OverBudget: FAILURES.
         UsageError: SCORE_NAME, SCORE_NOTHING, SCORE_LIBRARY, DATASET_EMPTY, RUN_CHANGED where other scores are called
             so, and those of `actors.models.check_recipe`.
     """
@@ -54,9 +65,14 @@ def score(
     require_library(spec, cutouts)
     place = place_of(store, name)
     done = _todo(store, place)
-    claim(place, {"data": {"spec": spec.model_dump(mode="json", exclude={"timeout_s", "batch_size"})}})
+    known = open_library(cutouts).fingerprint() if spec.compares else ""
+    asked = spec.model_dump(mode="json", exclude={"timeout_s", "batch_size"})
+    claim(place, {"data": {"spec": asked, "library": known}})
     tally = _made(_pipeline(spec, store, place, cutouts), pool, done, address, console)
     write_manifest(place)
+    totals = read_manifest(place).totals
+    if not budget.allows(totals["failed"], totals["rows"]):
+        raise over_budget(totals["failed"], totals["rows"], place.uri)
     announce(store, name, spec.measured)
     return tally
 
@@ -77,12 +93,14 @@ def _require(spec: Rescore, name: str) -> None:
 
 
 def _todo(store: Store, place: Store) -> Committed:
-    """The units of the dataset: those that are scored, or that it does not have, count as done."""
+    """The units of the dataset; those that are scored, without rows, or not there count as done."""
     there = committed(store)
     if not there.count:
         raise UsageError("DATASET_EMPTY", "holds no committed unit", where=store.uri, fix="give the --out of compose")
     scored = committed(place, there.units)
-    return Committed(there.units, np.bitwise_or(scored.bits, np.bitwise_not(there.bits)))
+    flags = np.unpackbits(np.bitwise_or(scored.bits, np.bitwise_not(there.bits)))
+    flags[[receipt.unit_id for receipt in all_receipts(store) if not receipt.accepted + receipt.rejected]] = 1
+    return Committed(there.units, np.packbits(flags))
 
 
 def _pipeline(spec: Rescore, store: Store, place: Store, library: str) -> Pipeline:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.commits import Receipt, failure_files, receipts
+from engine.commits import failure_files
 from engine.dataset import Dataset, open_dataset
 from engine.extents import read_extents
-from engine.manifest import read_segment, whole_summary
+from engine.manifest import all_receipts
 from engine.parquet import open_shard
 from engine.scores import Scores, open_scores
 from engine.store import Store
@@ -45,7 +45,7 @@ def _totals(dataset: Dataset, scores: Scores) -> dict[str, Any]:
         rows = sum(made.values())
         units = len(list(dataset.shards()))
         return {"units": units, "rows": rows, "accepted": made["accepted"], "rejected": made["rejected"], "failed": 0}
-    known = list(_receipts(dataset.store))
+    known = list(all_receipts(dataset.store))
     totals = {
         name: sum(getattr(receipt, name) for receipt in known)
         for name in ("rows", "accepted", "rejected", "failed", "bytes")
@@ -54,14 +54,6 @@ def _totals(dataset: Dataset, scores: Scores) -> dict[str, Any]:
     funnel = {"planned": planned, "tried": totals["rows"], "made": totals["rows"] - totals["failed"]}
     funnel["accepted"] = totals["accepted"]
     return {"units": len(known), **totals, "funnel": funnel, "seconds": _seconds(item.timings for item in known)}
-
-
-def _receipts(store: Store) -> Iterable[Receipt]:
-    """Of every unit; a thousand in a file where they are summarised."""
-    manifest = whole_summary(store)
-    if manifest is None:
-        return receipts(store)
-    return (receipt for segment in manifest.segments for receipt in read_segment(store, segment.number))
 
 
 def _pairs(scores: Scores, sql: str) -> dict[str, int]:

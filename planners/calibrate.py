@@ -32,12 +32,16 @@ class Measure:
         sql: its value in the score table.
         expression: the same as `filter --where` says it.
         least: whether the threshold is the least that passes; or the most.
+        blank: whether a row without the score passes, as `planners.gate.judge` has it: for measures of pixels.
+        whole: whether the threshold is a whole number.
     """
 
     key: str
     sql: str
     expression: str
     least: bool = True
+    blank: bool = False
+    whole: bool = False
 
 
 def _of_objects(name: str) -> str:
@@ -49,11 +53,11 @@ MEASURES: tuple[Measure, ...] = (
     Measure("min_ti_clip", "ti_clip", "ti_clip"),
     Measure("min_cp_clip", "cp_clip", "cp_clip"),
     Measure("min_identity", _of_objects("identity"), "min(objects.identity)"),
-    Measure("min_identity_psnr", _of_objects("identity_psnr"), "min(objects.identity_psnr)"),
-    Measure("min_visible_fraction", _of_objects("visible_fraction"), "min(objects.visible_fraction)"),
+    Measure("min_identity_psnr", _of_objects("identity_psnr"), "min(objects.identity_psnr)", blank=True),
+    Measure("min_visible_fraction", _of_objects("visible_fraction"), "min(objects.visible_fraction)", blank=True),
     Measure("min_object_recall", "object_recall", "object_recall"),
-    Measure("max_surplus", "surplus", "surplus", least=False),
-    Measure("max_seam", "seam", "seam", least=False),
+    Measure("max_surplus", "surplus", "surplus", least=False, whole=True),
+    Measure("max_seam", "seam", "seam", least=False, blank=True),
     Measure("max_unsafe", "unsafe", "unsafe", least=False),
 )
 
@@ -82,12 +86,13 @@ class Fit:
 
 
 def passes(values: Values, measures: Sequence[Measure], thresholds: Mapping[str, float]) -> Flags:
-    """Which rows of N x K `values` pass; a value that is not there (NaN) passes no threshold."""
+    """Which rows of N x K `values` pass; a value that is not there (NaN) passes where `Measure.blank` says so."""
     passed = np.ones(len(values), bool)
     for place, measure in enumerate(measures):
         if measure.key in thresholds:
             limit = thresholds[measure.key]
-            passed &= values[:, place] >= limit if measure.least else values[:, place] <= limit
+            own = values[:, place] >= limit if measure.least else values[:, place] <= limit
+            passed &= own | np.isnan(values[:, place]) if measure.blank else own
     return passed
 
 
@@ -128,7 +133,7 @@ def _grown(values: Values, good: Flags, measures: Sequence[Measure], precision: 
         tried = [
             (_worth(passes(values, measures, {**thresholds, measure.key: limit}), good, precision), measure.key, limit)
             for place, measure in enumerate(measures)
-            for limit in _places(values[:, place])
+            for limit in _places(values[:, place], whole=measure.whole)
         ]
         worth, key, limit = max(tried, default=(best, "", 0.0))
         if worth <= best + ENOUGH:
@@ -136,13 +141,14 @@ def _grown(values: Values, good: Flags, measures: Sequence[Measure], precision: 
         best, thresholds[key] = worth, limit
 
 
-def _places(values: Values) -> list[float]:
+def _places(values: Values, *, whole: bool) -> list[float]:
     """Where a threshold may stand: halfway between quantiles; nowhere, if all values are equal."""
     known = values[np.isfinite(values)]
     if not len(known):
         return []
     steps = np.unique(np.quantile(known, np.linspace(0, 1, STEPS + 1), method="nearest"))
-    return [float(f"{middle:.4g}") for middle in (steps[1:] + steps[:-1]) / 2]
+    middles = (steps[1:] + steps[:-1]) / 2
+    return sorted({float(np.floor(middle)) if whole else float(f"{middle:.4g}") for middle in middles})
 
 
 def _worth(passed: Flags, good: Flags, precision: float | None) -> float:

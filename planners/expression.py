@@ -13,6 +13,20 @@ Kind = Literal["number", "text", "boolean", "null"]
 Schema = Mapping[str, "Column"]
 _HELP = "see docs/filter.md"
 LONGEST = 2000  # characters; deeper nesting than they allow would end Python's own parser
+WORDS = {"null": None, "none": None, "true": True, "false": False}
+ITEM = "item"  # the SQL name of one struct of a list
+COMPARISONS: Mapping[type[ast.cmpop], str] = {
+    ast.Eq: "=", ast.NotEq: "<>", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+}  # fmt: skip
+ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+OF_ALL = {"min": "min", "max": "max", "mean": "avg", "sum": "sum"}
+OF_TWO = {"min": "least", "max": "greatest"}
+WHETHER = {  # one that holds decides, whatever is null; where none does and one is null, nobody knows
+    "any": "case when len(list_filter({0}, lambda f: f)) > 0 then true "
+    "when len(list_filter({0}, lambda f: f is null)) > 0 then null else false end",
+    "all": "case when len(list_filter({0}, lambda f: not f)) > 0 then false "
+    "when len(list_filter({0}, lambda f: f is null)) > 0 then null else true end",
+}
 
 
 @dataclass(frozen=True, slots=True)

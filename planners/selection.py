@@ -6,7 +6,6 @@ Ties go to the earlier sample, so the same question always chooses the same rows
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -190,15 +189,15 @@ def _bits(dedup: str) -> int:
 
 def _top(step: int, top: str) -> str:
     share, count = _share(top)
-    limit = f"(select ceil({share!r} * count(*)) from s{step - 1})" if share else str(count)
+    limit = f"(select ceil(count(*) * {share}) from s{step - 1})" if share else str(count)
     return f"select * from s{step - 1} where rank_by is not null qualify row_number() over ({_BEST}) <= {limit}"
 
 
-def _share(top: str) -> tuple[float, int]:
-    """A share of 1 and 0, or 0 and a number of rows."""
+def _share(top: str) -> tuple[str, int]:
+    """A share of 1 as an exact decimal and 0, or nothing and a number of rows."""
     match = re.fullmatch(r"(\d{1,12})|(\d{1,3}(?:\.\d{1,6})?)\s*%", top.strip())
     if match and match[1] and int(match[1]) > 0:
-        return 0.0, int(match[1])
-    if match and match[2] and 0 < float(match[2]) <= 100 and math.isfinite(float(match[2])):
-        return float(match[2]) / 100, 0
+        return "", int(match[1])
+    if match and match[2] and 0 < float(match[2]) <= 100:
+        return f"({match[2]} / 100)::decimal(18, 10)", 0
     raise UsageError("FILTER_TOP", f"--top {top!r} is no number of rows and no share", fix="--top 500, or --top 10%")

@@ -38,14 +38,15 @@ def score_sources(types: Mapping[str, Any]) -> dict[str, str]:
 
 def moments(source: str) -> str:
     """SQL for one row: how many values there are, the least, the largest, the mean, and the quantiles as a list."""
-    return f"select count(x), min(x), max(x), avg(x), quantile_cont(x, {list(QUANTILES)}) from ({source})"
+    told = f"count(x), min(x), max(x), avg(x), quantile_cont(x, {list(QUANTILES)})"
+    return f"select {told} from ({source}) where isfinite(x)"
 
 
 def histogram(source: str, low: float, high: float) -> str:
     """SQL for rows of bin, from 0, and count: `BINS` bins of one width between `low` and `high`."""
     width = (high - low) / BINS or 1.0
     place = f"greatest(0, least({BINS - 1}, floor((x - {low!r}::double) / {width!r}::double)))::int"
-    return f"select {place} as bin, count(*) as n from ({source}) where x is not null group by bin order by bin"
+    return f"select {place} as bin, count(*) as n from ({source}) where isfinite(x) group by bin order by bin"
 
 
 def bins(counted: Mapping[int, int]) -> list[int]:

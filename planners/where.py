@@ -14,6 +14,13 @@ from difflib import get_close_matches
 from typing import final
 
 from planners.expression import (
+    ARITHMETIC,
+    COMPARISONS,
+    ITEM,
+    OF_ALL,
+    OF_TWO,
+    WHETHER,
+    WORDS,
     Kind,
     Schema,
     Term,
@@ -27,16 +34,7 @@ from planners.expression import (
     unknown,
 )
 
-_WORDS = {"null": None, "none": None, "true": True, "false": False}
-_COMPARISONS: Mapping[type[ast.cmpop], str] = {
-    ast.Eq: "=", ast.NotEq: "<>", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
-}  # fmt: skip
-_ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-_OF_ALL = {"min": "min", "max": "max", "mean": "avg", "sum": "sum"}
-_OF_TWO = {"min": "least", "max": "greatest"}
-_WHETHER = {"any": "coalesce(list_bool_or({}), false)", "all": "coalesce(list_bool_and({}), true)"}
-FUNCTIONS = (*_OF_ALL, *_WHETHER, "count", "len", "abs", "lower")
-ITEM = "item"  # the SQL name of one struct of a list
+FUNCTIONS = (*OF_ALL, *WHETHER, "count", "len", "abs", "lower")
 
 
 def condition(text: str, schema: Schema) -> Term:
@@ -69,11 +67,11 @@ def _whole(text: str, schema: Schema, kind: Kind, wanted: str) -> Term:
     tree = parsed(text)
     try:
         term = _Reader(text, schema).term(tree)
-    except RecursionError:
-        raise syntax(text, "is nested too deeply", 0) from None
-    if term.kind != kind or term.many:
+        if term.kind == kind and not term.many:
+            return term
         raise misfit(text, tree, f"is {told(term)} and should be {wanted}")
-    return term
+    except RecursionError:
+        raise syntax(text[:60], "is nested too deeply", 0) from None
 
 
 @final
@@ -111,13 +109,13 @@ class _Reader:
             return Term(str(value), "number")
         if isinstance(value, float) and math.isfinite(value):
             return Term(f"{value!r}::double", "number")
-        if isinstance(value, str) and "\0" not in value:
+        if isinstance(value, str) and "\0" not in value and value.isprintable() | value.isascii():
             return Term("'" + value.replace("'", "''") + "'", "text")
         raise misfit(self._text, node, "is no number, text, true, false or null")
 
     def name(self, node: ast.Name) -> Term:
-        if node.id.lower() in _WORDS and node.id not in self._schema:
-            return self._literal(node, _WORDS[node.id.lower()])
+        if node.id.lower() in WORDS and node.id not in self._schema:
+            return self._literal(node, WORDS[node.id.lower()])
         return self._column(node, node.id)
 
     def attribute(self, node: ast.Attribute) -> Term:
@@ -148,19 +146,18 @@ class _Reader:
         return Term(f"({word.join(term.sql for term in terms)})", "boolean", reads(terms))
 
     def unary(self, node: ast.UnaryOp) -> Term:
-        if isinstance(node.op, ast.Not):
-            term = self.expect(node.operand, "boolean")
-            return Term(f"(not {term.sql})", "boolean", term.reads)
-        if isinstance(node.op, ast.USub):
-            term = self.expect(node.operand, "number")
-            return Term(f"(-{term.sql})", "number", term.reads)
-        raise alien(self._text, node)
+        kinds: dict[type[ast.unaryop], tuple[Kind, str]] = {ast.Not: ("boolean", "not "), ast.USub: ("number", "-")}
+        if type(node.op) not in kinds:
+            raise alien(self._text, node)
+        kind, word = kinds[type(node.op)]
+        term = self.expect(node.operand, kind)
+        return Term(f"({word}{term.sql})", kind, term.reads)
 
     def arithmetic(self, node: ast.BinOp) -> Term:
-        if type(node.op) not in _ARITHMETIC:
+        if type(node.op) not in ARITHMETIC:
             raise alien(self._text, node, "is no +, -, * or /")
         left, right = self.expect(node.left, "number"), self.expect(node.right, "number")
-        return Term(f"({left.sql} {_ARITHMETIC[type(node.op)]} {right.sql})", "number", left.reads | right.reads)
+        return Term(f"({left.sql} {ARITHMETIC[type(node.op)]} {right.sql})", "number", left.reads | right.reads)
 
     def compare(self, node: ast.Compare) -> Term:
         lefts = [node.left, *node.comparators[:-1]]
@@ -180,14 +177,16 @@ class _Reader:
             word = "is not null" if isinstance(operator, (ast.IsNot, ast.NotEq)) else "is null"
             return Term(f"({first.sql} {word})", "boolean", first.reads)
         second = self.expect(right, first.kind)
-        return Term(f"({first.sql} {_COMPARISONS[type(operator)]} {second.sql})", "boolean", first.reads | second.reads)
+        return Term(f"({first.sql} {COMPARISONS[type(operator)]} {second.sql})", "boolean", first.reads | second.reads)
 
     def _inside(self, left: ast.expr, right: ast.expr) -> Term:
         item = self.expect(left, "number", "text", "boolean")
         if isinstance(right, (ast.List, ast.Tuple, ast.Set)):
             values = [self.expect(each, item.kind) for each in right.elts]
-            listed = ", ".join(value.sql for value in values) or "null"
-            return Term(f"coalesce({item.sql} in ({listed}), false)", "boolean", item.reads | reads(values))
+            listed = ", ".join(value.sql for value in values)
+            empty = f"case when {item.sql} is null then null else false end"
+            inside = f"({item.sql} in ({listed}))" if values else f"({empty})"
+            return Term(inside, "boolean", item.reads | reads(values))
         whole = self.term(right)
         if whole.kind != item.kind or not (whole.many or whole.kind == "text"):
             raise misfit(self._text, right, f"is {told(whole)} and cannot hold {told(item)}")
@@ -198,9 +197,11 @@ class _Reader:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS or node.keywords or any(isinstance(each, ast.Starred) for each in node.args):
             raise unknown(self._text, node, "is no function that is known", f"there are: {', '.join(FUNCTIONS)}")
-        if name in _OF_TWO and len(node.args) > 1:
+        if name in OF_TWO and len(node.args) > 1:
             terms = [self.expect(each, "number") for each in node.args]
-            return Term(f"{_OF_TWO[name]}({', '.join(term.sql for term in terms)})", "number", reads(terms))
+            known = " and ".join(f"{term.sql} is not null" for term in terms)
+            chosen = f"{OF_TWO[name]}({', '.join(term.sql for term in terms)})"
+            return Term(f"case when {known} then {chosen} end", "number", reads(terms))
         if len(node.args) != 1:
             raise misfit(self._text, node, f"takes one argument, not {len(node.args)}")
         if name in ("len", "abs", "lower"):
@@ -221,7 +222,7 @@ class _Reader:
         """``min(objects.identity)``, ``any(objects.detection < 0.3)``: an expression for every item of a list."""
         if self._item is not None:
             raise misfit(self._text, argument, "is inside another any, all, count, min, max, mean or sum already")
-        kind: Kind = "number" if name in _OF_ALL else "boolean"
+        kind: Kind = "number" if name in OF_ALL else "boolean"
         inner = _Reader(self._text, self._schema, item="")
         term = inner.term(argument)
         if term.many and term.kind == kind:
@@ -233,9 +234,9 @@ class _Reader:
             raise misfit(self._text, argument, f"is {told(term)} and should be {wanted}")
         if name == "count":
             return Term(f"len(list_filter({values}, lambda flag: flag))", "number", term.reads)
-        if name in _WHETHER:
-            return Term(_WHETHER[name].format(values), "boolean", term.reads)
-        return Term(f"list_{_OF_ALL[name]}({values})", "number", term.reads)
+        if name in WHETHER:
+            return Term(WHETHER[name].format(values), "boolean", term.reads)
+        return Term(f"list_{OF_ALL[name]}({values})", "number", term.reads)
 
 
 _READERS: Mapping[type[ast.expr], Callable[..., Term]] = {

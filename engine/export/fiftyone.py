@@ -12,7 +12,7 @@ from engine.store import Store
 
 @final
 class FiftyOne(Exporter):
-    """Boxes are x, y, width, height as shares of the picture; scores are attributes of the sample's first label."""
+    """Boxes are x, y, width, height as shares of the picture; caption and scores are attributes of each label."""
 
     def __init__(self, store: Store, shard_bytes: int) -> None:
         super().__init__(store, shard_bytes)

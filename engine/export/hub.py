@@ -1,4 +1,4 @@
-"""A repository for the Hugging Face hub: ``data/train-…-of-….parquet`` and a card; `load_dataset` reads the folder."""
+"""A repository for the Hugging Face hub: ``data/train-00000.parquet``, … and a card."""
 
 from __future__ import annotations
 

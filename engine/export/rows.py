@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,8 @@ def seen(row: Composition) -> list[Seen]:
 
 def facts(row: Composition) -> dict[str, Any]:
     """What a row says without its picture and masks, as JSON values; scores that nobody measured are left out."""
-    scores = {name: getattr(row, name) for name in SCORES if getattr(row, name) is not None}
+    measured = {name: getattr(row, name) for name in SCORES if getattr(row, name) is not None}
+    scores = {name: value for name, value in measured.items() if math.isfinite(value)}  # JSON knows no others
     objects = [
         {
             "concept": item.concept, "class_name": item.class_name, "box": list(item.box), "license": item.license,

@@ -66,6 +66,10 @@ HOSTILE = (
     "select * from glob('/etc/*')", "select * from read_parquet('/etc/passwd')", "select getenv('HOME')",
     "select * from read_csv('http://127.0.0.1:9/x')", "select * from 's3://bucket/x.parquet'", "export database 'x'",
     "checkpoint", "call pragma_version()", "explain analyze select 1", "vacuum", "begin", "prepare a as select 1",
+    "with x as (copy (select 1) to 'x.parquet') select 1", "with x as (copy scores to '{scores}') select 1",
+    "select * from read_text('{scores}')", "select * from glob('{folder}/*')", "select * from read_parquet('{scores}')",
+    "select * from '{scores}'", "with x as (update scores set seed = 1) select 1",
+    "select * from s0_files; drop view s0",
     "select * from sniff_csv('/etc/passwd')", "select * from read_blob('/proc/self/environ')",
     "select * from read_json('/etc/passwd')", "with x as (delete from scores) select 1", "use memory", "detach memory",
     "select * from duckdb_secrets()", "select query('select 1')", "select * from query('copy scores to ''x''')",
@@ -79,16 +83,26 @@ def test_hostile_queries_read_and_write_nothing(data, tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     answered = []
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    (scores,) = (data / "scores").iterdir()
     for sql in HOSTILE:
         try:
-            rows = query(str(data), sql)
+            rows = query(str(data), sql.replace("{scores}", str(scores)).replace("{folder}", str(data)))
         except UsageError as error:
             assert error.code == "QUERY_SQL"  # noqa: PT017
         else:
             answered.append((sql, rows.to_pylist()))
     assert list(tmp_path.iterdir()) == []
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
     assert "root:" not in str(answered)
     assert len(answered) <= 4, answered
+
+
+def test_values_that_cannot_be_computed_are_named_and_columns_of_one_name_are_kept_apart(data):
+    told = mycanvas("filter", data, "--where", "seed * seed * seed > 0", code=2)
+    assert "EXPRESSION_VALUE" in told
+    told = json.loads(mycanvas("query", data, "select scene, scene from scores limit 1", "--format", "json"))
+    assert set(told["rows"][0]) == {"scene", "scene_2"}
 
 
 def test_an_answer_is_a_table_without_control_characters(data):

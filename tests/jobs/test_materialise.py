@@ -1,6 +1,7 @@
 """`mycanvas filter --out`: the chosen rows as a dataset of their own, through Ray."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -16,8 +17,10 @@ from engine.store import open_store
 from engine.verify import verify
 from jobs.console import Console
 from jobs.filter import choose
-from jobs.materialise import materialise
+from jobs.materialise import _locked_rows, materialise
 from planners.selection import Wanted
+from tests.jobs.inprocess import cut
+from tests.jobs.photos import concept_folder
 from tests.jobs.test_filter import mycanvas
 
 QUIET = Console("quiet")
@@ -111,3 +114,32 @@ def test_a_shard_that_changed_since_the_rows_were_chosen_ends_the_copy_by_name(d
     first = Rewrite(str(source), str(best), 24)
     with pytest.raises(Damaged, match=r"SHARD_MISSING|ROWS_GONE"):
         first(1)
+
+
+def test_a_copy_does_not_depend_on_the_summary_of_its_source(data, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(data, source)
+    shutil.rmtree(source / "_manifest")
+    chosen, tally = copied(source, tmp_path / "out")
+    assert tally.rows == chosen.rows.num_rows
+    write_dataset(source, units=6, unit_rows=30, image_bytes=90_000)  # it grew, and its rows are larger
+    assert _locked_rows(open_store(str(tmp_path / "out"))) == 24
+
+
+def test_what_is_no_place_or_no_composition_is_refused_before_anything_is_copied(data, tmp_path):
+    mycanvas("filter", data, "--top", "5", "--by", "clip_score", "--view", tmp_path / "view")
+    with pytest.raises(UsageError, match="FILTER_PLACE"):
+        copied(data, tmp_path / "view")
+    library = tmp_path / "library"
+    cut(concept_folder(tmp_path / "photos"), str(library))
+    with pytest.raises(UsageError, match="EXPORT_ROWS"):
+        copied(library, tmp_path / "out", Wanted())
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_that_are_gone_end_a_copy_by_name(data, best, tmp_path):
+    source = tmp_path / "data"
+    shutil.copytree(data, source)
+    (source / "data" / "part-00000003.parquet").write_bytes((source / "data" / "part-00000002.parquet").read_bytes())
+    with pytest.raises(Damaged, match="ROWS_GONE"):
+        Rewrite(str(source), str(best), 24)(1)

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.curate_data import write_dataset
 from engine.dataset import open_dataset
-from engine.errors import UsageError
+from engine.errors import OverBudget, UsageError
 from engine.recipe import changed
 from engine.scores import open_scores
 from engine.store import open_store
 from engine.verify import verify
 from jobs.console import Console
+from jobs.run import Budget
 from jobs.score import Rescore, score
+from tests.engine.units import commit as commit_numbered
 from tests.jobs.inprocess import compose, cut
 from tests.jobs.photos import concept_folder
 from tests.jobs.test_filter import mycanvas
@@ -35,7 +38,7 @@ def data(tmp_path_factory):
 
 def asked(data, settings, name, **options):
     spec = changed(Rescore, settings, see="")
-    return score(str(data), spec, name, address="local", console=Console("quiet"), **options)
+    return score(str(data), spec, name, budget=Budget(share=0.05), address="local", console=Console("quiet"), **options)
 
 
 def ask(data, sql):
@@ -106,3 +109,11 @@ def test_what_cannot_be_scored_is_named_and_nothing_is_written(data, settings, n
 def test_a_dataset_of_nothing_is_named(tmp_path):
     with pytest.raises(UsageError, match="DATASET_EMPTY"):
         asked(tmp_path, ("phash=true",), "x")
+
+
+def test_a_unit_without_rows_needs_no_scores_and_too_many_failures_make_no_columns(tmp_path):
+    write_dataset(tmp_path / "data", units=2, unit_rows=4, image_bytes=16)
+    commit_numbered(open_store(str(tmp_path / "data")), 2, 6, 7)  # its one row failed
+    with pytest.raises(OverBudget, match="8 of 8 rows failed"):
+        asked(tmp_path / "data", ("phash=true",), "phash")  # random bytes are no pictures
+    assert not (tmp_path / "data" / "_scores" / "phash.json").exists()

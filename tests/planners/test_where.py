@@ -1,5 +1,6 @@
 """Expressions: what they mean, checked in DuckDB against Python; and what they may not say."""
 
+import contextlib
 import itertools
 
 import duckdb
@@ -163,3 +164,27 @@ def test_hostile_expressions_are_refused_or_harmless(table, schema, tmp_path, mo
     assert codes == {"EXPRESSION_SYNTAX", "EXPRESSION_NAME", "EXPRESSION_TYPE"}
     assert table.sql("select * from scores").fetchall() == before
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("all(objects.detection >= 0)", [1, 2, 3]),
+        ("not any(objects.detection > 0.6)", [1, 2]),
+        ("any(objects.detection > 0.4)", [0, 3]),
+        ("min(clip_score, cp_clip) < 0.6", [0, 3]),
+        ("cp_clip not in [0.7]", [2, 3]),
+        ("cp_clip not in []", [0, 2, 3]),
+        ("min(objects.detection) >= 0.5", [0, 3]),
+    ],
+)
+def test_what_was_not_measured_makes_no_condition_true(table, schema, text, kept):
+    """Row 0 has an object without a detection, row 1 no cp_clip, row 2 no clip_score and no object."""
+    found = table.sql(f"select n from scores where {condition(text, schema).sql} order by n").fetchall()
+    assert [n for (n,) in found] == kept
+
+
+def test_texts_that_no_file_could_hold_and_bottomless_expressions_are_refused(schema):
+    for text in ("scene == '\ud800'", "-" * 330 + "1 > 0", "not " * 400 + "true"):
+        with contextlib.suppress(UsageError):
+            condition(text, schema).sql.encode()
