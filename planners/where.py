@@ -1,7 +1,7 @@
 """The expressions of `filter`: Python's syntax for conditions, read without running it, typed, and written as SQL.
 
-``clip_score >= 0.28 and 'dog' in concepts``. Only what is named below is known; what does not fit is an error that points
-at its place. Values become literals of our own making, names are the schema's: no text of a user's reaches the database.
+``clip_score >= 0.28 and 'dog' in concepts``. Only what is named below is known; what does not fit is an error with its
+place. Values become literals of our own making, names are the schema's: no text of a user's reaches the database.
 """
 
 from __future__ import annotations
