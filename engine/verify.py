@@ -18,6 +18,8 @@ from engine.collect import JOURNAL
 from engine.commits import read_receipt
 from engine.errors import Damaged
 from engine.extents import Extents, read_extents, wrong_samples
+from engine.further import FOLDER as SCORES
+from engine.further import further_scores
 from engine.lock import LOCK, read_lock
 from engine.manifest import (
     FOLDER,
@@ -84,8 +86,12 @@ class _Dataset:
 
 
 def verify(store: Store) -> Report:
-    """Read every file of a run once, those of its library too, and name each that is damaged, missing or misplaced."""
-    sizes = {entry.path: entry.size for entry in store.list() if not entry.path.startswith(f"{LIBRARY}/")}
+    """Read every file of a run once, and name each that is damaged, missing or misplaced.
+
+    Its library and the scores that were added to it are runs of their own, and are read too.
+    """
+    inner = (f"{LIBRARY}/", f"{SCORES}/")
+    sizes = {entry.path: entry.size for entry in store.list() if not entry.path.startswith(inner)}
     leftovers = tuple(sorted(path for path in sizes if path.startswith((f"{TMP}/", f"{JOURNAL}/"))))
     broken, extents = _read_log(store, sizes)
     dataset = _Dataset(store, sizes, extents)
@@ -98,21 +104,27 @@ def verify(store: Store) -> Report:
         bytes=sum(sizes.values()),
         units=sum(path.startswith(f"{DATA}/") for path in sizes),
     )
-    return _with_library(own, store)
+    added = {"/".join(entry.path.split("/")[:2]) for entry in store.list(SCORES) if entry.path.count("/") > 1}
+    for folder in (LIBRARY, *sorted(added)):
+        own = _with(own, store, folder)
+    try:
+        return replace(own, files=own.files + sum(1 for _ in further_scores(store)))
+    except Damaged as error:
+        return replace(own, damage=(*own.damage, Damage(error.where, error.what, error.fix)))
 
 
-def _with_library(own: Report, store: Store) -> Report:
-    if next(store.list(LIBRARY), None) is None:
+def _with(own: Report, store: Store, folder: str) -> Report:
+    """A report with that of a run inside it."""
+    if next(store.list(folder), None) is None:
         return own
-    library = verify(open_store(f"{store.uri}/{LIBRARY}"))
-    known = {item.path for item in own.damage}
-    below = [replace(item, path=f"{LIBRARY}/{item.path}") for item in library.damage]
+    inner = verify(open_store(f"{store.uri}/{folder}"))
+    below = [replace(item, path=f"{folder}/{item.path}") for item in inner.damage]
     return Report(
-        damage=(*own.damage, *(item for item in below if item.path not in known)),
-        leftovers=(*own.leftovers, *(f"{LIBRARY}/{path}" for path in library.leftovers)),
-        files=own.files + library.files,
-        bytes=own.bytes + library.bytes,
-        units=own.units + library.units,
+        damage=(*own.damage, *(item for item in below if item.path not in {known.path for known in own.damage})),
+        leftovers=(*own.leftovers, *(f"{folder}/{path}" for path in inner.leftovers)),
+        files=own.files + inner.files,
+        bytes=own.bytes + inner.bytes,
+        units=own.units + inner.units,
     )
 
 

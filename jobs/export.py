@@ -43,7 +43,8 @@ def export(uri: str, to: str, out: str, *, shard_mb: int, rejected: bool, consol
     """
     dataset, store = open_dataset(uri), open_store(out)
     if next(store.list(), None) is not None:
-        raise UsageError("EXPORT_PLACE", "is not empty", where=out, fix="name another folder")
+        fix = "name another folder; what an interrupted export left is to be removed"
+        raise UsageError("EXPORT_PLACE", "is not empty", where=out, fix=fix)
     shards = sum(1 for _ in dataset.shards())
     if not shards:
         raise UsageError("DATASET_EMPTY", "holds no committed unit", where=uri, fix="give the --out of a compose run")

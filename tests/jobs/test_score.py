@@ -78,7 +78,15 @@ def test_conditions_and_statistics_know_the_new_columns(data):
     report = json.loads(mycanvas("stats", data, "--format", "json"))
     assert report["scores"]["clip_score__again"]["count"] == SAMPLES
     assert verify(open_store(str(data))).damage == ()
-    assert verify(open_store(str(data / "_scores" / "again"))).damage == ()
+    for path in (
+        "_scores/again/data/part-00000000.parquet",
+        "_scores/again.json",
+        "_scores/again/scores/part-00000.parquet",
+    ):
+        whole = (data / path).read_bytes()
+        (data / path).write_bytes(whole[:40] + bytes([whole[40] ^ 1]) + whole[41:])
+        assert path in {damage.path for damage in verify(open_store(str(data))).damage}
+        (data / path).write_bytes(whole)
     assert mycanvas("gc", data).startswith("would delete 0")
 
 
