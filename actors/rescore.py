@@ -10,7 +10,6 @@ import cv2
 from pydantic import Field
 
 from actors.score import Judged, Judges, Verdict, judges_of, verdicts
-from engine.errors import UsageError
 from engine.images import decode
 from engine.library import Library, open_library
 from engine.phash import phash
@@ -87,18 +86,3 @@ class Rescore(Judged):
 
 def _with_layers(row: Composition) -> Composition:
     return replace(row, layers=tuple(decode(item.mask) for item in row.objects))
-
-
-def require_library(spec: Rescore, library: str) -> None:
-    """Refuse to compare crops with cut-outs that are not there.
-
-    Raises:
-        UsageError: SCORE_LIBRARY.
-    """
-    if spec.compares and not open_library(library).cutouts:
-        raise UsageError(
-            "SCORE_LIBRARY",
-            "there are no cut-outs to compare with",
-            where=library,
-            fix="give --library, the one that the dataset was composed from",
-        )

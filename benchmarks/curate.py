@@ -20,6 +20,7 @@ from cluster.session import session
 from engine.commits import Committed, Receipt, committed
 from engine.dataset import open_dataset
 from engine.manifest import write_manifest
+from engine.recipe import COMMIT, Pool
 from engine.rewrite import Rewrite, write_plan
 from engine.scores import open_scores
 from engine.store import open_store
@@ -113,7 +114,7 @@ def _ours(folder: Path, limit: float) -> tuple[float, float]:
 
 
 def _drain(make: Callable[[int], Receipt], done: Committed) -> None:
-    for _ in rewrite(make, WORKERS, done, 0.2):
+    for _ in rewrite(make, Pool(stages=("copy", COMMIT), memory_gb=0.2), WORKERS, done):
         pass
 
 

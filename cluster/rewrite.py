@@ -7,53 +7,48 @@ fails ends the run by name, and the same command goes on with what is missing.
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import final
 
 import pyarrow as pa
-import ray
-from ray.data import ActorPoolStrategy, DataContext
+from ray.data import ActorPoolStrategy
 
-from cluster.stream import PROBLEM, Units, receipts
+from cluster.stream import PROBLEM, blocks, receipts
 from engine.commits import Committed, Receipt
 from engine.errors import MyCanvasError, to_json
+from engine.recipe import Pool
 from engine.training import MALLOC
 
 KEEPING = {**MALLOC, "ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Workers keep the memory that they have: a unit of 64 MB took 0.7 s, and 1.6 s where each buffer was fresh pages."""
 
 
-def rewrite(make: Callable[[int], Receipt], replicas: int, done: Committed, memory_gb: float) -> Iterator[Receipt]:
+def rewrite(make: Callable[[int], Receipt], pool: Pool, replicas: int, done: Committed) -> Iterator[Receipt]:
     """Make the units that are not `done`; yields a receipt as each is committed.
 
     Args:
         make: commits the unit with a number; goes to the workers.
-        replicas: how many of them, each on a core.
+        pool: what each of them needs.
+        replicas: how many of them.
         done: which units are committed, and how many there are to be.
-        memory_gb: reserved for each, GiB.
 
     Raises:
         MyCanvasError: whatever a worker raised.
     """
     if done.count == done.units:
         return
-    DataContext.get_current().target_max_block_size = None
-    units = ray.data.read_datasource(Units(done)).repartition(target_num_rows_per_block=1, strict=True)
-    made = units.map_batches(
+    made = blocks(done).map_batches(
         Rewriting,
         fn_constructor_args=(make,),
         batch_size=1,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(size=min(replicas, done.units - done.count)),
-        num_cpus=1,
-        memory=int(memory_gb * 1024**3) or None,
+        num_cpus=pool.cpus,
+        memory=int(pool.memory_gb * 1024**3) or None,
         runtime_env={"env_vars": KEEPING},
     )
-    warnings.filterwarnings("ignore", "The minimum number of concurrent actors")  # it counts read tasks, not units
-    for batch in made.iter_batches(batch_size=None, batch_format="pyarrow"):
-        yield from receipts(batch)
+    yield from receipts(made)
 
 
 @final

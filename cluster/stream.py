@@ -74,15 +74,25 @@ def stream(pipeline: Pipeline, pools: Sequence[Pool], replicas: Sequence[int], d
     """
     if done.count == done.units:
         return
+    dataset = blocks(done)
+    for position, (pool, size) in enumerate(zip(pools, replicas, strict=True)):
+        dataset = _through(dataset, pipeline, position, pool, size)
+    yield from receipts(dataset)
+
+
+def blocks(done: Committed) -> Dataset:
+    """The numbers of the units that are still to be made, each a block of its own."""
     context = DataContext.get_current()
     context.target_max_block_size = None
     context.execution_no_progress_timeout_s = NO_PROGRESS_S
-    dataset = ray.data.read_datasource(Units(done)).repartition(target_num_rows_per_block=1, strict=True)
-    for position, (pool, size) in enumerate(zip(pools, replicas, strict=True)):
-        dataset = _through(dataset, pipeline, position, pool, size)
+    return ray.data.read_datasource(Units(done)).repartition(target_num_rows_per_block=1, strict=True)
+
+
+def receipts(made: Dataset) -> Iterator[Receipt]:
+    """The receipts that workers answer with, as they come; raises the problem that one of them met."""
     warnings.filterwarnings("ignore", "The minimum number of concurrent actors")  # it counts read tasks, not units
-    for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-        yield from receipts(batch)
+    for batch in made.iter_batches(batch_size=None, batch_format="pyarrow"):
+        yield from _receipts(batch)
 
 
 def _through(dataset: Dataset, pipeline: Pipeline, position: int, pool: Pool, size: int) -> Dataset:
@@ -128,8 +138,7 @@ class _Worker:
             return pa.table({PROBLEM: [to_json(error)] * self._rows})
 
 
-def receipts(batch: pa.Table) -> Iterator[Receipt]:
-    """The receipts in a block that workers answered with; raises the problem that one of them met."""
+def _receipts(batch: pa.Table) -> Iterator[Receipt]:
     if PROBLEM in batch.column_names:
         raise from_json(batch.column(PROBLEM)[0].as_py())
     yield from (Receipt(**json.loads(text)) for text in batch.column("receipt").to_pylist())

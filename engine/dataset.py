@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from engine.commits import data_files
 from engine.errors import Damaged, UsageError
@@ -51,19 +53,52 @@ class Dataset:
             return
         yield from ((data_path(unit_id), ids) for unit_id, ids in runs(self.chosen))
 
-    def tables(self, columns: list[str]) -> Iterator[pa.Table]:
-        """Those columns of its rows, shard by shard; of a shard that lacks a column, those that it has."""
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Those columns of its rows, or all, shard by shard; of a shard that lacks a column, those that it has.
+
+        Row groups that hold none of its rows are not read.
+
+        Raises:
+            Damaged: ROWS_GONE where a row that is meant is not there.
+        """
         for path, ids in self.shards():
             with open_shard(self.store, path) as shard:
-                there = [name for name in columns if name.split(".")[0] in shard.schema_arrow.names]
-                if ids is None:
-                    yield shard.read(columns=there)
-                else:
-                    table = of_ids(shard.read(columns=list(dict.fromkeys([*there, "sample_id"]))), ids)
-                    if table.num_rows != len(ids):
-                        lost = len(ids) - table.num_rows
-                        raise Damaged("ROWS_GONE", f"{lost} of the chosen rows are not there", where=path)
-                    yield table.select(list(dict.fromkeys(name.split(".")[0] for name in there)))
+                there = [name for name in shard.schema_arrow.names if columns is None or name in columns]
+                yield shard.read(columns=there) if ids is None else _chosen_rows(shard, ids, there, path)
+
+    def require_compositions(self) -> None:
+        """Refuse what has no rows, or rows of another kind.
+
+        Raises:
+            UsageError: DATASET_EMPTY, ROWS_KIND.
+        """
+        path, _ = next(self.shards(), ("", None))
+        if not path:
+            raise empty(self.uri)
+        with open_shard(self.store, path) as shard:
+            if "objects" not in shard.schema_arrow.names:
+                fix = "give the output of compose"
+                raise UsageError("ROWS_KIND", "the rows are no compositions", where=self.uri, fix=fix)
+
+
+def empty(where: str) -> UsageError:
+    """The error of a place that holds no rows."""
+    return UsageError("DATASET_EMPTY", "holds no committed unit", where=where, fix="give the --out of a compose run")
+
+
+def _chosen_rows(shard: pq.ParquetFile, ids: pa.Array, columns: Sequence[str], path: str) -> pa.Table:
+    wanted = pc.is_in(shard.read(columns=["sample_id"]).column("sample_id"), value_set=ids).combine_chunks()
+    found = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
+    if len(found) != len(ids):
+        raise Damaged("ROWS_GONE", f"{len(ids) - len(found)} of the chosen rows are not there", where=path)
+    tables, start = [], 0
+    for number in range(shard.num_row_groups):
+        stop = start + shard.metadata.row_group(number).num_rows
+        here = found[(found >= start) & (found < stop)] - start
+        if len(here):
+            tables.append(shard.read_row_group(number, columns=list(columns)).take(pa.array(here)))
+        start = stop
+    return pa.concat_tables(tables)
 
 
 def runs(chosen: pa.Table) -> Iterator[tuple[int, pa.Array]]:

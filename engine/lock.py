@@ -12,7 +12,8 @@ from engine.sealed import seal, unseal
 from engine.store import Store
 
 LOCK = "run.lock.json"
-PHOTOS, BACKGROUNDS = "photos.jsonl", "backgrounds.jsonl"  # beside it: what a library, and a run, is made of
+PHOTOS, BACKGROUNDS, PLAN = "photos.jsonl", "backgrounds.jsonl", "chosen.parquet"
+"""Beside it: what a library is made of, a run, and a copy."""
 _KIND = "lock"
 _ABSENT = "(absent)"
 _SHOWN = 80  # characters of a value in a message

@@ -20,7 +20,7 @@ from engine.errors import Damaged
 from engine.extents import FOLDER as EXTENTS
 from engine.extents import read_extents
 from engine.failpoints import reach
-from engine.lock import BACKGROUNDS, LOCK, PHOTOS
+from engine.lock import BACKGROUNDS, LOCK, PHOTOS, PLAN
 from engine.parquet import open_shard, without_pixels, write_table
 from engine.receipts import data_path
 from engine.sealed import digest, seal, unseal
@@ -199,7 +199,7 @@ def _single_files(store: Store) -> list[str]:
         BACKGROUNDS,
         CARD,
         CROISSANT,
-        "chosen.parquet",  # of a dataset that was copied from another: `engine.rewrite.PLAN`
+        PLAN,
         f"{LIBRARY}/{MANIFEST}",
         *(f"{EXTENTS}/{name}" for name in store.names(EXTENTS)),
     ]

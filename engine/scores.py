@@ -19,11 +19,12 @@ import duckdb
 import pyarrow as pa
 
 from engine.commits import committed
-from engine.dataset import Dataset
+from engine.dataset import Dataset, empty
 from engine.errors import Damaged, UsageError
 from engine.further import further_scores
 from engine.manifest import SEGMENT_UNITS, scores_path, slim_rows, whole_summary
 from engine.parquet import read_shard, write_table
+from engine.sql import literal, quoted
 from engine.store import Store
 
 MEMORY = "400MB"  # of DuckDB; more goes to its temporary folder
@@ -113,9 +114,7 @@ def _files(store: Store, folder: Path) -> list[Path]:
         return [_local(store, scores_path(segment.number), folder) for segment in manifest.segments]
     units = committed(store).ids().tolist()
     if not units:
-        raise UsageError(
-            "DATASET_EMPTY", "holds no committed unit", where=store.uri, fix="give the --out of a compose run"
-        )
+        raise empty(store.uri)
     files = []
     for start in range(0, len(units), SEGMENT_UNITS):
         with ThreadPoolExecutor(_READERS) as pool:  # they wait for the storage most of the time
@@ -142,7 +141,7 @@ def _open(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path
         connection.register(f"{name}_files", _batches(files))
         source = f"{name}_files"
     else:
-        listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        listed = ", ".join(literal(str(file)) for file in files)
         source = f"read_parquet([{listed}], union_by_name = true)"
     relation = connection.sql(f"select * from {source} limit 0")
     doubles = [column for column, kind in zip(relation.columns, relation.types, strict=True) if kind.id == "double"]
@@ -178,14 +177,9 @@ def _join(connection: duckdb.DuckDBPyConnection, columns: Sequence[Mapping[str, 
     connection.execute(f"create view {TABLE} as {source}")
 
 
-def quoted(name: str) -> str:
-    """A name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _lock(connection: duckdb.DuckDBPyConnection, files: Iterable[Path], folder: Path) -> None:
     places = sorted({str(file.parent) for file in files} | {str(folder)})
-    listed = ", ".join("'" + place.replace("'", "''") + "'" for place in places)
+    listed = ", ".join(literal(place) for place in places)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for setting in (
         f"threads = {cores}",

@@ -6,16 +6,21 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.dataset import open_dataset
 from engine.errors import UsageError
 from engine.scores import Scores, open_scores
 from planners.calibrate import MEASURES, Fit, Measure, Values, calibrate, passes
+from planners.expression import Schema
 from planners.gate import Thresholds
+from planners.selection import schema_of
+from planners.where import number
 
 WORDS = {"accept": 5.0, "accepted": 5.0, "yes": 5.0, "reject": 1.0, "rejected": 1.0, "no": 1.0}
 FEWEST = 20  # of each verdict: fewer, and five folds promise nothing
@@ -48,8 +53,8 @@ class Calibrated:
 
 
 def _condition(measure: Measure, limit: float) -> str:
-    own = f"{measure.expression} {'>=' if measure.least else '<='} {limit:g}"
-    return f"({own} or {measure.expression} is null)" if measure.blank else own
+    own = f"{measure.value} {'>=' if measure.least else '<='} {limit:g}"
+    return f"({own} or {measure.value} is null)" if measure.blank else own
 
 
 def fit_gate(uri: str, labels: Path, *, accept: float, precision: float | None) -> Calibrated:
@@ -65,23 +70,24 @@ def fit_gate(uri: str, labels: Path, *, accept: float, precision: float | None) 
         UsageError: LABELS_UNREADABLE, LABELS_FEW, and those of `engine.dataset`.
     """
     said = read_labels(labels)
-    with open_scores(open_dataset(uri)) as scores:
-        if "num_objects" not in scores.types():
-            raise UsageError("EXPORT_ROWS", "the rows are no compositions", where=uri, fix="give the output of compose")
-        measures = [each for each in MEASURES if _there(scores, each)]
-        names, counts, values = _table(scores, measures)
+    dataset = open_dataset(uri)
+    dataset.require_compositions()
+    with open_scores(dataset) as scores:
+        known = _known(schema_of(scores.types()))
+        names, counts, values = _table(scores, [*known.values()])
+    measures = [*known]
     place = {name: number for number, name in enumerate(names)}
-    known = [(place[name], rating >= accept) for name, rating in said.items() if name in place]
-    good = np.array([flag for _, flag in known], bool)
+    rated = [(place[name], rating >= accept) for name, rating in said.items() if name in place]
+    good = np.array([flag for _, flag in rated], bool)
     if min(good.sum(), (~good).sum()) < FEWEST:
         raise UsageError(
             "LABELS_FEW",
             f"{int(good.sum())} rows are accepted and {int((~good).sum())} rejected by the labels",
             where=str(labels),
-            why=f"{len(said) - len(known)} labels are of rows that the dataset does not have" if said else "",
+            why=f"{len(said) - len(rated)} labels are of rows that the dataset does not have" if said else "",
             fix=f"rate at least {FEWEST} of each, on one `mycanvas gallery` page; rejected rows are rated too",
         )
-    fit = calibrate(values[[number for number, _ in known]], good, measures, precision=precision)
+    fit = calibrate(values[[number for number, _ in rated]], good, measures, precision=precision)
     kept = passes(values, measures, fit.thresholds)
     by_count = {int(n): (int(kept[counts == n].sum()), int((counts == n).sum())) for n in np.unique(counts)}
     return Calibrated(fit, len(good), int(good.sum()), len(names), int(kept.sum()), by_count)
@@ -122,27 +128,22 @@ def _unreadable(path: Path, line: int, why: str) -> UsageError:
     return UsageError("LABELS_UNREADABLE", "the labels cannot be read", where=where, why=why, fix=fix)
 
 
-def _there(scores: Scores, measure: Measure) -> bool:
-    types = scores.types()
-    if "objects" in measure.sql:
-        kind = types.get("objects")
-        return kind is not None and any(f'"{field}"' in measure.sql for field, _ in kind.children[0][1].children)
-    return measure.sql in types
+def _known(schema: Schema) -> dict[Measure, str]:
+    """The measures that the rows can have, each with its SQL."""
+    found = {}
+    for measure in MEASURES:
+        with suppress(UsageError):  # EXPRESSION_NAME: a dataset from before the score
+            found[measure] = number(measure.value, schema).sql
+    return found
 
 
-def _table(scores: Scores, measures: Sequence[Measure]) -> tuple[list[str], np.ndarray, Values]:
+def _table(scores: Scores, values: Sequence[str]) -> tuple[list[str], NDArray[np.int64], Values]:
     """Names, numbers of objects and N x K values of all rows."""
-    columns = ", ".join(
-        ["sample_id", "num_objects", *(f"{each.sql}::double as m{k}" for k, each in enumerate(measures))]
-    )
-    table = scores.ask(f"select {columns} from scores order by sample_id")  # noqa: S608  our own names
-    values = [table.column(f"m{k}").to_numpy(zero_copy_only=False) for k in range(len(measures))]
-    names = table.column("sample_id").to_pylist()
-    return (
-        names,
-        table.column("num_objects").to_numpy(),
-        np.stack(values, axis=1) if values else np.zeros((len(names), 0)),
-    )
+    columns = ", ".join(["sample_id", "num_objects", *(f"({sql})::double as m{k}" for k, sql in enumerate(values))])
+    table = scores.ask(f"select {columns} from scores order by sample_id")  # noqa: S608  SQL of our own
+    measured = [table.column(f"m{k}").to_numpy(zero_copy_only=False) for k in range(len(values))]
+    counts = table.column("num_objects").to_numpy()
+    return table.column("sample_id").to_pylist(), counts, np.stack(measured, axis=1)
 
 
 def lines(made: Calibrated) -> list[str]:

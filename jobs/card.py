@@ -50,13 +50,10 @@ def write_card(store: Store) -> None:
     """Write both beside the data, and the manifest that has their hashes.
 
     Raises:
-        UsageError: CARD_ROWS where the rows are no compositions; DATASET_EMPTY.
+        UsageError: DATASET_EMPTY, ROWS_KIND.
     """
     dataset = open_dataset(store.uri)
-    if next(dataset.shards(), None) is None:
-        raise UsageError(
-            "DATASET_EMPTY", "holds no committed unit", where=store.uri, fix="give the --out of a compose run"
-        )
+    dataset.require_compositions()
     write_manifest(store)
     report = stats(store.uri)
     sources = _sources(dataset)
@@ -83,10 +80,6 @@ def card(uri: str) -> str:
 
 def _sources(dataset: Dataset) -> Sources:
     with open_scores(dataset) as scores:
-        if "objects" not in scores.types():
-            raise UsageError(
-                "CARD_ROWS", "the rows are no compositions", where=dataset.uri, fix="give the output of compose"
-            )
         licenses = _rows(
             scores,
             "select o.license, count(distinct o.source_sha256), count(*) "

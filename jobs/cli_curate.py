@@ -1,4 +1,4 @@
-"""The commands that choose rows of a dataset: filter, query."""
+"""The commands about a dataset that is there: what it holds, which rows of it, in which form."""
 
 from __future__ import annotations
 
@@ -79,13 +79,14 @@ def score(
     Example: mycanvas score out/mine --name vitl --with clip.model=ViT-L-14 --with clip.pretrained=openai
     """
     from actors.rescore import Rescore
-    from engine.recipe import Pool, changed
+    from engine.recipe import changed
     from jobs.run import parse_budget
+    from jobs.score import POOL
     from jobs.score import score as job
 
     console = Console(output)
     spec = changed(Rescore, with_, see="docs/recipes.md, `score`")
-    pool = Pool(stages=("rescore", "commit"), gpus=gpus, cpus=cpus)
+    pool = POOL.model_copy(update={"gpus": gpus, "cpus": cpus})
     budget = parse_budget(failures)
     made = job(dataset, spec, name, library=library, pool=pool, budget=budget, address=address, console=console)
     data = {"dataset": dataset, "name": name, "rows": made.rows, "failed": made.failed}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.dataset import Dataset, of_ids, open_dataset
+from engine.dataset import Dataset, open_dataset
 from engine.errors import UsageError
 from engine.images import decode, resize
-from engine.parquet import open_shard
 from engine.records import Pixels
 from engine.scores import open_scores
 from jobs.pages import write_page
@@ -65,7 +65,7 @@ def sheet(first: str, second: str, page: Path, *, count: int, side: int) -> None
         side: pixels of a picture.
 
     Raises:
-        UsageError: DATASET_EMPTY, SHEET_KIND.
+        UsageError: DATASET_EMPTY, ROWS_KIND, SHEET_KIND.
         EnvironmentProblem: PAGE_NOT_WRITTEN.
     """
     blocks = [_block(uri, count, side) for uri in (first, second)]
@@ -81,33 +81,23 @@ def sheet(first: str, second: str, page: Path, *, count: int, side: int) -> None
 
 def _block(uri: str, count: int, side: int) -> Pixels:
     dataset = open_dataset(uri)
-    shown = [resize(decode(image), side, side) for image in _images(dataset, _spaced(dataset, count))]
+    dataset.require_compositions()
+    images = (row["image"]["bytes"] for table in _spaced(dataset, count).tables(["image"]) for row in table.to_pylist())
+    shown = [resize(decode(image), side, side) for image in images]
     height = HEAD + -(-len(shown) // COLUMNS) * (side + GAP)
     block = np.full((height, COLUMNS * (side + GAP) - GAP, 3), PAPER, np.uint8)
     for number, picture in enumerate(shown):
         top, left = HEAD + number // COLUMNS * (side + GAP), number % COLUMNS * (side + GAP)
         block[top : top + side, left : left + side] = picture[..., :3]
     canvas = Image.fromarray(block)
-    title = "".join(letter if letter.isprintable() else "?" for letter in uri.rstrip("/").rpartition("/")[2])
+    title = uri.rstrip("/").rpartition("/")[2]  # a store's name is printable
     ImageDraw.Draw(canvas).text((2, 8), title, INK, ImageFont.load_default(20))
     return np.asarray(canvas)
 
 
-def _spaced(dataset: Dataset, count: int) -> list[str]:
-    """Ids of evenly spaced rows."""
+def _spaced(dataset: Dataset, count: int) -> Dataset:
+    """Evenly spaced rows of a dataset."""
     with open_scores(dataset) as scores:
-        names = scores.ask("select sample_id from scores order by unit_id, sample_id").column(0).to_pylist()
-    places = np.unique(np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int))
-    return [names[place] for place in places]
-
-
-def _images(dataset: Dataset, names: Sequence[str]) -> list[bytes]:
-    wanted, found = set(names), []
-    for path, ids in dataset.shards():
-        with open_shard(dataset.store, path) as shard:
-            here = of_ids(shard.read(columns=["sample_id"]), ids).column("sample_id").to_pylist()
-            if wanted.isdisjoint(here):
-                continue
-            rows = shard.read(columns=["sample_id", "image"]).to_pylist()
-        found += [row["image"]["bytes"] for row in rows if row["sample_id"] in wanted]
-    return found
+        rows = scores.ask("select unit_id, sample_id from scores order by unit_id, sample_id")
+    places = np.unique(np.linspace(0, rows.num_rows - 1, min(count, rows.num_rows)).round().astype(int))
+    return replace(dataset, chosen=rows.take(places))

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.dataset import Dataset, of_ids, open_dataset
+from engine.dataset import Dataset, empty, of_ids, open_dataset
 from engine.errors import UsageError
 from engine.parquet import open_shard
 from engine.records import Composition, Cutout
@@ -94,9 +94,7 @@ def read_contents(dataset: Dataset, limit: int) -> Contents:
     """The first `limit` rows of a dataset, and the failures that were committed with them; of a view, no failures."""
     store, shards = dataset.store, list(dataset.shards())
     if not shards:
-        raise UsageError(
-            "DATASET_EMPTY", "no unit is committed here", where=store.uri, fix="run compose first, or check the folder"
-        )
+        raise empty(dataset.uri)
     rows: list[Any] = []
     failures: list[dict[str, str]] = []
     there = read = 0

@@ -12,7 +12,7 @@ from engine.dataset import VIEW
 from engine.errors import UsageError
 from engine.lock import claim, read_lock
 from engine.manifest import all_receipts
-from engine.parquet import open_shard
+from engine.recipe import COMMIT, Pool
 from engine.rewrite import Rewrite, write_plan
 from engine.sealed import digest
 from engine.store import Store, open_store
@@ -20,6 +20,7 @@ from jobs.card import write_card
 from jobs.console import Console, Progress
 from jobs.filter import Chosen, refuse_nothing
 from jobs.run import Tally
+from planners.capacity import replicas
 
 COPIES = 3  # of a unit's bytes that a worker holds at once: the rows that were read, the table, the file
 
@@ -46,7 +47,7 @@ def materialise(
     if store.uri == chosen.store.uri or store.exists(VIEW):
         what = "is the dataset itself" if store.uri == chosen.store.uri else "is a view"
         raise UsageError("FILTER_PLACE", what, where=out, fix="name another folder")
-    _require_compositions(chosen)
+    chosen.dataset.require_compositions()
     unit_rows = _locked_rows(store) or _unit_rows(chosen, shard_mb)
     listed = "".join(f"{unit}:{name}\n" for unit, name in zip(*(c.to_pylist() for c in rows.columns), strict=True))
     said = {"dataset": chosen.store.uri, "rows": digest(listed.encode()), "unit_rows": unit_rows}
@@ -67,24 +68,13 @@ def _made(make: Rewrite, done: Committed, memory_gb: float, address: str, progre
     tally = Tally()
     if done.count == done.units:
         return tally
+    pool = Pool(stages=("copy", COMMIT), memory_gb=memory_gb)
     with session(address) as capacity:
-        replicas = max(1, min(int(capacity.cpus), int(capacity.memory_gb / memory_gb)))
-        for receipt in rewrite(make, replicas, done, memory_gb):
+        (size,) = replicas((pool,), cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
+        for receipt in rewrite(make, pool, size, done):
             tally = tally.plus(receipt)
             progress.advance(receipt.rows)
     return tally
-
-
-def _require_compositions(chosen: Chosen) -> None:
-    path, _ = next(chosen.dataset.shards())
-    with open_shard(chosen.store, path) as shard:
-        if "objects" not in shard.schema_arrow.names:
-            raise UsageError(
-                "EXPORT_ROWS",
-                "the rows are no compositions",
-                where=chosen.dataset.uri,
-                fix="give the output of compose",
-            )
 
 
 def _locked_rows(store: Store) -> int:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from engine.dataset import open_dataset
 from engine.errors import UsageError
 from engine.scores import TABLE, open_scores
+from jobs.console import plain
 
 SHOWN, WIDEST = 40, 60  # rows, and characters of a cell
 
@@ -58,6 +59,5 @@ def lines(rows: pa.Table) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    plain = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return plain if len(plain) <= WIDEST else plain[: WIDEST - 1] + "…"
+    text = plain(f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split()))
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

@@ -7,11 +7,11 @@ import re
 import numpy as np
 
 from actors.models import check_recipe
-from actors.rescore import Rescore, require_library
+from actors.rescore import Rescore
 from cluster.session import LOCAL, session
 from cluster.stream import stream
 from engine.commits import Committed, committed
-from engine.dataset import open_dataset
+from engine.dataset import empty, open_dataset
 from engine.errors import UsageError
 from engine.further import FOLDER, NAME, announce, place_of
 from engine.library import open_library
@@ -27,6 +27,7 @@ from jobs.console import Console
 from jobs.run import Budget, Tally, over_budget, run_id
 from planners.capacity import replicas
 
+POOL = Pool(stages=(Rescore.name, COMMIT))
 KEPT = ("sample_id", "unit_id", "seed", "models", "status")
 
 
@@ -36,7 +37,7 @@ def score(
     name: str,
     *,
     library: str = "",
-    pool: Pool | None = None,
+    pool: Pool = POOL,
     budget: Budget,
     address: str,
     console: Console,
@@ -48,7 +49,7 @@ def score(
         spec: which scores.
         name: what their columns are called after.
         library: the cut-outs that it was composed from; empty: in the folder ``library`` of the dataset.
-        pool: what one process needs; none: a core.
+        pool: what one process needs.
         budget: how many rows may fail; beyond it the scores do not become columns.
         address: of Ray.
         console: where progress is shown.
@@ -62,10 +63,9 @@ def score(
     _require(spec, name)
     check_recipe((spec,), (), here=address == LOCAL)
     cutouts = open_store(library or f"{store.uri}/library").uri
-    require_library(spec, cutouts)
+    known = _library(cutouts) if spec.compares else ""
     place = place_of(store, name)
     done = _todo(store, place)
-    known = open_library(cutouts).fingerprint() if spec.compares else ""
     asked = spec.model_dump(mode="json", exclude={"timeout_s", "batch_size"})
     claim(place, {"data": {"spec": asked, "library": known}})
     tally = _made(_pipeline(spec, store, place, cutouts), pool, done, address, console)
@@ -75,6 +75,19 @@ def score(
         raise over_budget(totals["failed"], totals["rows"], place.uri)
     announce(store, name, spec.measured)
     return tally
+
+
+def _library(uri: str) -> str:
+    """The fingerprint of the cut-outs that crops are compared with."""
+    library = open_library(uri)
+    if not library.cutouts:
+        raise UsageError(
+            "SCORE_LIBRARY",
+            "there are no cut-outs to compare with",
+            where=uri,
+            fix="give --library, the one that the dataset was composed from",
+        )
+    return library.fingerprint()
 
 
 def _require(spec: Rescore, name: str) -> None:
@@ -96,7 +109,7 @@ def _todo(store: Store, place: Store) -> Committed:
     """The units of the dataset; those that are scored, without rows, or not there count as done."""
     there = committed(store)
     if not there.count:
-        raise UsageError("DATASET_EMPTY", "holds no committed unit", where=store.uri, fix="give the --out of compose")
+        raise empty(store.uri)
     scored = committed(place, there.units)
     flags = np.unpackbits(np.bitwise_or(scored.bits, np.bitwise_not(there.bits)))
     flags[[receipt.unit_id for receipt in all_receipts(store) if not receipt.accepted + receipt.rejected]] = 1
@@ -115,8 +128,7 @@ def _pipeline(spec: Rescore, store: Store, place: Store, library: str) -> Pipeli
     )
 
 
-def _made(pipeline: Pipeline, pool: Pool | None, done: Committed, address: str, console: Console) -> Tally:
-    wanted = (pool or Pool(stages=(Rescore.name, COMMIT))).model_copy(update={"stages": (Rescore.name, COMMIT)})
+def _made(pipeline: Pipeline, pool: Pool, done: Committed, address: str, console: Console) -> Tally:
     units = len(done.missing())
     tally = Tally()
     if not units:
@@ -124,8 +136,8 @@ def _made(pipeline: Pipeline, pool: Pool | None, done: Committed, address: str, 
     pipeline.check()
     progress = console.progress(f"score units, into {FOLDER}", units)
     with session(address) as capacity:
-        sizes = replicas((wanted,), cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
-        for receipt in stream(pipeline, (wanted,), sizes, done):
+        sizes = replicas((pool,), cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
+        for receipt in stream(pipeline, (pool,), sizes, done):
             tally = tally.plus(receipt)
             progress.advance(1, f"{tally.failed} rows failed" if tally.failed else "")
     progress.close()

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.console import plain
+
 WIDTH, MARGIN, LINE = 960, 32, 20
 INK, SOFT, BAR, MARK, PAPER = "#1f2430", "#6b7280", "#3b6ea5", "#c2571a", "#fbfbf9"
 TOP = 16  # names of a list that are shown
@@ -95,10 +97,9 @@ def _rect(x: float, y: float, width: float, height: float, fill: str) -> str:
 def _text(
     x: float, y: float, text: str, *, size: int = 13, weight: int = 400, fill: str = INK, anchor: str = "start"
 ) -> str:
-    plain = html.escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" fill="{fill}" '
-        f'text-anchor="{anchor}">{plain}</text>'
+        f'text-anchor="{anchor}">{html.escape(plain(text))}</text>'
     )
 
 

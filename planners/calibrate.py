@@ -29,36 +29,30 @@ class Measure:
 
     Attributes:
         key: of `planners.gate.Thresholds`.
-        sql: its value in the score table.
-        expression: the same as `filter --where` says it.
+        value: as `filter --by` says it.
         least: whether the threshold is the least that passes; or the most.
         blank: whether a row without the score passes, as `planners.gate.judge` has it: for measures of pixels.
         whole: whether the threshold is a whole number.
     """
 
     key: str
-    sql: str
-    expression: str
+    value: str
     least: bool = True
     blank: bool = False
     whole: bool = False
 
 
-def _of_objects(name: str) -> str:
-    return f'list_min(list_transform(objects, lambda item: item."{name}"))'
-
-
 MEASURES: tuple[Measure, ...] = (
-    Measure("min_clip_score", "clip_score", "clip_score"),
-    Measure("min_ti_clip", "ti_clip", "ti_clip"),
-    Measure("min_cp_clip", "cp_clip", "cp_clip"),
-    Measure("min_identity", _of_objects("identity"), "min(objects.identity)"),
-    Measure("min_identity_psnr", _of_objects("identity_psnr"), "min(objects.identity_psnr)", blank=True),
-    Measure("min_visible_fraction", _of_objects("visible_fraction"), "min(objects.visible_fraction)", blank=True),
-    Measure("min_object_recall", "object_recall", "object_recall"),
-    Measure("max_surplus", "surplus", "surplus", least=False, whole=True),
-    Measure("max_seam", "seam", "seam", least=False, blank=True),
-    Measure("max_unsafe", "unsafe", "unsafe", least=False),
+    Measure("min_clip_score", "clip_score"),
+    Measure("min_ti_clip", "ti_clip"),
+    Measure("min_cp_clip", "cp_clip"),
+    Measure("min_identity", "min(objects.identity)"),
+    Measure("min_identity_psnr", "min(objects.identity_psnr)", blank=True),
+    Measure("min_visible_fraction", "min(objects.visible_fraction)", blank=True),
+    Measure("min_object_recall", "object_recall"),
+    Measure("max_surplus", "surplus", least=False, whole=True),
+    Measure("max_seam", "seam", least=False, blank=True),
+    Measure("max_unsafe", "unsafe", least=False),
 )
 
 

@@ -93,11 +93,6 @@ def told(term: Term) -> str:
     return f"a list of {term.kind}s" if term.many else names[term.kind]
 
 
-def quoted(name: str) -> str:
-    """A name of the schema as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def reads(terms: Iterable[Term]) -> frozenset[str]:
     """All columns that the parts read."""
     return frozenset().union(*(term.reads for term in terms))

@@ -132,7 +132,9 @@ def _need(wanted: Wanted, schema: Schema) -> None:
         raise UsageError("FILTER_TOP", "--top needs --by: the best by what?", fix="--by clip_score")
     if wanted.top:
         _share(wanted.top)
-    if wanted.dedup and _bits(wanted.dedup) >= 0 and "phash" not in schema:
+    if wanted.dedup:
+        _bits(wanted.dedup)
+    if wanted.dedup and "phash" not in schema:
         fix = "mycanvas score DATASET --name phash --with phash=true"
         raise UsageError("FILTER_COLUMN", "the rows have no perceptual hash", fix=fix)
     if wanted.balance and wanted.balance not in get_args(Balance):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from planners.expression import quoted
+from engine.sql import quoted
 
 OBJECT_SCORES = ("identity_psnr", "visible_fraction", "identity", "detection")
 COUNTS = ("surplus",)  # whole numbers that are scores; the others are names

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import final
 
+from engine.sql import literal, quoted
 from planners.expression import (
     ARITHMETIC,
     COMPARISONS,
@@ -26,7 +27,6 @@ from planners.expression import (
     alien,
     misfit,
     parsed,
-    quoted,
     reads,
     syntax,
     told,
@@ -109,7 +109,7 @@ class _Reader:
         if isinstance(value, float) and math.isfinite(value):
             return Term(f"{value!r}::double", "number")
         if isinstance(value, str) and "\0" not in value and value.isprintable() | value.isascii():
-            return Term("'" + value.replace("'", "''") + "'", "text")
+            return Term(literal(value), "text")
         raise misfit(self._text, node, "is no number, text, true, false or null")
 
     def name(self, node: ast.Name) -> Term:

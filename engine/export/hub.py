@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import final
 
 from engine.export.rows import Exporter
@@ -11,6 +12,8 @@ from engine.schema import column_names, to_table
 from engine.store import Store
 
 CARD = """---
+license:
+{licenses}
 configs:
 - config_name: default
   data_files:
@@ -21,18 +24,23 @@ tags:
 - image
 - mycanvas
 ---
+
+# {rows:,} synthetic compositions
+
+Photographed concepts, cut out, laid out and set before another background. Each row names the licence of every photo
+and the commit or hash of every model that had a hand in it.
 """
 
 
 @final
 class Hub(Exporter):
-    """Shards of about `shard_bytes` with every column of the record; the card's text is that of the dataset."""
+    """Shards of about `shard_bytes` with every column of the record; the card says how many, and their licences."""
 
-    def __init__(self, store: Store, shard_bytes: int, text: str = "") -> None:
+    def __init__(self, store: Store, shard_bytes: int) -> None:
         super().__init__(store, shard_bytes)
         self._rows: list[Composition] = []
-        self._bytes = self._number = 0
-        self._text = text
+        self._bytes = self._number = self._written = 0
+        self._licenses: dict[str, None] = {}
 
     def add(self, row: Composition) -> None:
         size = len(row.image or b"") + sum(len(item.mask) for item in row.objects)
@@ -40,11 +48,14 @@ class Hub(Exporter):
             self._flush()
         self._rows.append(row)
         self._bytes += size
+        self._written += 1
+        self._licenses.update(dict.fromkeys(item.license.lower() for item in row.objects))
 
     def close(self) -> None:
         if self._rows:
             self._flush()
-        self.store.put("README.md", (CARD + self._text).encode())
+        licenses = "\n".join(f"- {json.dumps(name)}" for name in self._licenses)  # JSON's strings are YAML's
+        self.store.put("README.md", CARD.format(licenses=licenses, rows=self._written).encode())
 
     def _flush(self) -> None:
         table = to_table(Composition, self._rows, column_names(Composition, stored=True))

@@ -97,7 +97,7 @@ def test_what_has_no_card_is_named(data, tmp_path):
     write(choose(str(data), Wanted(), explain=False), Wanted(), str(tmp_path / "view"))
     with pytest.raises(UsageError, match="CARD_VIEW"):
         card(str(tmp_path / "view"))
-    with pytest.raises(UsageError, match="CARD_ROWS"):
+    with pytest.raises(UsageError, match="ROWS_KIND"):
         card(str(data / "library"))
     with pytest.raises(UsageError, match="DATASET_EMPTY"):
         card(str(tmp_path / "nothing"))

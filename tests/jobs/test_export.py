@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import webdataset
+import yaml
 from datasets import load_dataset
 from PIL import Image
 from pycocotools.coco import COCO
@@ -129,7 +130,8 @@ def test_the_hub_folder_is_a_dataset_of_pictures(data, rows, tmp_path):
     assert np.array_equal(np.asarray(loaded[0]["image"]), decode(rows[0].image))
     card = (tmp_path / "out" / "README.md").read_text()
     assert card.count("---\n") == 2
-    assert "CC0-1.0" in card
+    assert yaml.safe_load(card.split("---\n")[1])["license"] == ["cc0-1.0", "cc-by-4.0"]
+    assert f"{len(rows)} synthetic compositions" in card, "those that are here, not those of the dataset"
     assert io.StringIO(card).readline() == "---\n"
 
 
@@ -141,7 +143,7 @@ def test_rejected_rows_come_along_where_they_are_asked_for(data, rows, tmp_path)
 def test_a_place_that_is_not_empty_and_rows_that_are_no_compositions_are_named(data, tmp_path):
     with pytest.raises(UsageError, match="EXPORT_PLACE"):
         written(data, "coco", data)
-    with pytest.raises(UsageError, match="EXPORT_ROWS"):
+    with pytest.raises(UsageError, match="ROWS_KIND"):
         written(data.parent / "library", "coco", tmp_path / "out")
     with pytest.raises(UsageError, match="DATASET_EMPTY"):
         written(tmp_path / "nothing", "coco", tmp_path / "out2")

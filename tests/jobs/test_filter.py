@@ -107,6 +107,6 @@ def test_values_that_cannot_be_computed_are_named_and_columns_of_one_name_are_ke
 
 def test_an_answer_is_a_table_without_control_characters(data):
     told = mycanvas("query", data, "select chr(27) || '[31mred' as colour, 0.123456::double as number")
-    assert told.splitlines() == ["colour    number", "?[31mred  0.1235"]
+    assert told.splitlines() == ["colour    number", "\N{REPLACEMENT CHARACTER}[31mred  0.1235"]
     told = mycanvas("query", data, "select sample_id from scores")
     assert told.splitlines()[-1] == "… 260 more rows; --format json prints all"

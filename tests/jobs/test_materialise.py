@@ -132,7 +132,7 @@ def test_what_is_no_place_or_no_composition_is_refused_before_anything_is_copied
         copied(data, tmp_path / "view")
     library = tmp_path / "library"
     cut(concept_folder(tmp_path / "photos"), str(library))
-    with pytest.raises(UsageError, match="EXPORT_ROWS"):
+    with pytest.raises(UsageError, match="ROWS_KIND"):
         copied(library, tmp_path / "out", Wanted())
     assert not (tmp_path / "out").exists()
 
