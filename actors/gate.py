@@ -17,7 +17,8 @@ class Gate(Stage, Thresholds):
 
     name: ClassVar[str] = "gate"
     reads: ClassVar[tuple[str, ...]] = (
-        "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "object_recall", "surplus", "unsafe",
+        "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "object_recall", "surplus",
+        "surplus_detection", "unsafe",
     )  # fmt: skip
     writes: ClassVar[tuple[str, ...]] = ("status", "reasons")
 

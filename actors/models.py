@@ -58,6 +58,7 @@ FACTS: Mapping[str, Fact] = {
     "ViT-B-32/openai": Fact("mit", 0.6, "timm/vit_base_patch32_clip_224.openai"),
     "google/siglip2-so400m-patch14-384": Fact("apache-2.0", 4.5),
     "facebook/dinov2-large": Fact("apache-2.0", 1.2),
+    "facebook/dino-vits16": Fact("apache-2.0", 0.1),
     "facebook/dinov2-small": Fact("apache-2.0", 0.1),
     "google/owlvit-base-patch32": Fact("apache-2.0", 0.6),
     "Falconsai/nsfw_image_detection": Fact("apache-2.0", 0.3),

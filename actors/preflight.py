@@ -97,10 +97,10 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "siglip",
         (Landmark("text_model.embeddings.token_embedding.weight", 1, _CONFIG, "text_config.hidden_size", False),),
     ),
-    "dinov2": Architecture(
+    "dino": Architecture(
         _CONFIG,
         "model_type",
-        "dinov2",
+        "dinov2|vit",
         (Landmark("embeddings.patch_embeddings.projection.weight", 0, _CONFIG, "hidden_size"),),
     ),
     "owlvit": Architecture(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, Literal, Self, final
 
 import cv2
-from pydantic import Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from actors.score import Judged, Judges, Verdict, judges_of, verdicts
+from actors.score import Judged, Loaded, Verdict, judges_of, verdicts
+from actors.score_metrics import METRICS, Metric, MetricJudge, metric_judge
 from engine.images import decode
 from engine.library import Library, open_library
 from engine.phash import phash
-from engine.records import Composition, Pixels, Rescored
-from engine.stage import Run, Worker
+from engine.records import Composition, Model, Pixels, Rescored
+from engine.stage import Run, Spec, Worker
 from engine.store import open_store
+
+
+@final
+class HeadSpec(Spec):
+    """A linear head over the embeddings of `clip`."""
+
+    model: str = Field(description="local folder or hub id: one safetensors file with weight (1xD) and bias (1)")
+    revision: str = Field(default="", description="commit of the weights on the hub, 40 hex digits")
 
 
 @final
@@ -26,10 +37,27 @@ class Rescore(Judged):
     reads: ClassVar[tuple[str, ...]] = ("of",)
     writes: ClassVar[tuple[str, ...]] = (
         "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "identities", "detections", "object_recall", "surplus",
-        "unsafe", "harm", "phash", "models",
+        "surplus_detection", "unsafe", "harm", "clipscore", "clip_i", "seg_clip_i", "dino", "seg_dino",
+        "cp_clip_detected", "cp_clip_detected_assigned", "concept_recall", "surplus_instances", "aesthetic",
+        "embedding", "phash", "models",
     )  # fmt: skip
 
-    phash: bool = Field(default=False, description="a perceptual hash of each image, by which `filter --dedup` goes")
+    metrics: tuple[Metric, ...] = Field(default=(), description="metrics of papers, see docs/metrics.md")
+    aesthetic: HeadSpec | None = Field(default=None, description="what a picture is worth, by a head over `clip`")
+    embedding: Literal["clip", "identity"] | None = Field(
+        default=None, description="whose embedding of each image is kept, for `filter --dedup embedding:0.95`"
+    )
+    phash: bool = Field(default=False, description="a perceptual hash of each image, for `filter --dedup phash:4`")
+
+    @model_validator(mode="after")
+    def _has_the_models(self) -> Self:
+        wanted = [(f"metric {name}", model) for name in self.metrics for model in METRICS[name].models]
+        wanted += [("aesthetic", "clip")] if self.aesthetic else []
+        wanted += [("embedding", self.embedding)] if self.embedding else []
+        for what, model in wanted:
+            if getattr(self, model) is None:
+                raise ValueError(f"{what} needs {model}.model")
+        return self
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -37,8 +65,11 @@ class Rescore(Judged):
         groups = (
             (self.clip, ("clip_score", "ti_clip", "cp_clip", "cp_clip_assigned")),
             (self.identity, ("identities",)),
-            (self.detector, ("detections", "object_recall", "surplus")),
+            (self.detector, ("detections", "object_recall", "surplus", "surplus_detection")),
             (self.safety, ("unsafe", "harm")),
+            *((True, (name, *METRICS[name].beside)) for name in self.metrics),
+            (self.aesthetic, ("aesthetic",)),
+            (self.embedding, ("embedding",)),
             (self.phash, ("phash",)),
         )
         return tuple(column for asked, columns in groups if asked for column in columns)
@@ -53,35 +84,67 @@ class Rescore(Judged):
         cv2.setNumThreads(1)
         library = open_library(run.library) if self.compares else Library(open_store(run.out), {}, {})
         judges = judges_of(self, library, run)
+        extras = [metric_judge(judges.loaded, library, self.references, self.metrics), *self._per_image(judges.loaded)]
+        models = judges.models
+        if self.aesthetic:
+            head, model = _aesthetic(self.aesthetic, judges.loaded)
+            extras, models = [*extras, head], (*models, model)
 
         def work(rows: Sequence[Rescored]) -> list[object]:
             known = [_with_layers(row.of) for row in rows if row.of is not None]
             stored = [decode(row.image or b"") for row in known]
             said = verdicts(judges, known, stored)
-            return [
-                self._scored(row, pixels, verdict, judges)
-                for row, pixels, verdict in zip(rows, stored, said, strict=True)
-            ]
+            columns = [_told(verdict) for verdict in said]
+            for extra in extras:
+                for own, new in zip(columns, extra(known, stored, said), strict=True):
+                    own.update(new)
+            return [replace(row, of=None, models=models, **own) for row, own in zip(rows, columns, strict=True)]
 
         return work
 
-    def _scored(self, row: Rescored, stored: Pixels, said: Verdict, judges: Judges) -> Rescored:
-        return replace(
-            row,
-            of=None,
-            clip_score=said.clip.clip_score,
-            ti_clip=said.clip.ti_clip,
-            cp_clip=said.clip.cp_clip,
-            cp_clip_assigned=said.clip.cp_clip_assigned,
-            identities=said.likeness,
-            detections=said.recognised.scores,
-            object_recall=said.recognised.object_recall,
-            surplus=said.recognised.surplus,
-            unsafe=said.harm.unsafe,
-            harm=said.harm.reason,
-            phash=phash(stored) if self.phash else None,
-            models=judges.models,
-        )
+    def _per_image(self, loaded: Loaded) -> Iterator[MetricJudge]:
+        if self.phash:
+            yield lambda _rows, stored, _said: [{"phash": phash(pixels)} for pixels in stored]
+        if self.embedding == "clip":
+            yield lambda _rows, _stored, said: [{"embedding": _half(one.clip.image)} for one in said]
+        scorer = loaded.identity
+        if self.embedding == "identity" and scorer is not None:
+            yield lambda _rows, stored, _said: [{"embedding": _half(one)} for one in scorer.embed_images(stored)]
+
+
+def _half(embedding: NDArray[np.float32] | None) -> tuple[np.float16, ...]:
+    assert embedding is not None
+    return tuple(embedding.astype(np.float16))
+
+
+def _aesthetic(spec: HeadSpec, loaded: Loaded) -> tuple[MetricJudge, Model]:
+    from actors.backends.linear_head import LinearHead
+
+    assert loaded.clip is not None
+    head = LinearHead(spec.model, spec.revision, loaded.clip.embed_images([]).shape[1])
+
+    def judge(rows: Sequence[Composition], stored: Sequence[Pixels], said: Sequence[Verdict]) -> list[dict[str, Any]]:
+        del rows, stored
+        return [{"aesthetic": head.judge(one.clip.image)} for one in said if one.clip.image is not None]
+
+    return judge, head.model
+
+
+def _told(said: Verdict) -> dict[str, Any]:
+    """The columns that `score` has too."""
+    return {
+        "clip_score": said.clip.clip_score,
+        "ti_clip": said.clip.ti_clip,
+        "cp_clip": said.clip.cp_clip,
+        "cp_clip_assigned": said.clip.cp_clip_assigned,
+        "identities": said.likeness,
+        "detections": said.recognised.scores,
+        "object_recall": said.recognised.object_recall,
+        "surplus": said.recognised.surplus,
+        "surplus_detection": said.recognised.surplus_detection,
+        "unsafe": said.harm.unsafe,
+        "harm": said.harm.reason,
+    }
 
 
 def _with_layers(row: Composition) -> Composition:

@@ -10,9 +10,9 @@ from typing import Annotated, ClassVar, final
 import cv2
 from pydantic import AfterValidator, Field
 
-from actors.score_clip import ClipJudge, ClipScorer, ClipScores, clip_judge, without_clip
+from actors.score_clip import ClipJudge, ClipScorer, ClipScores, ImageScorer, clip_judge, without_clip
 from actors.score_detection import DetectionJudge, Detector, Recognised, detection_judge, without_detector
-from actors.score_identity import IdentityJudge, IdentityScorer, Likeness, identity_judge, without_identity
+from actors.score_identity import IdentityJudge, Likeness, identity_judge, without_identity
 from actors.score_safety import Harm, SafetyJudge, SafetySpec, safety_judge, without_safety
 from engine.images import decode, encode_png
 from engine.library import Library, open_library
@@ -26,8 +26,8 @@ from planners.layout_rules import problems
 CLIP_SCORERS: Registry[Callable[[ClipSpec], ClipScorer]] = Registry(
     "clip scorer", {"open_clip": "actors.backends.open_clip:OpenClip", "siglip": "actors.backends.siglip:Siglip"}
 )
-IDENTITY_SCORERS: Registry[Callable[[str, str], IdentityScorer]] = Registry(
-    "identity scorer", {"dinov2": "actors.backends.dinov2:DinoV2"}
+IDENTITY_SCORERS: Registry[Callable[[str, str], ImageScorer]] = Registry(
+    "identity scorer", {"dino": "actors.backends.dino:Dino"}
 )
 DETECTORS: Registry[Callable[[str, str, float | None], Detector]] = Registry(
     "detector", {"owlvit": "actors.backends.owlvit:OwlVit"}
@@ -51,7 +51,7 @@ class IdentitySpec(Spec):
     """Which model says whether an object is still the same instance."""
 
     backend: Annotated[str, AfterValidator(IDENTITY_SCORERS.known)] = Field(
-        default="dinov2", description="architecture of the model"
+        default="dino", description="DINO or DINOv2; its config says which"
     )
     model: str = Field(description="hub id, local folder, or a model that comes with the engine")
     revision: str = Field(default="", description="commit of the weights on the hub")
@@ -72,9 +72,19 @@ class DetectorSpec(Spec):
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """The configured models; None where none is."""
+
+    clip: ClipScorer | None
+    identity: ImageScorer | None
+    detector: Detector | None
+
+
+@dataclass(frozen=True, slots=True)
 class Judges:
     """What the configured models say of a batch, and which models they are."""
 
+    loaded: Loaded
     clip: ClipJudge
     identity: IdentityJudge
     detection: DetectionJudge
@@ -96,9 +106,9 @@ class Judged(Stage, ABC):
     """A stage that asks models for scores."""
 
     clip: ClipSpec | None = Field(default=None, description="CLIP model; without one the CLIP columns stay null")
-    identity: IdentitySpec | None = Field(default=None, description="DINOv2; without it `identity` stays null")
+    identity: IdentitySpec | None = Field(default=None, description="DINOv2 or DINO; without it `identity` stays null")
     detector: DetectorSpec | None = Field(
-        default=None, description="OWL-ViT or OWLv2; without it `detection`, `object_recall` and `surplus` stay null"
+        default=None, description="OWL-ViT or OWLv2; without it `detection`, `object_recall`, `surplus…` stay null"
     )
     safety: SafetySpec | None = Field(
         default=None, description="who says what is harmful; without it `unsafe` stays null"
@@ -117,7 +127,7 @@ class Score(Judged):
     )  # fmt: skip
     writes: ClassVar[tuple[str, ...]] = (
         "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall",
-        "surplus", "unsafe", "harm", "models",
+        "surplus", "surplus_detection", "unsafe", "harm", "models",
     )  # fmt: skip
 
     def load(self, run: Run) -> Worker:
@@ -146,6 +156,7 @@ def judges_of(spec: Judged, library: Library, run: Run) -> Judges:
     detector = DETECTORS.resolve(wanted.backend)(wanted.model, wanted.revision, wanted.threshold) if wanted else None
     safety, guards = safety_judge(spec.safety, run) if spec.safety else (without_safety, ())
     return Judges(
+        Loaded(clip, identity, detector),
         clip_judge(clip, library, spec.references) if clip else without_clip,
         identity_judge(identity, library, spec.references) if identity else without_identity,
         detection_judge(detector, library) if detector else without_detector,
@@ -183,6 +194,7 @@ def _scored(
         cp_clip_assigned=verdict.clip.cp_clip_assigned,
         object_recall=verdict.recognised.object_recall,
         surplus=verdict.recognised.surplus,
+        surplus_detection=verdict.recognised.surplus_detection,
         unsafe=verdict.harm.unsafe,
         harm=verdict.harm.reason,
         models=tuple(dict.fromkeys((*cutters, *row.planners, *row.painters, *row.captioners, *models))),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.detection import Detections, best_scores, surplus, visible_box
+from engine.detection import Detections, best_scores, surest_surplus, surplus, visible_box
 from engine.library import Library
 from engine.records import Composition, Model, Pixels
 
@@ -26,11 +26,14 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognised:
-    """What a detector saw in one row: `scores` in the order of the placements; None without a detector."""
+    """What a detector saw in one row: `scores` and `labels` in the order of the placements; None without a detector."""
 
     scores: tuple[float | None, ...]
     object_recall: float | None = None
     surplus: int | None = None
+    surplus_detection: float | None = None
+    found: Detections | None = None
+    labels: tuple[int, ...] = ()
 
 
 DetectionJudge = Callable[[Sequence[Composition], Sequence[Pixels]], list[Recognised]]
@@ -64,4 +67,7 @@ def _recognised(row: Composition, found: Detections, labels: Sequence[int], thre
         scores=tuple(scores),
         object_recall=sum(score >= threshold for score in scores) / len(scores) if scores else None,
         surplus=surplus(found, boxes, labels, threshold),
+        surplus_detection=surest_surplus(found, boxes, labels),
+        found=found,
+        labels=tuple(labels),
     )

@@ -8,26 +8,13 @@ since an object that is seen from one side need not look like every view.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from actors.score_clip import crop, first_cutouts, on_grey
+from actors.score_clip import ImageScorer, crop, embedded_references, on_grey
 from engine.library import Library
-from engine.records import Composition, Model, Pixels
-from engine.similarity import Embeddings
-
-
-class IdentityScorer(Protocol):
-    """What an identity backend offers."""
-
-    model: Model
-
-    def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
-        """NxD, each row of length 1, of N HxWx3 images of any size."""
-
+from engine.records import Composition, Pixels
+from engine.similarity import Embeddings, best_cosine
 
 Likeness = tuple[float | None, ...]
 """Of one row, in the order of its placements."""
@@ -41,30 +28,42 @@ def without_identity(rows: Sequence[Composition], stored: Sequence[Pixels]) -> l
     return [(None,) * len(row.placements) for row in rows]
 
 
-def identity_judge(scorer: IdentityScorer, library: Library, limit: int) -> IdentityJudge:
-    """The likeness of every object of a batch; None where nothing of an object can be seen.
+def identity_judge(scorer: ImageScorer, library: Library, limit: int) -> IdentityJudge:
+    """The likeness of every object of a batch; None where nothing of an object can be seen."""
 
-    The references of a concept, its first `limit` cut-outs by id, are embedded once.
+    def alike(own: Embeddings, concepts: Sequence[str]) -> list[float]:
+        return [best_cosine(one, references(concept)) for one, concept in zip(own, concepts, strict=True)]
+
+    references = embedded_references(scorer, library, limit)
+    return lambda rows, stored: of_objects(rows, stored, scorer, library, alike)
+
+
+def of_objects(
+    rows: Sequence[Composition],
+    stored: Sequence[Pixels],
+    scorer: ImageScorer,
+    library: Library,
+    measure: Callable[[Embeddings, Sequence[str]], Sequence[float]],
+) -> list[Likeness]:
+    """A number for every object, cut out of the stored picture by its visible alpha and put on grey.
+
+    Args:
+        rows: with layers.
+        stored: HxWx3 each.
+        scorer: embeds the objects.
+        library: says of what concept each is.
+        measure: of embeddings, NxD, and the concept of each.
     """
-    chosen = first_cutouts(library, limit)
-
-    @lru_cache(maxsize=4096)
-    def references(concept: str) -> Embeddings:
-        return scorer.embed_images([on_grey(library.pixels(cutout_id)) for cutout_id in chosen[concept]])
-
-    def judge(rows: Sequence[Composition], stored: Sequence[Pixels]) -> list[Likeness]:
-        seen: list[tuple[int, int]] = []
-        pictures = []
-        for number, (row, pixels) in enumerate(zip(rows, stored, strict=True)):
-            for place, (placement, layer) in enumerate(zip(row.placements, row.layers, strict=True)):
-                alpha = crop(layer, placement)
-                if alpha.any():
-                    seen.append((number, place))
-                    pictures.append(on_grey(np.dstack((crop(pixels, placement), alpha))))
-        found: list[list[float | None]] = [[None] * len(row.placements) for row in rows]
-        for (number, place), own in zip(seen, scorer.embed_images(pictures), strict=True):
-            known = references(library.cutouts[rows[number].placements[place].cutout_id].concept)
-            found[number][place] = float((known.astype(np.float64) @ own.astype(np.float64)).max())
-        return [tuple(likeness) for likeness in found]
-
-    return judge
+    seen: list[tuple[int, int]] = []
+    pictures, concepts = [], []
+    for number, (row, pixels) in enumerate(zip(rows, stored, strict=True)):
+        for place, (placement, layer) in enumerate(zip(row.placements, row.layers, strict=True)):
+            alpha = crop(layer, placement.box)
+            if alpha.any():
+                seen.append((number, place))
+                pictures.append(on_grey(np.dstack((crop(pixels, placement.box), alpha))))
+                concepts.append(library.cutouts[placement.cutout_id].concept)
+    found: list[list[float | None]] = [[None] * len(row.placements) for row in rows]
+    for (number, place), value in zip(seen, measure(scorer.embed_images(pictures), concepts), strict=True):
+        found[number][place] = value
+    return [tuple(likeness) for likeness in found]

@@ -82,10 +82,34 @@ def surplus(
     threshold: float,
 ) -> int:
     """How many boxes with `threshold` or more show no known object of their label."""
-    explained = np.zeros(len(found.scores), bool)
-    for box, label in zip(boxes, labels, strict=True):
-        explained |= _hits(found, box, label)
-    return int(((found.scores >= threshold) & ~explained).sum())
+    return int((found.scores[~_explained(found, boxes, labels)] >= threshold).sum())
+
+
+def surest_surplus(
+    found: Detections, boxes: Sequence[tuple[float, float, float, float] | None], labels: Sequence[int]
+) -> float:
+    """The score of the surest box that shows no known object of its label, 0..1; 0 without one."""
+    return float(found.scores[~_explained(found, boxes, labels)].max(initial=0.0))
+
+
+def top_boxes(found: Detections, labels: Sequence[int], threshold: float) -> list[int]:
+    """B_pred of Gen4Gen's equation 1: of each wanted object the surest box with `threshold` or more.
+
+    Objects that share a label, which the paper does not speak of, share its surest boxes: as many as there are of them.
+
+    Args:
+        found: the surest first.
+        labels: of the wanted objects, one each.
+        threshold: score from which a box is believed.
+
+    Returns:
+        Indexes into `found`, at most one for each wanted object.
+    """
+    chosen: list[int] = []
+    for label in dict.fromkeys(labels):
+        believed = np.flatnonzero((found.labels == label) & (found.scores >= threshold))
+        chosen += believed[: labels.count(label)].tolist()
+    return chosen
 
 
 def average_precision(scores: NDArray[np.float32], correct: NDArray[np.bool_], wanted: int) -> float:
@@ -115,6 +139,15 @@ def first_hits(found: Detections, boxes: Boxes, label: int) -> NDArray[np.bool_]
         if shared[nearest] >= SAME:
             correct[index], free[nearest] = True, False
     return correct
+
+
+def _explained(
+    found: Detections, boxes: Sequence[tuple[float, float, float, float] | None], labels: Sequence[int]
+) -> NDArray[np.bool_]:
+    explained = np.zeros(len(found.scores), bool)
+    for box, label in zip(boxes, labels, strict=True):
+        explained |= _hits(found, box, label)
+    return explained
 
 
 def _hits(found: Detections, box: tuple[float, float, float, float] | None, label: int) -> NDArray[np.bool_]:

@@ -92,7 +92,12 @@ def window(placement: Placement, size: int) -> tuple[slice, slice]:
             where=placement.cutout_id,
             fix="lay it out again",
         )
-    x0, y0, x1, y1 = Box(*(min(max(value, 0.0), 1.0) for value in placement.box)).pixels(size)
+    return box_window(placement.box, size)
+
+
+def box_window(box: Sequence[float], size: int) -> tuple[slice, slice]:
+    """Rows and columns of what of a box (xyxy in 0..1) lies on a canvas of `size` pixels, at least one of each."""
+    x0, y0, x1, y1 = Box(*(min(max(float(value), 0.0), 1.0) for value in box)).pixels(size)
     x0, y0 = min(x0, size - 1), min(y0, size - 1)
     return slice(y0, min(y1, size)), slice(x0, min(x1, size))
 

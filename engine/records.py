@@ -122,6 +122,7 @@ class Composition:
     cp_clip_assigned: float | None = None
     object_recall: float | None = None
     surplus: int | None = None
+    surplus_detection: float | None = None
     unsafe: float | None = None
     harm: str = ""
     models: tuple[Model, ...] = ()
@@ -148,8 +149,20 @@ class Rescored:
     detections: tuple[float | None, ...] = ()
     object_recall: float | None = None
     surplus: int | None = None
+    surplus_detection: float | None = None
     unsafe: float | None = None
     harm: str = ""
+    clipscore: float | None = None
+    clip_i: tuple[float | None, ...] = ()
+    seg_clip_i: tuple[float | None, ...] = ()
+    dino: tuple[float | None, ...] = ()
+    seg_dino: tuple[float | None, ...] = ()
+    cp_clip_detected: float | None = None
+    cp_clip_detected_assigned: float | None = None
+    concept_recall: float | None = None
+    surplus_instances: int | None = None
+    aesthetic: float | None = None
+    embedding: tuple[np.float16, ...] = ()
     phash: int | None = None
     models: tuple[Model, ...] = ()
     # plan

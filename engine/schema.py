@@ -25,6 +25,7 @@ _SCALARS: dict[object, pa.DataType] = {
     float: pa.float64(),  # not 32: a row that crosses a pool must come out as it went in
     bool: pa.bool_(),
     bytes: pa.binary(),
+    np.float16: pa.float16(),  # embeddings: half the bytes, and cosines are right to three digits
 }
 
 

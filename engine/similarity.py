@@ -1,15 +1,16 @@
-"""CP-CLIP and TI-CLIP of Gen4Gen (arXiv 2402.15504, section 3.5) over embeddings that are already there.
+"""Metrics of papers over embeddings that are already there.
 
-Embeddings are L2-normalised rows, so a cosine is a dot product. Nothing is rescaled.
+CP-CLIP and TI-CLIP of Gen4Gen (arXiv 2402.15504, section 3.5), CLIP-I and DINO of DreamBooth (arXiv 2208.12242, section
+4.1), CLIPScore (arXiv 2104.08718, section 3). Embeddings are L2-normalised rows, so a cosine is a dot product. Only `clipscore` rescales it, and says so by its name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 Embeddings = NDArray[np.float32]
 """N x D, each row of length 1."""
@@ -18,6 +19,21 @@ Embeddings = NDArray[np.float32]
 def cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """Raw cosine of two embeddings of length 1."""
     return float(np.dot(a.astype(np.float64), b.astype(np.float64)))
+
+
+def mean_cosine(one: NDArray[np.float32], references: Embeddings) -> float:
+    """CLIP-I or DINO of a picture: the mean of its raw cosines with every picture of the real subject."""
+    return float((references.astype(np.float64) @ one.astype(np.float64)).mean())
+
+
+def best_cosine(one: NDArray[np.float32], references: Embeddings) -> float:
+    """Raw cosine with the most similar reference: an object seen from one side need not look like every view."""
+    return float((references.astype(np.float64) @ one.astype(np.float64)).max())
+
+
+def clipscore(raw: float) -> float:
+    """CLIPScore, 0..2.5, of the raw cosine of picture and caption: 2.5 max(cos, 0)."""
+    return 2.5 * max(raw, 0.0)
 
 
 def similarities(crops: Embeddings, references: Sequence[Embeddings]) -> NDArray[np.float64]:
@@ -39,12 +55,9 @@ def cp_clip(scores: NDArray[np.float64], wanted: int) -> float:
 def cp_clip_assigned(scores: NDArray[np.float64], wanted: int) -> float:
     """As `cp_clip`, but every detection gets a concept of its own: max over assignments s of sum_i S_i,s(i) / |O|.
 
-    A swap that equation 3 cannot see (the cat's crop looks like the dog) costs here. Every assignment is tried: five
-    objects have 120.
+    A swap that equation 3 cannot see (the cat's crop looks like the dog) costs here. Of more detections than concepts
+    the best matching ones count.
     """
     if not scores.size:
         return 0.0
-    table = scores if scores.shape[0] <= scores.shape[1] else scores.T
-    rows = np.arange(table.shape[0])
-    best = max(float(table[rows, list(order)].sum()) for order in permutations(range(table.shape[1]), len(rows)))
-    return best / wanted
+    return float(scores[linear_sum_assignment(scores, maximize=True)].sum() / wanted)

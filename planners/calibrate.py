@@ -51,6 +51,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure("min_visible_fraction", "min(objects.visible_fraction)", blank=True),
     Measure("min_object_recall", "object_recall"),
     Measure("max_surplus", "surplus", least=False, whole=True),
+    Measure("min_detection", "min(objects.detection)"),
+    Measure("max_surplus_detection", "surplus_detection", least=False),
     Measure("max_seam", "seam", least=False, blank=True),
     Measure("max_unsafe", "unsafe", least=False),
 )

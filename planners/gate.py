@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
@@ -33,6 +33,12 @@ class Thresholds(Spec):
     max_surplus: int | None = Field(
         None, ge=0, description="things of the same classes that nobody placed; needs a detector"
     )
+    min_detection: float | None = Field(
+        None, ge=0, le=1, description="score of the object that a detector recognises least; needs a detector"
+    )
+    max_surplus_detection: float | None = Field(
+        None, ge=0, le=1, description="score of the surest thing that nobody placed; needs a detector"
+    )
     max_unsafe: float | None = Field(None, ge=0, le=1, description="how harmful a row may be; needs a judge of safety")
 
 
@@ -52,42 +58,43 @@ def _reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
         yield from _below("identity_psnr", min(identity), limits.min_identity_psnr)
     if visible:
         yield from _below("visible_fraction", min(visible), limits.min_visible_fraction)
-    if row.seam is not None and limits.max_seam is not None and not row.seam <= limits.max_seam:
-        yield f"seam>{limits.max_seam:g}"
+    if row.seam is not None:
+        yield from _above("seam", row.seam, limits.max_seam)
     if limits.require_valid_layout and row.layout_valid is False:
         yield "layout_invalid"
     yield from _model_reasons(row, limits)
 
 
 def _model_reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
-    scores = (
+    for name, score, least in (
         ("clip_score", row.clip_score, limits.min_clip_score),
         ("ti_clip", row.ti_clip, limits.min_ti_clip),
         ("cp_clip", row.cp_clip, limits.min_cp_clip),
-        ("identity", _least_alike(row), limits.min_identity),
+        ("identity", _least(item.identity for item in row.objects), limits.min_identity),
         ("object_recall", row.object_recall, limits.min_object_recall),
-    )
-    for name, score, least in scores:
-        if score is None and least is not None:
-            yield f"{name}_missing"
-        elif score is not None:
-            yield from _below(name, score, least)
-    if limits.max_surplus is not None:
-        if row.surplus is None:
-            yield "surplus_missing"
-        elif row.surplus > limits.max_surplus:
-            yield f"surplus>{limits.max_surplus}"
-    if limits.max_unsafe is not None:
-        if row.unsafe is None:
-            yield "unsafe_missing"
-        elif not row.unsafe <= limits.max_unsafe:
-            yield f"unsafe>{limits.max_unsafe:g}"
+        ("detection", _least(item.detection for item in row.objects), limits.min_detection),
+    ):
+        yield from _missing(name, score, least) or _below(name, score or 0.0, least)
+    for name, score, most in (
+        ("surplus", row.surplus, limits.max_surplus),
+        ("surplus_detection", row.surplus_detection, limits.max_surplus_detection),
+        ("unsafe", row.unsafe, limits.max_unsafe),
+    ):
+        yield from _missing(name, score, most) or _above(name, score or 0.0, most)
 
 
-def _least_alike(row: Composition) -> float | None:
-    return min((item.identity for item in row.objects if item.identity is not None), default=None)
+def _least(values: Iterable[float | None]) -> float | None:
+    return min((value for value in values if value is not None), default=None)
 
 
-def _below(name: str, score: float, least: float | None) -> Iterator[str]:
-    if least is not None and not score >= least:  # not "<": a score that is no number passes nothing
-        yield f"{name}<{least:g}"
+def _missing(name: str, score: float | None, limit: float | None) -> list[str]:
+    return [f"{name}_missing"] if score is None and limit is not None else []
+
+
+def _below(name: str, score: float, least: float | None) -> list[str]:
+    # Not "<": a score that is no number passes nothing.
+    return [f"{name}<{least:g}"] if least is not None and not score >= least else []
+
+
+def _above(name: str, score: float, most: float | None) -> list[str]:
+    return [f"{name}>{most:g}"] if most is not None and not score <= most else []

@@ -14,7 +14,7 @@ from engine.records import Pixels
 
 
 def read_net(
-    kind: Any, folder: Path, mismatch: Callable[[Path, str], Exception], *, unused: tuple[str, ...] = ()
+    kind: Any, folder: Path, mismatch: Callable[[Path, str], Exception], *, unused: tuple[str, ...] = (), **options: Any
 ) -> Any:
     """A net in float32 and evaluation mode.
 
@@ -23,6 +23,7 @@ def read_net(
         folder: what `actors.weights.local_weights` gave.
         mismatch: the error for tensors that are not those of the folder's configuration; its folder, and why.
         unused: beginnings of the names of tensors that may be missing, since they have no part in what is asked.
+        options: what the class is given beside the configuration.
 
     Raises:
         EnvironmentProblem: WEIGHTS_MISSING.
@@ -43,6 +44,7 @@ def read_net(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **options,
         )
     except (RuntimeError, ValueError, TypeError) as error:
         raise mismatch(folder, str(error).strip().splitlines()[0]) from None

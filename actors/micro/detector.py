@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from actors.backends.dinov2 import DinoV2
+from actors.backends.dino import Dino
 from actors.backends.owlvit import THRESHOLD_FILE, OwlVit, embed_texts
 from actors.finetune.loop import Schedule, Task, best_device, fit
 from actors.micro.detector_data import Annotated, Batch, disguised, draw_alone, draw_batch, draw_close, joined, mosaics
@@ -91,7 +91,7 @@ class DetectorCourse(Course):
         )
         torch.manual_seed(self.seed)
         photos = open_set(desk.data, "photos")
-        net = new_net(self, tokenizer, DinoV2(str(desk.out / "identity")).net, np.asarray(photos.images[:32]))
+        net = new_net(self, tokenizer, Dino(str(desk.out / "identity")).net, np.asarray(photos.images[:32]))
         held_out = min(CALIBRATION, len(scenes) // 4)
         task = DetectorTask(self, net, tokenizer, (scenes, len(scenes) - held_out), photos)
         fit(task, self.schedule, desk, device=best_device())

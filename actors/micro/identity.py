@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from actors.backends.dinov2 import DinoV2
+from actors.backends.dino import Dino
 from actors.finetune.attention import short_attention
 from actors.finetune.loop import Schedule, Task, best_device, fit
 from actors.micro.cards import write_card
@@ -62,7 +62,7 @@ class IdentityCourse(Course):
 
     def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
         """Share of toys whose other photo is the nearest of 64, half of them of one class."""
-        model = DinoV2(str(folder / self.part))
+        model = Dino(str(folder / self.part))
         # the test sets hold too few toys of a class: photos of more are taken from their seed
         unseen = open_set(data, "photos_test").seed
         return [Metric(self.part, f"same_instance_top1_of_{GALLERY}", same_instance_top1(model, unseen, seed), 0.90)]
@@ -163,7 +163,7 @@ def partly_hidden(mask: Pixels, draw: np.random.Generator) -> Pixels:
 
 
 def save(course: IdentityCourse, net: IdentityNet, folder: Path) -> None:
-    """Write a transformers folder, as `DinoV2` reads it."""
+    """Write a transformers folder, as `Dino` reads it."""
     from transformers import BitImageProcessor
 
     folder.mkdir(parents=True, exist_ok=True)

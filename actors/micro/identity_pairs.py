@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from actors.micro.views import on_color
-from actors.score_identity import IdentityScorer
+from actors.score_clip import ImageScorer
 from engine.records import Pixels
 from engine.seeds import derive, rng
 from engine.toybox import CLASSES
@@ -19,7 +19,7 @@ LEAST_SIDE, MOST_SIDE = 90, 230  # px
 GREY = (128, 128, 128)
 
 
-def same_instance_top1(scorer: IdentityScorer, unseen: int, seed: int) -> float:
+def same_instance_top1(scorer: ImageScorer, unseen: int, seed: int) -> float:
     """Share of toys whose second photo is the nearest to their first; each alone on grey, as in scores.
 
     Args:

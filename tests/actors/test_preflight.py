@@ -16,7 +16,7 @@ from engine.stage import Spec
 HEADS = {
     "sdxl": ("unet", "conv_in.weight", (32, 9, 3, 3)),
     "open_clip": ("", "token_embedding.weight", (50, 64)),
-    "dinov2": ("", "embeddings.patch_embeddings.projection.weight", (48, 3, 14, 14)),
+    "dino": ("", "embeddings.patch_embeddings.projection.weight", (48, 3, 14, 14)),
     "owlvit": ("", "owlvit.text_model.embeddings.token_embedding.weight", (50, 96)),
     "transformers": ("", "model.embed_tokens.weight", (50, 64)),
 }
@@ -26,7 +26,7 @@ CONFIGS = {
         "unet/config.json": {"block_out_channels": [32, 64], "in_channels": 9},
     },
     "open_clip": {"open_clip_config.json": {"model_cfg": {"embed_dim": 128, "text_cfg": {"width": 64}}}},
-    "dinov2": {"config.json": {"model_type": "dinov2", "hidden_size": 48}},
+    "dino": {"config.json": {"model_type": "dinov2", "hidden_size": 48}},
     "owlvit": {"config.json": {"model_type": "owlvit", "text_config": {"hidden_size": 96}}},
     "transformers": {"config.json": {"architectures": ["Qwen2ForCausalLM"], "hidden_size": 64}},
 }
@@ -172,7 +172,7 @@ def test_models_inside_a_stage_are_found(tmp_path):
 
 
 def test_a_weights_file_is_checked_by_its_header(tmp_path):
-    path = folder(tmp_path, "dinov2") / "model.safetensors"
+    path = folder(tmp_path, "dino") / "model.safetensors"
     check("isnet", path)
     path.write_bytes(b"PK")
     with pytest.raises(EnvironmentProblem, match="WEIGHTS_UNREADABLE"):

@@ -26,7 +26,7 @@ class ColorScorer:
 
     def embed_images(self, images):
         means = [np.asarray(image, np.float32).reshape(-1, 3).mean(0) - 128 for image in images]
-        return _unit(np.stack(means))
+        return _unit(np.reshape(means, (-1, 3)))
 
     def embed_texts(self, texts):
         return _unit(np.asarray([[len(text), 1.0, 0.0] for text in texts], np.float32))
@@ -215,4 +215,4 @@ def test_all_models_of_a_stage_are_loaded_and_named(row, library, monkeypatch):
     assert all(thing.identity is not None and thing.detection == 0 for thing in scored.objects)
 
 
-KINDS = {"open_clip": "clip", "dinov2": "identity", "owlvit": "detector"}
+KINDS = {"open_clip": "clip", "dino": "identity", "owlvit": "detector"}

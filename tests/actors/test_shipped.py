@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from actors.backends.dinov2 import DinoV2
+from actors.backends.dino import Dino
 from actors.backends.isnet import IsNetSegmenter
 from actors.backends.open_clip import OpenClip
 from actors.backends.owlvit import OwlVit
@@ -82,7 +82,7 @@ def test_the_planner_lays_out_what_it_never_saw_without_breaking_a_rule():
 
 
 def test_the_identity_scorer_tells_instances_apart(shots):
-    model = DinoV2("shipped:micro/identity")
+    model = Dino("shipped:micro/identity")
     others = [photograph(concept, 900 + number, 256)[0] for number, (concept, _) in enumerate(shots)]
     one, other = (
         model.embed_images([cut_out(picture) for picture in many]) for many in ([p for _, p in shots], others)

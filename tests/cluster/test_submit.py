@@ -70,7 +70,7 @@ def test_workers_take_models_from_where_the_run_says(mycanvas, tmp_path):
     push(tower, "toys/tower", COMMIT, str(tmp_path / "models"))
     path, out = run_file(tmp_path, samples=3, models=str(tmp_path / "models"))
     run = yaml.safe_load(path.read_text())
-    run["set"].append(f"score.identity={{backend: dinov2, model: toys/tower, revision: '{COMMIT}'}}")
+    run["set"].append(f"score.identity={{backend: dino, model: toys/tower, revision: '{COMMIT}'}}")
     path.write_text(yaml.safe_dump(run))
     mycanvas("submit", str(path), "--follow")
     rows = [row for file in (out / "data").glob("*.parquet") for row in pq.read_table(file).to_pylist()]

@@ -8,7 +8,9 @@ from engine.detection import (
     first_hits,
     overlaps,
     suppress,
+    surest_surplus,
     surplus,
+    top_boxes,
     visible_box,
 )
 
@@ -56,6 +58,18 @@ def test_surplus_counts_believed_boxes_that_show_nothing_known():
     assert surplus(seen, [LEFT], [0], 0.5) == 1
     assert surplus(seen, [LEFT], [0], 0.1) == 2
     assert surplus(found(), [LEFT], [0], 0.1) == 0
+    assert surest_surplus(seen, [LEFT], [0]) == pytest.approx(0.7)
+    assert surest_surplus(found((LEFT, 0.8, 0)), [LEFT], [0]) == 0.0
+    assert surest_surplus(found(), [LEFT], [0]) == 0.0
+
+
+def test_of_each_wanted_object_the_surest_box_counts():
+    seen = found((LEFT, 0.8, 0), (RIGHT, 0.7, 1), (NEAR_LEFT, 0.6, 0), (RIGHT, 0.3, 0))
+    assert top_boxes(seen, [0, 1], 0.5) == [0, 1]
+    assert top_boxes(seen, [0, 0], 0.5) == [0, 2]  # two objects of one class share its boxes
+    assert top_boxes(seen, [0, 0, 0], 0.5) == [0, 2]
+    assert top_boxes(seen, [1, 2], 0.5) == [1]
+    assert top_boxes(found(), [0], 0.5) == []
 
 
 def test_average_precision_is_the_area_under_the_curve():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.similarity import cosine, cp_clip, cp_clip_assigned, similarities
+from engine.similarity import best_cosine, clipscore, cosine, cp_clip, cp_clip_assigned, mean_cosine, similarities
 
 AXES = np.eye(3, dtype=np.float32)
 
@@ -37,3 +37,19 @@ def test_references_are_averaged():
 
 def test_cosine_is_raw():
     assert cosine(AXES[0], -AXES[0]) == -1.0
+
+
+def test_more_detections_than_concepts_are_assigned_in_no_time():
+    crops = np.concatenate([np.eye(40, dtype=np.float32), -np.eye(40, dtype=np.float32)])
+    scores = similarities(crops, [crops[i : i + 1] for i in range(40)])
+    assert cp_clip_assigned(scores, 40) == pytest.approx(1.0)
+
+
+def test_a_subject_is_compared_with_all_its_pictures_or_with_the_nearest():
+    assert mean_cosine(AXES[0], AXES[:2]) == pytest.approx(0.5)
+    assert best_cosine(AXES[0], AXES[:2]) == pytest.approx(1.0)
+
+
+def test_clipscore_is_rescaled_and_never_negative():
+    assert clipscore(0.3) == pytest.approx(0.75)
+    assert clipscore(-0.3) == 0.0

@@ -116,7 +116,7 @@ def test_a_pull_that_was_cut_off_is_no_model(owl, tmp_path):
 def test_dummies_stand_where_pulled_models_would(tmp_path):
     """The smallest published model that a recipe names; every byte of it is written."""
     place = str(tmp_path / "dummies")
-    tower = f"score.identity={{backend: dinov2, model: facebook/dinov2-small, revision: '{COMMIT}'}}"
+    tower = f"score.identity={{backend: dino, model: facebook/dinov2-small, revision: '{COMMIT}'}}"
     settings = ("--set", "score.detector=null", "--set", tower)
     command = [sys.executable, "-m", "jobs", "models", "dummy", "classic", "--to", place, *settings]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.curate_data import write_dataset
@@ -88,6 +89,21 @@ def test_conditions_and_statistics_know_the_new_columns(data):
         assert path in {damage.path for damage in verify(open_store(str(data))).damage}
         (data / path).write_bytes(whole)
     assert mycanvas("gc", data).startswith("would delete 0")
+
+
+def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data):
+    wanted = "metrics=[clipscore, clip_i, seg_clip_i, dino, seg_dino, cp_clip_detected]"
+    assert asked(data, (*MODELS, wanted, "embedding=identity"), "tables").rows == SAMPLES
+    lists = "list_transform(objects, lambda o: o.identity) as identity"
+    for row in ask(data, f"select *, {lists} from scores"):
+        assert row["clipscore__tables"] == pytest.approx(2.5 * max(row["clip_score"], 0))
+        for name in ("clip_i", "seg_clip_i", "dino", "seg_dino"):
+            assert len(row[f"{name}__tables"]) == row["num_objects"]
+        for mean, best in zip(row["seg_dino__tables"], row["identity"], strict=True):
+            assert mean <= best + 1e-6
+        assert 0 <= row["concept_recall__tables"] <= 1
+        assert row["cp_clip_detected__tables"] <= row["concept_recall__tables"] + 1e-6
+        assert np.linalg.norm(row["embedding__tables"]) == pytest.approx(1, abs=2e-3)
 
 
 def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data):

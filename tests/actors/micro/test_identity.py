@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from actors.backends.dinov2 import DinoV2
+from actors.backends.dino import Dino
 from actors.micro import identity_pairs
 from actors.micro.identity import IdentityCourse, IdentityTask, contrastive, partly_hidden, save
 from actors.micro.identity_pairs import cut_out, same_instance_top1
@@ -41,7 +41,7 @@ def test_a_part_of_a_mask_is_hidden_from_one_side():
 
 def test_what_is_saved_is_what_the_backend_runs(task, tmp_path):
     save(COURSE, task.net.eval(), tmp_path / "identity")
-    model = DinoV2(str(tmp_path / "identity"))
+    model = Dino(str(tmp_path / "identity"))
     assert model.embed_images(list(noise_set(2).images)).shape == (2, 32)
     assert model.model.license == "apache-2.0"
 

@@ -1,0 +1,119 @@
+"""Identity embeddings through DINO and DINOv2: one unit vector per picture, near for two pictures of the same thing.
+
+Caron et al., "Emerging Properties in Self-Supervised Vision Transformers", ICCV 2021, and Oquab et al., "DINOv2:
+Learning Robust Visual Features without Supervision", TMLR 2024, in transformers' format. The vector is the class token
+after the last layer norm, as used for subject fidelity by Ruiz et al., "DreamBooth", CVPR 2023 (metric DINO, by
+DINO ViT-S/16). Cosines of two models cannot be compared: `model` goes into every row that was scored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from actors.backends.pretrained import prepared, read_net
+from actors.provenance import identify
+from actors.weights import forbid_code, local_weights
+from engine.errors import EnvironmentProblem, UsageError
+from engine.records import Pixels
+
+BATCH = 64
+FILES = ("config.json", "preprocessor_config.json", "model.safetensors", "README.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """Classes of transformers by name, what the first is given, and tensors that are of training only."""
+
+    net: str
+    prepare: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "dinov2": Architecture("Dinov2Model", "BitImageProcessor", unused=("embeddings.mask_token",)),
+    "vit": Architecture("ViTModel", "ViTImageProcessor", {"add_pooling_layer": False}),  # the pooler is not DINO's
+}
+"""By `model_type`."""
+
+
+@final
+class Dino:
+    """Any DINO or DINOv2 in transformers' format: ``config.json``, ``preprocessor_config.json``, ``model.safetensors``.
+
+    Runs in float32 on every device: a score that decides over a row must not depend on the card.
+
+    Args:
+        model: a local folder, ``shipped:<family>/<part>``, or a hub id such as ``facebook/dinov2-small``.
+        revision: the 40 hex digits of a commit; required for a hub id.
+
+    Raises:
+        UsageError: WEIGHTS_MISMATCH, and those of `actors.weights.local_weights`.
+        EnvironmentProblem: IDENTITY_CONFIG, and those of `actors.weights.local_weights`.
+    """
+
+    def __init__(self, model: str, revision: str = "") -> None:
+        forbid_code()
+        import transformers
+
+        # One thread: sums then have one order whatever the machine, and every worker has one core.
+        torch.set_num_threads(1)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        folder = local_weights(model, revision, files=FILES)
+        kind, self.width = _read_configs(folder)
+        self.model = identify(model, folder)
+        net = getattr(transformers, kind.net)
+        self.net = read_net(net, folder, _mismatch, unused=kind.unused, **kind.options).to(self.device)
+        self._prepare: Any = getattr(transformers, kind.prepare).from_pretrained(folder, local_files_only=True)
+
+    @torch.inference_mode()
+    def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
+        """NxD unit vectors of N HxWx3 RGB images, whatever their sizes."""
+        parts = [
+            self.net(pixel_values=batch.to(self.device)).last_hidden_state[:, 0]
+            for batch in prepared(self._prepare, images, BATCH)
+        ]
+        if not parts:
+            return np.zeros((0, self.width), np.float32)
+        return cast("NDArray[np.float32]", functional.normalize(torch.cat(parts).float(), dim=-1).cpu().numpy())
+
+
+def _read_configs(folder: Path) -> tuple[Architecture, int]:
+    """The architecture and D, after a look at what transformers would read."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_bytes())
+        kind, width = str(config["model_type"]), int(config["hidden_size"])
+        stated = json.loads((folder / "preprocessor_config.json").read_bytes())
+        prepare = stated.get("image_processor_type") or stated["feature_extractor_type"]  # DINO's files are of 2021
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EnvironmentProblem(
+            "IDENTITY_CONFIG",
+            "no usable DINO configuration",
+            where=str(folder),
+            why=f"{type(error).__name__}: {error}",
+            fix="take a folder with config.json, preprocessor_config.json and model.safetensors",
+        ) from None
+    known = ARCHITECTURES.get(kind)
+    if not known or str(prepare).removesuffix("Fast").replace("FeatureExtractor", "ImageProcessor") != known.prepare:
+        raise _mismatch(folder, f"it is a {kind!r} that is fed by a {prepare!r}")
+    return known, width
+
+
+def _mismatch(folder: Path, why: str) -> UsageError:
+    return UsageError(
+        "WEIGHTS_MISMATCH",
+        "the tensors are not those of the DINO or DINOv2 in its config.json",
+        where=str(folder),
+        why=why,
+        fix="take a folder or repository of one without registers, such as facebook/dinov2-small",
+    )
