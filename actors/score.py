@@ -140,7 +140,7 @@ class Score(Judged):
             stored = [decode(row.image or b"") for row in rows]
             said = verdicts(judges, rows, stored)
             return [
-                _scored(row, pixels, library, verdict, judges.models)
+                scored(row, pixels, library, verdict, judges.models)
                 for row, pixels, verdict in zip(rows, stored, said, strict=True)
             ]
 
@@ -178,9 +178,10 @@ def verdicts(judges: Judges, rows: Sequence[Composition], stored: Sequence[Pixel
     )
 
 
-def _scored(
+def scored(
     row: Composition, stored: Pixels, library: Library, verdict: Verdict, models: tuple[Model, ...]
 ) -> Composition:
+    """The row with the columns that `Score` writes; `stored` is its image as decoded from what will be stored."""
     cast = [library.cutouts[cutout_id] for cutout_id in row.cast]
     cutters = (model for cutout in cast for model in cutout.models)
     return replace(

@@ -26,6 +26,7 @@ NAMES = (
     "worker",
     "language",
     "curate",
+    "gate",
 )
 LATEST = Path(__file__).parent / "results" / "latest.json"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any, Self, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
@@ -38,6 +38,22 @@ class Pool(Spec):
         return self
 
 
+class Choice(Spec):
+    """Which of all rows are wanted in the end: a view beside them. Rows do not depend on it, so it may change."""
+
+    where: str = Field("", description="a condition, as `filter --where` has it; empty: accepted rows")
+    by: str = Field("", description="what is best: `clip_score`, `min(objects.identity)`, …")
+    top: str = Field(
+        "",
+        coerce_numbers_to_str=True,
+        description="how many of the best: a share such as `10%`, or a number; needs `by`",
+    )
+    per_concept: int | None = Field(None, ge=1, description="at most so many rows of each concept, the best")
+    balance: Literal["concepts", "scene", "count"] | None = Field(
+        None, description="as many rows of each as of the rarest"
+    )
+
+
 class Recipe(Spec):
     """What to make (everything but `pools`) and where each part of it runs (`pools`)."""
 
@@ -52,6 +68,7 @@ class Recipe(Spec):
     segment: Stage
     stages: tuple[Stage, ...]
     pools: tuple[Pool, ...]
+    choose: Choice | None = Field(None, description="which rows are wanted; they become the view `OUT/chosen`")
     segment_pool: Pool = Pool(stages=SEGMENT_POOL)
 
     @field_validator("segment_pool", mode="before")

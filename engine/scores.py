@@ -90,6 +90,13 @@ def open_scores(dataset: Dataset, *, for_strangers: bool = False) -> Iterator[Sc
         yield Scores(connection, files)
 
 
+def slim_types(schema: pa.Schema) -> Mapping[str, Any]:
+    """DuckDB's type of every column of rows that are not there yet."""
+    with duckdb.connect() as connection:
+        relation = connection.from_arrow(schema.empty_table())
+        return dict(zip(relation.columns, relation.types, strict=True))
+
+
 @contextmanager
 def _named() -> Iterator[None]:
     """What DuckDB says of a file that it cannot read, as an error of ours."""

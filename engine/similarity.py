@@ -1,7 +1,8 @@
 """Metrics of papers over embeddings that are already there.
 
 CP-CLIP and TI-CLIP of Gen4Gen (arXiv 2402.15504, section 3.5), CLIP-I and DINO of DreamBooth (arXiv 2208.12242, section
-4.1), CLIPScore (arXiv 2104.08718, section 3). Embeddings are L2-normalised rows, so a cosine is a dot product. Only `clipscore` rescales it, and says so by its name.
+4.1), CLIPScore (arXiv 2104.08718, section 3). Embeddings are L2-normalised
+rows, so a cosine is a dot product. Only `clipscore` rescales it, and says so by its name.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.dataset import open_dataset
 from engine.errors import UsageError
 from engine.scores import Scores, open_scores
-from planners.calibrate import MEASURES, Fit, Measure, Values, calibrate, passes
+from planners.calibrate import MEASURES, Fit, Goal, Measure, Values, calibrate, passes
 from planners.expression import Schema
 from planners.gate import Thresholds
 from planners.selection import schema_of
@@ -57,25 +57,20 @@ def _condition(measure: Measure, limit: float) -> str:
     return f"({own} or {measure.value} is null)" if measure.blank else own
 
 
-def fit_gate(uri: str, labels: Path, *, accept: float, precision: float | None) -> Calibrated:
+def fit_gate(uri: str, labels: Path, *, accept: float, goal: Goal) -> Calibrated:
     """Fit the gate to labels.
 
     Args:
         uri: of the dataset that was looked at.
         labels: CSV with `sample_id` and `rating`, as the gallery downloads it: 1 to 5, or accept and reject.
         accept: the least rating of a good row.
-        precision: to be reached, with as much recall as can be; none: the best F1.
+        goal: what is to be reached.
 
     Raises:
         UsageError: LABELS_UNREADABLE, LABELS_FEW, and those of `engine.dataset`.
     """
     said = read_labels(labels)
-    dataset = open_dataset(uri)
-    dataset.require_compositions()
-    with open_scores(dataset) as scores:
-        known = _known(schema_of(scores.types()))
-        names, counts, values = _table(scores, [*known.values()])
-    measures = [*known]
+    names, counts, measures, values = measured(uri)
     place = {name: number for number, name in enumerate(names)}
     rated = [(place[name], rating >= accept) for name, rating in said.items() if name in place]
     good = np.array([flag for _, flag in rated], bool)
@@ -87,10 +82,24 @@ def fit_gate(uri: str, labels: Path, *, accept: float, precision: float | None) 
             why=f"{len(said) - len(rated)} labels are of rows that the dataset does not have" if said else "",
             fix=f"rate at least {FEWEST} of each, on one `mycanvas gallery` page; rejected rows are rated too",
         )
-    fit = calibrate(values[[number for number, _ in rated]], good, measures, precision=precision)
+    fit = calibrate(values[[number for number, _ in rated]], good, measures, goal)
     kept = passes(values, measures, fit.thresholds)
     by_count = {int(n): (int(kept[counts == n].sum()), int((counts == n).sum())) for n in np.unique(counts)}
     return Calibrated(fit, len(good), int(good.sum()), len(names), int(kept.sum()), by_count)
+
+
+def measured(uri: str) -> tuple[list[str], NDArray[np.int64], list[Measure], Values]:
+    """Names and numbers of objects of all rows of a dataset, the measures that they have, and N x K values.
+
+    Raises:
+        UsageError: those of `engine.dataset`.
+    """
+    dataset = open_dataset(uri)
+    dataset.require_compositions()
+    with open_scores(dataset) as scores:
+        known = _known(schema_of(scores.types()))
+        names, counts, values = _table(scores, [*known.values()])
+    return names, counts, [*known], values
 
 
 def read_labels(path: Path) -> dict[str, float]:

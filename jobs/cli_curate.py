@@ -141,17 +141,26 @@ def gate_calibrate(
     labels: Annotated[Path, typer.Option(help="CSV of sample_id and rating, as a gallery page downloads it")],
     accept: Annotated[float, typer.Option(help="the least rating of a good row")] = 4.0,
     precision: Annotated[
-        float | None, typer.Option(min=0, max=1, help="share of good rows to be reached; none: the best F1")
+        float | None, typer.Option(min=0, max=1, help="share of what passes that is good; as much recall as can be")
+    ] = None,
+    recall: Annotated[
+        float | None, typer.Option(min=0, max=1, help="share of the good that passes; as little else as can be")
     ] = None,
     output: Output = "auto",
 ) -> None:
     """Fit the gate's thresholds to what a person accepted and rejected; say what they would keep.
 
+    Without --precision and --recall: the best F1.
+
     Example: mycanvas gate calibrate out/mine --labels labels.csv --precision 0.9
     """
+    from engine.errors import UsageError
     from jobs.calibrate import fit_gate, lines
+    from planners.calibrate import Goal
 
-    made = fit_gate(dataset, labels, accept=accept, precision=precision)
+    if precision is not None and recall is not None:
+        raise UsageError("GATE_GOAL", "--precision and --recall cannot both be promised", fix="give one of them")
+    made = fit_gate(dataset, labels, accept=accept, goal=Goal(precision, recall))
     Console(output).result({**asdict(made), "where": made.where}, lines(made))
 
 

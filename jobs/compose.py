@@ -20,6 +20,7 @@ from engine.stage import Stage
 from engine.store import Store, open_store
 from jobs.card import write_card
 from jobs.console import Console
+from jobs.filter import choose_of_run, wanted_by
 from jobs.layout import from_layouts_of, laid_out
 from jobs.order import Materials, Order, keep_backgrounds, materials, run_of
 from jobs.run import Tally, make_missing, run_id
@@ -29,7 +30,7 @@ LIBRARIES = ("ray", "pyarrow", "numpy", "pillow", "opencv-python-headless")
 
 def compose(order: Order, console: Console) -> Tally:
     """Carry out an order; returns the rows made by this call."""
-    store = open_store(order.out)
+    store, wanted = open_store(order.out), wanted_by(order.recipe)
     with materials(order, console) as made_of:
         drawn = laid_out(order, made_of) if order.layouts else None
         extents = lock(order, store, made_of)
@@ -45,6 +46,8 @@ def compose(order: Order, console: Console) -> Tally:
             label="compose",
         )
     write_card(store)
+    if wanted:
+        choose_of_run(order.out, wanted, console)
     return tally
 
 

@@ -10,10 +10,15 @@ import pyarrow.parquet as pq
 
 from engine.dataset import Dataset, open_dataset, write_view
 from engine.errors import UsageError
-from engine.scores import Scores, open_scores
+from engine.recipe import Recipe
+from engine.records import Composition
+from engine.schema import arrow_schema, column_names
+from engine.scores import Scores, open_scores, slim_types
 from engine.store import Store
-from jobs.console import size
+from jobs.console import Console, size
 from planners.selection import Selection, Wanted, schema_of, select
+
+CHOSEN_VIEW = "chosen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,30 @@ def choose(uri: str, wanted: Wanted, *, explain: bool) -> Chosen:
         selection = select(wanted, schema_of(scores.types()))
         rows = scores.ask(selection.rows)
         return Chosen(dataset, rows, _told(scores, selection) if explain or not rows.num_rows else Account())
+
+
+def wanted_by(recipe: Recipe) -> Wanted | None:
+    """What a recipe's `choose` asks of its rows, checked before there are any.
+
+    Raises:
+        UsageError: those of `planners.selection`.
+    """
+    if recipe.choose is None:
+        return None
+    wanted = Wanted(**recipe.choose.model_dump())
+    select(wanted, schema_of(slim_types(arrow_schema(Composition, column_names(Composition, stored=True)))))
+    return wanted
+
+
+def choose_of_run(out: str, wanted: Wanted, console: Console) -> None:
+    """Write what a run's recipe asks for as the view ``OUT/chosen``, or say which part of it leaves nothing."""
+    chosen = choose(out, wanted, explain=False)
+    if not chosen.rows.num_rows:
+        fatal = next(text for text, count in chosen.account.steps if not count)
+        console.say(f"choose  no row is left after: {fatal}")
+        return
+    write(chosen, wanted, f"{out}/{CHOSEN_VIEW}")
+    console.say(f"choose  {chosen.rows.num_rows:,} rows: {out}/{CHOSEN_VIEW}")
 
 
 def write(chosen: Chosen, wanted: Wanted, out: str) -> None:

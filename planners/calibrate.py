@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from engine.seeds import rng
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Goal = Literal["f1", "precision"]
 STEPS = 64  # places that are tried for a threshold, between quantiles of the values
 FOLDS = 5
 ENOUGH = 1e-3  # a threshold that helps less than this is noise
@@ -56,6 +54,22 @@ MEASURES: tuple[Measure, ...] = (
     Measure("max_seam", "seam", least=False, blank=True),
     Measure("max_unsafe", "unsafe", least=False),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What thresholds are to reach; with neither, the best F1.
+
+    Attributes:
+        precision: at least this share of what passes is good, with as much recall as can be.
+        recall: at least this share of what is good passes, with as little else as can be.
+    """
+
+    precision: float | None = None
+    recall: float | None = None
+
+
+BEST_F1 = Goal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +112,55 @@ def quality(passed: Flags, good: Flags) -> Quality:
     return Quality(both / max(int(passed.sum()), 1), both / max(int(good.sum()), 1))
 
 
-def calibrate(
-    values: Values, good: Flags, measures: Sequence[Measure], *, precision: float | None, seed: int = 0
-) -> Fit:
+def calibrate(values: Values, good: Flags, measures: Sequence[Measure], goal: Goal = BEST_F1, *, seed: int = 0) -> Fit:
     """Fit thresholds to verdicts.
 
     Args:
         values: N x K, NaN where a score is not there.
         good: N, what a person accepted.
         measures: K.
-        precision: reach at least this, with as much recall as can be; none: the best F1.
+        goal: what is to be reached.
         seed: of the folds.
     """
-    thresholds = _grown(values, good, measures, precision)
+    thresholds = _fitted(values, good, measures, goal)
     order = rng(seed, "calibrate").permutation(len(good)) % FOLDS
     held = np.zeros(len(good), bool)
     for fold in range(FOLDS):
         inside = order == fold
-        grown = _grown(values[~inside], good[~inside], measures, precision)
-        held[inside] = passes(values[inside], measures, grown)
-    fitted = quality(passes(values, measures, thresholds), good)
-    return Fit(thresholds, fitted, quality(held, good))
+        fitted = _fitted(values[~inside], good[~inside], measures, goal)
+        held[inside] = passes(values[inside], measures, fitted)
+    return Fit(thresholds, quality(passes(values, measures, thresholds), good), quality(held, good))
+
+
+def _fitted(values: Values, good: Flags, measures: Sequence[Measure], goal: Goal) -> dict[str, float]:
+    if goal.recall is None:
+        return _grown(values, good, measures, goal.precision)
+    return _tightened(values, good, measures, goal.recall)
+
+
+def _tightened(values: Values, good: Flags, measures: Sequence[Measure], recall: float) -> dict[str, float]:
+    """Thresholds, tightened one step at a time: that which turns away most bad rows for each good one.
+
+    A step may cost no more good rows than are left to lose, so that none spends at once what several need.
+    """
+    thresholds: dict[str, float] = {}
+    tried = [
+        (measure.key, limit, passes(values, measures, {measure.key: limit}))
+        for place, measure in enumerate(measures)
+        for limit in _places(values[:, place], whole=measure.whole)
+    ]
+    passed, least = np.ones(len(good), bool), recall * good.sum()
+    while True:
+        steps = [
+            (int((passed & ~own & ~good).sum()), int((passed & ~own & good).sum()), key, limit, own)
+            for key, limit, own in tried
+        ]
+        left = int((passed & good).sum()) - least
+        useful = [step for step in steps if step[0] > ENOUGH * len(good) and step[1] <= left]
+        if not useful:
+            return thresholds
+        _, _, key, limit, own = max(useful, key=lambda step: (step[0] / (step[1] + 0.5), step[2], step[3]))
+        thresholds[key], passed = limit, passed & own
 
 
 def _grown(values: Values, good: Flags, measures: Sequence[Measure], precision: float | None) -> dict[str, float]:

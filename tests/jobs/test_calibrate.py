@@ -7,6 +7,7 @@ from engine.dataset import open_dataset
 from engine.errors import UsageError
 from engine.scores import open_scores
 from jobs.calibrate import fit_gate, read_labels
+from planners.calibrate import Goal
 from tests.jobs.test_filter import mycanvas
 
 
@@ -57,7 +58,7 @@ def test_labels_that_cannot_be_used_are_named(data, tmp_path, text, code, said):
     path = tmp_path / "labels.csv"
     path.write_text(text)
     with pytest.raises(UsageError, match=code) as caught:
-        fit_gate(str(data), path, accept=4, precision=None)
+        fit_gate(str(data), path, accept=4, goal=Goal())
     assert said in str(caught.value)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from planners.calibrate import MEASURES, Quality, calibrate, passes, quality
+from planners.calibrate import MEASURES, Goal, Quality, calibrate, passes, quality
 from planners.gate import Thresholds
 
 THREE = tuple(
@@ -22,7 +22,7 @@ def test_every_measure_is_a_threshold_of_the_gate():
 
 
 def test_thresholds_that_made_the_verdicts_are_found_again():
-    fit = calibrate(*rows(), THREE, precision=None)
+    fit = calibrate(*rows(), THREE, Goal())
     assert fit.thresholds["min_clip_score"] == pytest.approx(0.3, abs=0.01)
     assert fit.thresholds["max_seam"] == pytest.approx(0.1, abs=0.01)
     assert fit.fitted.f1 > 0.96
@@ -33,23 +33,40 @@ def test_what_is_promised_is_measured_on_rows_that_were_not_fitted():
     """Verdicts by chance: nothing can be promised, however well the fit looks."""
     draw = np.random.default_rng(1)
     values, good = draw.random((60, 3)), draw.random(60) < 0.4
-    fit = calibrate(values, good, THREE, precision=0.9)
+    fit = calibrate(values, good, THREE, Goal(precision=0.9))
     assert fit.fitted.precision > fit.held_out.precision + 0.1
 
 
 def test_a_precision_is_reached_and_costs_recall():
     values, _ = rows(2000)
     good = values[:, 0] + np.random.default_rng(2).normal(0, 0.05, len(values)) >= 0.3
-    plain, strict = (calibrate(values, good, THREE, precision=wanted) for wanted in (None, 0.95))
+    plain, strict = (calibrate(values, good, THREE, Goal(precision=wanted)) for wanted in (None, 0.95))
     assert strict.fitted.precision >= 0.95 > plain.fitted.precision
     assert strict.fitted.recall < plain.fitted.recall
 
 
+def test_a_recall_is_kept_and_what_it_allows_is_spent_on_several_measures():
+    """Two kinds of bad rows, each seen by one measure alone: a tenth of the good may go, for both together."""
+    draw = np.random.default_rng(3)
+    values = draw.normal(0.5, 0.1, (1500, 3))
+    good = np.arange(1500) < 500
+    values[500:1000, 0] -= 0.3
+    values[1000:, 2] -= 0.3
+    fit = calibrate(values, good, THREE, Goal(recall=0.9))
+    assert set(fit.thresholds) >= {"min_clip_score", "min_identity"}
+    assert fit.fitted.recall >= 0.9
+    assert fit.held_out.recall > 0.86
+    passed = passes(values, THREE, fit.thresholds)  # 5 % each of what is 3 sigma away: 9 % of either pass
+    assert passed[500:1000].mean() < 0.13
+    assert passed[1000:].mean() < 0.13
+    assert calibrate(values, good, THREE, Goal(recall=1.0)).fitted.recall == 1.0
+
+
 def test_a_score_that_says_nothing_becomes_no_threshold():
     values, good = rows()
-    assert "min_identity" not in calibrate(values, good, THREE, precision=None).thresholds
+    assert "min_identity" not in calibrate(values, good, THREE, Goal()).thresholds
     blank = np.where(np.arange(3) == 0, np.nan, values)
-    assert "min_clip_score" not in calibrate(blank, good, THREE, precision=None).thresholds
+    assert "min_clip_score" not in calibrate(blank, good, THREE, Goal()).thresholds
 
 
 def test_a_score_that_is_not_there_passes_where_the_gate_lets_it_pass():

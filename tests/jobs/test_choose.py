@@ -1,0 +1,56 @@
+"""A recipe's `choose`: what is wanted of all rows together becomes a view when the run ends."""
+
+import pytest
+
+from engine.dataset import open_dataset
+from engine.errors import UsageError
+from jobs.console import Console
+from jobs.filter import choose_of_run, wanted_by
+from jobs.recipes import load
+from tests.jobs.inprocess import compose, cut
+from tests.jobs.photos import concept_folder
+
+SMALL = ("size=128", "unit_size=4", "segment.max_side=128")
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("choose")
+    cut(concept_folder(folder / "photos"), str(folder / "data" / "library"))
+    compose(str(folder / "data" / "library"), str(folder / "data"), 12)
+    return str(folder / "data")
+
+
+def wanted(*settings):
+    return wanted_by(load("classic", [*SMALL, *settings]))
+
+
+def test_the_best_become_a_view_and_another_choice_takes_its_place(out, capsys):
+    choose_of_run(out, wanted("choose.top=4", "choose.by=-seam", "choose.where=status is not null"), Console("human"))
+    assert "choose  4 rows: " in capsys.readouterr().err
+    view = open_dataset(f"{out}/chosen")
+    assert view.chosen.num_rows == 4
+    assert view.view["chosen_by"]["top"] == "4"
+    choose_of_run(out, wanted("choose.per_concept=1", "choose.where=status is not null"), Console("quiet"))
+    assert 1 <= open_dataset(f"{out}/chosen").chosen.num_rows <= 3
+
+
+def test_a_choice_that_leaves_nothing_is_said_and_ends_no_run(out, capsys):
+    choose_of_run(out, wanted("choose.where=seam > 1000"), Console("human"))
+    assert "choose  no row is left after: seam > 1000" in capsys.readouterr().err
+
+
+def test_a_choice_is_checked_before_anything_is_made():
+    assert wanted() is None
+    for settings, code in (
+        (("choose.where=no_such_score > 1",), "EXPRESSION_NAME"),
+        (("choose.top=10%",), "FILTER_TOP"),
+        (("choose.by=clip_score", "choose.top=much"), "FILTER_TOP"),
+    ):
+        with pytest.raises(UsageError, match=code):
+            wanted(*settings)
+
+
+def test_rows_do_not_depend_on_a_choice():
+    plain, choosing = (load("classic", [*SMALL, *more]) for more in ((), ("choose.per_concept=5",)))
+    assert plain.affects_data() == choosing.affects_data()
