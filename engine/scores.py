@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from engine.commits import committed
 from engine.dataset import Dataset, empty
@@ -30,6 +33,7 @@ from engine.store import Store
 MEMORY = "400MB"  # of DuckDB; more goes to its temporary folder
 TABLE = "scores"
 _READERS = 8
+_VECTORS = 100_000  # at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,21 @@ class Scores:
         """
         with _named():
             return self.connection.sql(sql).to_arrow_table()
+
+    def vectors(self, column: str) -> Iterator[tuple[pa.Array, NDArray[np.float32]]]:
+        """The `sample_id` of rows that have a vector in `column`, N, and the vectors, NxD, some 100,000 at a time.
+
+        Raises:
+            Damaged: SCORES_DAMAGED, also where vectors differ in length.
+        """
+        sql = f"select sample_id, {quoted(column)} as v from {TABLE} where len(v) > 0"
+        with _named():
+            for batch in self.connection.sql(sql).to_arrow_reader(_VECTORS):
+                lengths = pc.unique(pc.list_value_length(batch.column("v")))
+                if len(lengths) > 1:
+                    raise duckdb.InvalidInputException(f"the vectors in {column} differ in length")
+                values = batch.column("v").flatten().to_numpy(zero_copy_only=False)
+                yield batch.column("sample_id"), values.reshape(batch.num_rows, -1)
 
     def types(self) -> Mapping[str, Any]:
         """DuckDB's type of every column."""

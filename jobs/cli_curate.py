@@ -26,7 +26,7 @@ Group = Literal["concepts", "scene", "count"]
 def filter_(
     dataset: Source,
     where: Annotated[str, typer.Option(help="condition, such as: clip_score >= 0.28 and 'dog' in concepts")] = "",
-    dedup: Annotated[str, typer.Option(help="phash:4, no two rows that differ in so few bits")] = "",
+    dedup: Annotated[str, typer.Option(help="phash:4 or embedding:0.95, no two rows that look alike")] = "",
     by: Annotated[str, typer.Option(help="what is best: clip_score, min(objects.identity), …")] = "",
     top: Annotated[str, typer.Option(help="keep the best: 10% or 500; needs --by")] = "",
     per_concept: Annotated[int | None, typer.Option(min=1, help="at most so many rows of each concept")] = None,

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from engine.dataset import Dataset, open_dataset, write_view
 from engine.errors import UsageError
+from engine.near import unlike
 from engine.recipe import Recipe
 from engine.records import Composition
 from engine.schema import arrow_schema, column_names
 from engine.scores import Scores, open_scores, slim_types
 from engine.store import Store
 from jobs.console import Console, size
-from planners.selection import Selection, Wanted, schema_of, select
+from planners.selection import ALIKE, Near, Selection, Wanted, schema_of, select
 
 CHOSEN_VIEW = "chosen"
 
@@ -65,6 +69,8 @@ def choose(uri: str, wanted: Wanted, *, explain: bool) -> Chosen:
     dataset = open_dataset(uri)
     with open_scores(dataset) as scores:
         selection = select(wanted, schema_of(scores.types()))
+        if selection.near:
+            scores.connection.register(ALIKE, _resembling(scores, selection.near))
         rows = scores.ask(selection.rows)
         return Chosen(dataset, rows, _told(scores, selection) if explain or not rows.num_rows else Account())
 
@@ -91,6 +97,20 @@ def choose_of_run(out: str, wanted: Wanted, console: Console) -> None:
         return
     write(chosen, wanted, f"{out}/{CHOSEN_VIEW}")
     console.say(f"choose  {chosen.rows.num_rows:,} rows: {out}/{CHOSEN_VIEW}")
+
+
+def _resembling(scores: Scores, near: Near) -> pa.Table:
+    """The `sample_id` of rows that resemble a better one; a row without an embedding resembles none."""
+    ids = scores.ask(near.candidates).column("sample_id").combine_chunks()
+    vectors: NDArray[np.float16] = np.zeros((0, 0), np.float16)
+    for names, found in scores.vectors(near.column):
+        if not len(vectors):
+            vectors = np.zeros((len(ids), found.shape[1]), np.float16)
+        places = pc.index_in(names, value_set=ids)
+        asked = places.is_valid().to_numpy(zero_copy_only=False)
+        vectors[places.drop_null().to_numpy()] = found[asked]
+    known = np.flatnonzero(vectors.any(axis=1))
+    return pa.table({"sample_id": ids.take(pa.array(known[~unlike(vectors[known], near.least)]))})
 
 
 def write(chosen: Chosen, wanted: Wanted, out: str) -> None:

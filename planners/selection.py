@@ -22,6 +22,7 @@ _NEEDS: Mapping[str, str] = {**_GROUPS, "concepts": "concepts"}
 _MOST_BITS = 12  # more are between pictures that share a layout; and then nearly all pairs share a part
 _STATUS = "status == 'accepted'"
 _NUMBERS = {"bigint", "integer", "double", "float", "smallint", "tinyint", "hugeint", "ubigint", "uinteger"}
+ALIKE = "alike"
 _BEST = "order by rank_by desc nulls last, sample_id"
 
 
@@ -31,7 +32,8 @@ class Wanted:
 
     Attributes:
         where: a condition, see `planners.where`. Rejected rows are left out unless it names `status`.
-        dedup: ``phash:4``, a row goes if a better one's perceptual hash differs in at most so many bits.
+        dedup: ``phash:4``, a row goes if a better one's perceptual hash differs in at most so many bits;
+            ``embedding:0.95``, if a better one's embedding has that cosine with its own, or more.
         by: what is best: a number.
         top: ``10%`` or ``500``, the best of what is left; needs `by`.
         per_concept: a row stays if it is among the so many best of every concept in it.
@@ -47,6 +49,21 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """Rows to be compared by embedding; the `sample_id` of those that go are to be put into the table `ALIKE`.
+
+    Attributes:
+        column: with the embeddings.
+        least: cosine from which two rows are alike, above 0, at most 1.
+        candidates: SQL for `sample_id`, the best first.
+    """
+
+    column: str
+    least: float
+    candidates: str
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """A question as SQL.
 
@@ -54,10 +71,12 @@ class Selection:
         steps: what is asked, one after the other, each with a query for the rows that are left after it; `s0` is
             what the first leaves, and so on.
         reads: columns of the score table that are read.
+        near: what must be answered first, since no SQL does; none where nothing is asked by embedding.
     """
 
     steps: Sequence[tuple[str, str]]
     reads: frozenset[str]
+    near: Near | None = None
 
     @property
     def rows(self) -> str:
@@ -71,7 +90,11 @@ class Selection:
 
     @property
     def _with(self) -> str:
-        return "with " + ", ".join(f"s{k} as ({sql})" for k, (_, sql) in enumerate(self.steps))
+        return _with(self.steps)
+
+
+def _with(steps: Sequence[tuple[str, str]]) -> str:
+    return "with " + ", ".join(f"s{k} as ({sql})" for k, (_, sql) in enumerate(steps))
 
 
 def select(wanted: Wanted, schema: Schema) -> Selection:
@@ -86,13 +109,18 @@ def select(wanted: Wanted, schema: Schema) -> Selection:
         conditions = [*clauses(_STATUS, schema), *conditions]
     by = number(wanted.by, schema) if wanted.by else Term("null", "null")
     groups = sorted({_NEEDS[each] for each in _caps(wanted)})
-    hashes = ["phash"] if wanted.dedup else []
+    alike = _alike(wanted.dedup, schema) if wanted.dedup else None
+    hashes = ["phash"] if isinstance(alike, int) else []
     flags = [f"coalesce({term.sql}, false) as c{place}" for place, (_, term) in enumerate(conditions)]
     columns = ["unit_id", "sample_id", *hashes, *groups, f"{by.sql} as rank_by", *flags]
     steps = [("all", f"select {', '.join(columns)} from scores")]
     steps += [(text, f"select * from s{place} where c{place}") for place, (text, _) in enumerate(conditions)]
-    if wanted.dedup:
-        steps.append((f"unlike each other, {wanted.dedup}", _unlike(len(steps), _bits(wanted.dedup))))
+    near = None
+    if isinstance(alike, int):
+        steps.append((f"unlike each other, {wanted.dedup}", _unlike(len(steps), alike)))
+    elif alike:
+        near = Near(*alike, _candidates(steps))
+        steps.append((f"unlike each other, {wanted.dedup}", _listed(len(steps))))
     if wanted.per_concept:
         steps.append((f"at most {wanted.per_concept} of each concept", _best(len(steps), str(wanted.per_concept))))
     if wanted.balance:
@@ -100,7 +128,7 @@ def select(wanted: Wanted, schema: Schema) -> Selection:
     if wanted.top:
         steps.append((f"top {wanted.top} by {wanted.by}", _top(len(steps), wanted.top)))
     read = by.reads.union({"unit_id", "sample_id", *hashes, *groups}, *(term.reads for _, term in conditions))
-    return Selection(steps, read)
+    return Selection(steps, read, near)
 
 
 def schema_of(types: Mapping[str, Any]) -> dict[str, Column]:
@@ -132,11 +160,6 @@ def _need(wanted: Wanted, schema: Schema) -> None:
         raise UsageError("FILTER_TOP", "--top needs --by: the best by what?", fix="--by clip_score")
     if wanted.top:
         _share(wanted.top)
-    if wanted.dedup:
-        _bits(wanted.dedup)
-    if wanted.dedup and "phash" not in schema:
-        fix = "mycanvas score DATASET --name phash --with phash=true"
-        raise UsageError("FILTER_COLUMN", "the rows have no perceptual hash", fix=fix)
     if wanted.balance and wanted.balance not in get_args(Balance):
         known = ", ".join(get_args(Balance))
         raise UsageError("FILTER_BALANCE", f"nothing is balanced by {wanted.balance!r}", fix=f"one of {known}")
@@ -181,12 +204,34 @@ def _unlike(step: int, bits: int) -> str:
     return f"select * from s{step - 1} where phash is null or sample_id in ({wanted})"
 
 
-def _bits(dedup: str) -> int:
-    match = re.fullmatch(r"phash:(\d{1,2})", dedup)
-    if not match or int(match[1]) > _MOST_BITS:
-        known = f"phash:0 to phash:{_MOST_BITS}; 4 finds copies that were scaled or compressed again"
+def _candidates(steps: Sequence[tuple[str, str]]) -> str:
+    """Ids, the best first."""
+    return f"{_with(steps)} select sample_id from s{len(steps) - 1} {_BEST}"
+
+
+def _listed(step: int) -> str:
+    """Rows without those that resemble a better one."""
+    return f"select * from s{step - 1} anti join {ALIKE} using (sample_id)"
+
+
+def _alike(dedup: str, schema: Schema) -> int | tuple[str, float]:
+    """Bits of perceptual hashes, or a column of embeddings and a cosine."""
+    match = re.fullmatch(r"(?:phash:(\d{1,2})|(embedding(?:__\w+)?):(0?\.\d+|1|1\.0+))", dedup)
+    if not match or (match[1] and int(match[1]) > _MOST_BITS) or (match[3] and not float(match[3])):
+        known = f"phash:0 to phash:{_MOST_BITS}, 4 finds copies that were scaled or compressed again; embedding:0.95"
         raise UsageError("FILTER_DEDUP", f"rows cannot be compared by {dedup!r}", fix=known)
-    return int(match[1])
+    if match[1] and "phash" in schema:
+        return int(match[1])
+    there = [name for name in schema if name.startswith("embedding__") and match[2] in ("embedding", name)]
+    if match[1] or not there:
+        fix = "mycanvas score DATASET --name NAME --with " + (
+            "phash=true" if match[1] else "embedding=identity --with identity.model=shipped:micro/identity"
+        )
+        raise UsageError("FILTER_COLUMN", f"the rows have no {'perceptual hash' if match[1] else match[2]}", fix=fix)
+    if len(there) > 1:
+        fix = f"--dedup {there[0]}:{match[3]}; there are {', '.join(there)}"
+        raise UsageError("FILTER_DEDUP", "the rows have several embeddings", fix=fix)
+    return there[0], float(match[3])
 
 
 def _top(step: int, top: str) -> str:

@@ -15,8 +15,10 @@ from engine.scores import open_scores
 from engine.store import open_store
 from engine.verify import verify
 from jobs.console import Console
+from jobs.filter import choose
 from jobs.run import Budget
 from jobs.score import Rescore, score
+from planners.selection import Wanted
 from tests.engine.units import commit as commit_numbered
 from tests.jobs.inprocess import compose, cut
 from tests.jobs.photos import concept_folder
@@ -104,6 +106,24 @@ def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data):
         assert 0 <= row["concept_recall__tables"] <= 1
         assert row["cp_clip_detected__tables"] <= row["concept_recall__tables"] + 1e-6
         assert np.linalg.norm(row["embedding__tables"]) == pytest.approx(1, abs=2e-3)
+
+
+def test_rows_that_look_alike_by_embedding_leave_the_best(data):
+    kept = {}
+    for least in ("0.5", "0.99", "1.0"):
+        words = ("--where", "status is not null", "--by", "clip_score", "--dedup", f"embedding:{least}")
+        told = json.loads(mycanvas("filter", data, *words, "--format", "json"))
+        kept[least] = dict(told["steps"])[f"unlike each other, embedding:{least}"]
+    assert 1 <= kept["0.5"] <= kept["0.99"] <= kept["1.0"] == SAMPLES
+    rows = ask(data, "select sample_id, embedding__tables as v, clip_score from scores")
+    rows.sort(key=lambda row: (-row["clip_score"], row["sample_id"]))
+    vectors = np.asarray([row["v"] for row in rows])
+    alike = np.tril(vectors @ vectors.T / np.outer(*[np.linalg.norm(vectors, axis=1)] * 2), -1) >= 0.99
+    assert kept["0.99"] == int((~alike.any(axis=1)).sum())
+    with pytest.raises(UsageError, match="FILTER_DEDUP"):
+        choose(str(data), Wanted(dedup="embedding:0"), explain=False)
+    with pytest.raises(UsageError, match="FILTER_COLUMN"):
+        choose(str(data), Wanted(dedup="embedding__no:0.9"), explain=False)
 
 
 def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data):
