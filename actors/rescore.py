@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from actors.score import Judged, Loaded, Verdict, judges_of, verdicts
+from actors.judges import Judged, Loaded, Verdict, judges_of, verdicts
 from actors.score_metrics import METRICS, Metric, MetricJudge, metric_judge
 from engine.images import decode
 from engine.library import Library, open_library

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from actors.score import Loaded, Verdict
+from actors.judges import Loaded, Verdict
 from actors.score_clip import ImageScorer, crop, embedded_references
 from actors.score_identity import Likeness, of_objects
 from engine.detection import top_boxes

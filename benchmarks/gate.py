@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.inpaint import Inpaint
+from actors.judges import Judges, judges_of, verdicts
 from actors.paste import Paste, Sources, paste_row
 from actors.restore import Restore
-from actors.score import Judges, Score, judges_of, scored, verdicts
+from actors.score import Score, scored
 from benchmarks.child import mycanvas
 from benchmarks.figure import Figure
 from benchmarks.planted import CLEAN, KINDS, Planted
@@ -46,7 +47,7 @@ SEED = 90210  # of the toys; the models were trained on seeds 0 to 9 and measure
 SPARE = 1.4  # clean rows for each that is needed: not every row can have every defect
 RECALL, REJECTED = 0.95, 0.10
 BUDGETS = (0.02, 0.05, 0.08, 0.10, 0.15, 0.20, 0.30)
-PIXELS = ("min_identity_psnr", "min_visible_fraction", "max_seam")
+PIXELS = ("min_identity_psnr", "min_visible_fraction", "max_cut_edge", "max_seam")
 LIMIT_S = 1800.0
 
 

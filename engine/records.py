@@ -72,6 +72,7 @@ class PlacedObject:
     identity_psnr: float | None
     identity: float | None = None
     detection: float | None = None
+    cut_edge: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.generate import GENERATORS, Generation
+from actors.judges import CLIP_SCORERS, ClipSpec
 from actors.models import check_licences
-from actors.score import CLIP_SCORERS, ClipSpec
 from actors.score_clip import ClipScorer
 from engine.background_index import PATH, BackgroundIndex, read_index, write_index
 from engine.backgrounds import Background, photographed

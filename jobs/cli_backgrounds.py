@@ -28,7 +28,7 @@ def backgrounds_index(
 
     Example: mycanvas backgrounds index places/ --model shipped:micro/scorer --pretrained ""
     """
-    from actors.score import ClipSpec
+    from actors.judges import ClipSpec
     from jobs.backgrounds import index
 
     console = Console(output)

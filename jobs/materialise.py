@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from cluster.rewrite import rewrite
 from cluster.session import session
 from engine.commits import Committed, committed
 from engine.dataset import VIEW
 from engine.errors import UsageError
+from engine.further import Further, announce, further_scores, place_of
 from engine.lock import claim, read_lock
-from engine.manifest import all_receipts
+from engine.manifest import all_receipts, write_manifest
 from engine.recipe import COMMIT, Pool
 from engine.rewrite import Rewrite, write_plan
 from engine.sealed import digest
@@ -52,28 +56,70 @@ def materialise(
     listed = "".join(f"{unit}:{name}\n" for unit, name in zip(*(c.to_pylist() for c in rows.columns), strict=True))
     said = {"dataset": chosen.store.uri, "rows": digest(listed.encode()), "unit_rows": unit_rows}
     claim(store, {"data": said, "chosen_by": question})
-    write_plan(store, rows)
-    done = committed(store, -(-rows.num_rows // unit_rows))
-    if done.count:
-        console.say(f"resume  {done.count:,} of {done.units:,} units are committed")
-    make = Rewrite(chosen.store.uri, store.uri, unit_rows)
-    progress = console.progress("rows", max(0, rows.num_rows - done.count * unit_rows))
-    tally = _made(make, done, COPIES * shard_mb / 1024, address, progress)
+    own = _begun(chosen.store, store, rows, unit_rows)
+    whole = _whole_scores(chosen, console)
+    beside = [_begun_scores(further, store, rows, unit_rows) for further in whole]
+    if own.done.count:
+        console.say(f"resume  {own.done.count:,} of {own.done.units:,} units are committed")
+    progress = console.progress("rows", max(0, rows.num_rows - own.done.count * unit_rows))
+    tally = _made(own, beside, COPIES * shard_mb / 1024, address, progress)
     progress.close()
+    for further in whole:
+        write_manifest(place_of(store, further.name))
+        announce(store, further.name, [*further.columns.values()])
     write_card(store)
     return tally
 
 
-def _made(make: Rewrite, done: Committed, memory_gb: float, address: str, progress: Progress) -> Tally:
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Rows that go from one place to another, and the units that are there."""
+
+    make: Rewrite
+    done: Committed
+
+
+def _begun(source: Store, out: Store, rows: pa.Table, unit_rows: int) -> Copy:
+    write_plan(out, rows)
+    return Copy(Rewrite(source.uri, out.uri, unit_rows), committed(out, -(-rows.num_rows // unit_rows)))
+
+
+def _begun_scores(further: Further, out: Store, rows: pa.Table, unit_rows: int) -> Copy:
+    place = place_of(out, further.name)
+    claim(place, {"data": read_lock(further.store)["data"]})
+    return _begun(further.store, place, rows, unit_rows)
+
+
+def _whole_scores(chosen: Chosen, console: Console) -> list[Further]:
+    """The scores that were added to the dataset, if all the rows have them."""
+    wanted = set(chosen.rows.column("unit_id").unique().to_pylist())
+    stored, found = _rows_of_units(chosen.store, wanted), []
+    for further in further_scores(chosen.store):
+        if _rows_of_units(further.store, wanted) == stored:
+            found.append(further)
+        else:
+            console.say(f"scores {further.name} stay behind: not all rows have them; score the copy anew")
+    return found
+
+
+def _rows_of_units(store: Store, units: Container[int]) -> dict[int, int]:
+    known = (receipt for receipt in all_receipts(store) if receipt.unit_id in units)
+    return {receipt.unit_id: receipt.accepted + receipt.rejected for receipt in known}
+
+
+def _made(own: Copy, beside: Sequence[Copy], memory_gb: float, address: str, progress: Progress) -> Tally:
     tally = Tally()
-    if done.count == done.units:
+    if all(copy.done.count == copy.done.units for copy in (own, *beside)):
         return tally
     pool = Pool(stages=("copy", COMMIT), memory_gb=memory_gb)
     with session(address) as capacity:
         (size,) = replicas((pool,), cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
-        for receipt in rewrite(make, pool, size, done):
+        for receipt in rewrite(own.make, pool, size, own.done):
             tally = tally.plus(receipt)
             progress.advance(receipt.rows)
+        for copy in beside:
+            for _ in rewrite(copy.make, pool, size, copy.done):
+                pass
     return tally
 
 

@@ -51,6 +51,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("max_surplus", "surplus", least=False, whole=True),
     Measure("min_detection", "min(objects.detection)"),
     Measure("max_surplus_detection", "surplus_detection", least=False),
+    Measure("max_cut_edge", "max(objects.cut_edge)", least=False, blank=True),
     Measure("max_seam", "seam", least=False, blank=True),
     Measure("max_unsafe", "unsafe", least=False),
 )

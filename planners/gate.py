@@ -20,6 +20,12 @@ class Thresholds(Spec):
         ge=0,
         description="contrast along the alpha edges: 0.2 for a halo of 30 grey levels, 0.14 for a drawn outline",
     )
+    max_cut_edge: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="of an object's box side, how much of it is a straight end: 0.5 for halves of things",
+    )
     require_valid_layout: bool = Field(default=True, description="reject rows whose boxes break a rule")
     min_clip_score: float | None = Field(None, ge=-1, le=1, description="image and caption; needs a CLIP model")
     min_ti_clip: float | None = Field(None, ge=-1, le=1, description="image and background phrase; needs a CLIP model")
@@ -58,6 +64,9 @@ def _reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
         yield from _below("identity_psnr", min(identity), limits.min_identity_psnr)
     if visible:
         yield from _below("visible_fraction", min(visible), limits.min_visible_fraction)
+    straight = [item.cut_edge for item in row.objects if item.cut_edge is not None]
+    if straight:
+        yield from _above("cut_edge", max(straight), limits.max_cut_edge)
     if row.seam is not None:
         yield from _above("seam", row.seam, limits.max_seam)
     if limits.require_valid_layout and row.layout_valid is False:

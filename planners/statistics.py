@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.sql import quoted
 
-OBJECT_SCORES = ("identity_psnr", "visible_fraction", "identity", "detection")
+OBJECT_SCORES = ("identity_psnr", "visible_fraction", "identity", "detection", "cut_edge")
 COUNTS = ("surplus",)  # whole numbers that are scores; the others are names
 NO_SCORES = ("ground_line",)
 QUANTILES = (0.05, 0.5, 0.95)

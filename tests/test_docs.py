@@ -14,8 +14,8 @@ from typer.main import get_command
 from actors.catalogue import STAGES
 from actors.chat import CHAT_MODELS, ChatSpec
 from actors.inpaint import PAINTERS, Lora, Preview, Refiner
+from actors.judges import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
 from actors.models import FACTS
-from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
 from actors.score_safety import CLASSIFIERS, SafetySpec
 from actors.segment import SEGMENTERS, Grounding
 from actors.server import Server

@@ -19,8 +19,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from actors.judges import ClipSpec
 from actors.provenance import identify
-from actors.score import ClipSpec
 from actors.weights import CLIP_CHECKPOINTS, CLIP_FILES, SHIPPED, forbid_code, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.records import Pixels

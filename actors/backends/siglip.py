@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from actors.backends.pretrained import prepared, read_net
+from actors.judges import ClipSpec
 from actors.provenance import identify
-from actors.score import ClipSpec
 from actors.weights import forbid_code, local_weights
 from engine.errors import UsageError
 from engine.records import Pixels

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from actors.backends.open_clip import OpenClip
 from actors.finetune.loop import Task, best_device, fit
+from actors.judges import ClipSpec
 from actors.micro.autoencoder import find_autoencoder, load_autoencoder
 from actors.micro.cards import quiet, write_card
 from actors.micro.diffusion import SIZE, Denoising, Sample, new_scheduler, new_unet
@@ -21,7 +22,6 @@ from actors.micro.latents import Latents, cached, encode, halved
 from actors.micro.studio_views import alone
 from actors.micro.text_encoders import corpus, new_encoders, new_tokenizer
 from actors.provenance import fingerprint
-from actors.score import ClipSpec
 from actors.weights import forbid_code, local_weights
 from engine.records import Pixels
 from engine.seeds import derive, rng

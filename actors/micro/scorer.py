@@ -70,7 +70,7 @@ class ScorerCourse(Course):
     def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
         """Zero-shot classes and scenes, retrieval among 64 captions, matching against shuffled captions."""
         from actors.backends.open_clip import OpenClip
-        from actors.score import ClipSpec
+        from actors.judges import ClipSpec
 
         scorer = OpenClip(ClipSpec(model=str(folder / self.part)))
         photos, scenes = open_set(data, "photos_test"), open_set(data, "scenes_test")

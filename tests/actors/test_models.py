@@ -1,7 +1,8 @@
 import pytest
 
+from actors.judges import ClipSpec
 from actors.models import FACTS, Fact, check_recipe, named
-from actors.score import ClipSpec, Score
+from actors.score import Score
 from actors.segment import Grounding, Segment
 from engine.errors import UsageError
 from jobs.recipes import built_in, load, models

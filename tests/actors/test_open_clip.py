@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from actors.backends.open_clip import BATCH, OpenClip, find_source
-from actors.score import ClipSpec
+from actors.judges import ClipSpec
 from engine.errors import EnvironmentProblem, UsageError
 from tests.actors.tiny_models import save_open_clip
 

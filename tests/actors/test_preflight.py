@@ -8,8 +8,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from actors.inpaint import Inpaint
+from actors.judges import ClipSpec
 from actors.preflight import ARCHITECTURES, check_models
-from actors.score import ClipSpec, Score
+from actors.score import Score
 from engine.errors import EnvironmentProblem, UsageError
 from engine.stage import Spec
 
@@ -182,7 +183,7 @@ def test_a_weights_file_is_checked_by_its_header(tmp_path):
 def test_backends_of_the_table_exist():
     from actors.chat import CHAT_MODELS
     from actors.inpaint import PAINTERS
-    from actors.score import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS
+    from actors.judges import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS
 
     known = {*PAINTERS, *CHAT_MODELS, *CLIP_SCORERS, *DETECTORS, *IDENTITY_SCORERS}
     assert known >= ARCHITECTURES.keys() >= HEADS.keys()

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actors.score import Score, Verdict, placed_objects
+from actors.judges import Verdict
+from actors.score import Score, placed_objects
 from actors.score_clip import ClipScores, clip_judge, without_clip
 from actors.score_detection import detection_judge, without_detector
 from actors.score_identity import identity_judge, without_identity

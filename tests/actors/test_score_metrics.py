@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from safetensors.numpy import save_file
 
 from actors.backends.linear_head import LinearHead
+from actors.judges import Loaded, Verdict
 from actors.rescore import Rescore
-from actors.score import Loaded, Verdict
 from actors.score_clip import ClipScores
 from actors.score_detection import detection_judge
 from actors.score_metrics import METRICS, metric_judge

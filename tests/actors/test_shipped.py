@@ -12,12 +12,12 @@ from actors.backends.open_clip import OpenClip
 from actors.backends.owlvit import OwlVit
 from actors.backends.sdxl import SdxlInpaint
 from actors.inpaint import Inpaint
+from actors.judges import ClipSpec
 from actors.micro.autoencoder import find_autoencoder, load_autoencoder, psnr, to_input, to_pictures
 from actors.micro.generator import generate, load_generator, recognised
 from actors.micro.layout_corpus import held_out
 from actors.micro.planner import accepted
 from actors.restore import restore
-from actors.score import ClipSpec
 from actors.weights import SHIPPED_FOLDER, local_weights
 from engine.records import Composition
 from engine.toybox import CLASSES, SCENES

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from actors.backends.siglip import Siglip
+from actors.judges import ClipSpec
 from actors.preflight import check_models
-from actors.score import ClipSpec, Score
+from actors.score import Score
 from engine.errors import UsageError
 from tests.actors.tiny_models import save_open_clip, save_siglip
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.measures import identity_psnr, seam, visible_fraction
+from engine.measures import cut_edge, identity_psnr, seam, visible_fraction
 from engine.records import Placement
 
 SIZE = 96
@@ -74,3 +74,13 @@ def test_visible_fraction():
     assert visible_fraction(half, whole) == 0.5
     assert visible_fraction(whole, whole) == 1.0
     assert visible_fraction(half, np.zeros_like(whole)) == 0.0
+
+
+def test_what_was_cut_off_ends_in_a_straight_line_along_its_box():
+    disc = _layer()
+    assert cut_edge(disc) < 0.35
+    for name, half in {"right": disc[:, :50], "left": disc[:, 50:], "top": disc[44:], "bottom": disc[:60]}.items():
+        assert cut_edge(half) > 0.6, name
+        assert cut_edge(half, known=[name]) < 0.35, name
+    assert cut_edge(np.zeros((8, 8), np.uint8)) == 0.0
+    assert cut_edge(np.full((8, 8), 255, np.uint8), known=["left", "top", "right", "bottom"]) == 0.0

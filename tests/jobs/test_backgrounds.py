@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from actors.generate import Generation
-from actors.score import ClipSpec
+from actors.judges import ClipSpec
 from engine.backdrops import BACKDROPS, render
 from engine.background_index import PATH, read_index
 from engine.backgrounds import photographed, read_catalogue

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from actors.backends.open_clip import OpenClip
-from actors.score import ClipSpec
+from actors.judges import ClipSpec
 from jobs.console import Console
 from jobs.toybox import toybox
 from tests.jobs.inprocess import compose, cut

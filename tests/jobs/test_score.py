@@ -126,6 +126,21 @@ def test_rows_that_look_alike_by_embedding_leave_the_best(data):
         choose(str(data), Wanted(dedup="embedding__no:0.9"), explain=False)
 
 
+def test_a_copy_takes_the_scores_along(data, tmp_path):
+    out = tmp_path / "out"
+    told = json.loads(mycanvas("filter", data, "--where", "status is not null", "--out", out, "--format", "json"))
+    assert told["rows"] == SAMPLES
+    columns = "sample_id, clip_score, clip_score__again, phash, identity__again, embedding__tables"
+    wanted = ask(data, f"select {columns} from scores order by sample_id")
+    assert ask(out, f"select {columns} from scores order by sample_id") == wanted
+    assert verify(open_store(str(out))).damage == ()
+    assert asked(out, (*MODELS, "phash=true"), "again", library=str(data / "library")).rows == 0
+    (data / "_scores" / "tables" / "data" / "part-00000001.parquet").unlink()
+    mycanvas("compact", data, "--out", tmp_path / "large")
+    assert "clip_score__again" in ask(tmp_path / "large", "select * from scores")[0]
+    assert "embedding__tables" not in ask(tmp_path / "large", "select * from scores")[0]
+
+
 def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data):
     gone = data / "_scores" / "again" / "data" / "part-00000001.parquet"
     gone.unlink()

@@ -5,7 +5,7 @@ from engine.records import Composition, PlacedObject
 from planners.gate import Thresholds, judge
 
 
-def row(psnr=40.0, visible=0.9, identity=None, **scores):
+def row(psnr=40.0, visible=0.9, identity=None, detection=None, cut_edge=None, **scores):
     item = PlacedObject(
         concept="dog",
         class_name="dog",
@@ -23,6 +23,8 @@ def row(psnr=40.0, visible=0.9, identity=None, **scores):
         visible_fraction=visible,
         identity_psnr=psnr,
         identity=identity,
+        detection=detection,
+        cut_edge=cut_edge,
     )
     return Composition(
         sample_id="0", unit_id=0, seed=0, objects=(item,), **{"layout_valid": True, "seam": 0.0, **scores}
@@ -53,6 +55,15 @@ def row(psnr=40.0, visible=0.9, identity=None, **scores):
         (row(), {"min_object_recall": 1, "max_surplus": 0}, ("object_recall_missing", "surplus_missing")),
         (row(surplus=2), {"max_surplus": 1}, ("surplus>1",)),
         (row(surplus=1), {"max_surplus": 1}, ()),
+        (row(surplus=0), {"max_surplus": 0}, ()),
+        (row(detection=0.2), {"min_detection": 0.3}, ("detection<0.3",)),
+        (row(), {"min_detection": 0.3}, ("detection_missing",)),
+        (row(surplus_detection=0.6), {"max_surplus_detection": 0.5}, ("surplus_detection>0.5",)),
+        (row(), {"max_surplus_detection": 0.5}, ("surplus_detection_missing",)),
+        (row(unsafe=float("nan")), {"max_unsafe": 0.5}, ("unsafe>0.5",)),
+        (row(cut_edge=0.8), {"max_cut_edge": 0.5}, ("cut_edge>0.5",)),
+        (row(cut_edge=0.8), {}, ()),
+        (row(), {"max_cut_edge": 0.5}, ()),
     ],
 )
 def test_each_rule_gives_its_reason(made, limits, reasons):

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from actors.backends.open_clip import OpenClip
+from actors.judges import ClipSpec
 from actors.micro.scorer import ScorerCourse, ScorerTask, caption_loss, save
 from actors.micro.scorer_metrics import area_under_curve, caption_metrics, class_zero_shot, scene_zero_shot
 from actors.micro.vocabulary import END, START, alphabet, merges, write_tokenizer
-from actors.score import ClipSpec
 from engine.records import Model
 from engine.toybox import CLASSES, SCENES
 from engine.training import Schedule
