@@ -57,7 +57,7 @@ def materialise(
     said = {"dataset": chosen.store.uri, "rows": digest(listed.encode()), "unit_rows": unit_rows}
     claim(store, {"data": said, "chosen_by": question})
     own = _begun(chosen.store, store, rows, unit_rows)
-    whole = _whole_scores(chosen, console)
+    whole = whole_scores(chosen, console)
     beside = [_begun_scores(further, store, rows, unit_rows) for further in whole]
     if own.done.count:
         console.say(f"resume  {own.done.count:,} of {own.done.units:,} units are committed")
@@ -90,7 +90,7 @@ def _begun_scores(further: Further, out: Store, rows: pa.Table, unit_rows: int) 
     return _begun(further.store, place, rows, unit_rows)
 
 
-def _whole_scores(chosen: Chosen, console: Console) -> list[Further]:
+def whole_scores(chosen: Chosen, console: Console) -> list[Further]:
     """The scores that were added to the dataset, if all the rows have them."""
     wanted = set(chosen.rows.column("unit_id").unique().to_pylist())
     stored, found = _rows_of_units(chosen.store, wanted), []

@@ -16,6 +16,7 @@ from engine.store import open_store
 from engine.verify import verify
 from jobs.console import Console
 from jobs.filter import choose
+from jobs.materialise import whole_scores
 from jobs.run import Budget
 from jobs.score import Rescore, score
 from planners.selection import Wanted
@@ -126,7 +127,7 @@ def test_rows_that_look_alike_by_embedding_leave_the_best(data):
         choose(str(data), Wanted(dedup="embedding__no:0.9"), explain=False)
 
 
-def test_a_copy_takes_the_scores_along(data, tmp_path):
+def test_a_copy_takes_the_scores_along(data, tmp_path, capsys):
     out = tmp_path / "out"
     told = json.loads(mycanvas("filter", data, "--where", "status is not null", "--out", out, "--format", "json"))
     assert told["rows"] == SAMPLES
@@ -135,10 +136,13 @@ def test_a_copy_takes_the_scores_along(data, tmp_path):
     assert ask(out, f"select {columns} from scores order by sample_id") == wanted
     assert verify(open_store(str(out))).damage == ()
     assert asked(out, (*MODELS, "phash=true"), "again", library=str(data / "library")).rows == 0
-    (data / "_scores" / "tables" / "data" / "part-00000001.parquet").unlink()
-    mycanvas("compact", data, "--out", tmp_path / "large")
-    assert "clip_score__again" in ask(tmp_path / "large", "select * from scores")[0]
-    assert "embedding__tables" not in ask(tmp_path / "large", "select * from scores")[0]
+    gone = data / "_scores" / "tables" / "data" / "part-00000001.parquet"
+    kept = gone.read_bytes()
+    gone.unlink()
+    chosen = choose(str(data), Wanted(where="status is not null"), explain=False)
+    assert [further.name for further in whole_scores(chosen, Console("human"))] == ["again"]
+    assert "scores tables stay behind" in capsys.readouterr().err
+    gone.write_bytes(kept)
 
 
 def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data):
