@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.dataset import Dataset, open_dataset
 from engine.errors import UsageError
+from engine.further import further_scores
 from engine.lock import read_lock
 from engine.manifest import CARD, CROISSANT, write_manifest
 from engine.scores import Scores, open_scores
@@ -26,6 +27,11 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 HUB_LICENSES = re.compile(r"(cc0-1\.0|cc-by(-sa|-nc|-nd|-nc-sa|-nc-nd)?-[234]\.0|mit|apache-2\.0|openrail\+\+|unknown)")
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 PAINTED, PROCEDURAL = f"{IPTC}compositeWithTrainedAlgorithmicMedia", f"{IPTC}compositeSynthetic"
+
+MODELS_USED = (
+    "select m.name, m.revision, m.license, count(*) "
+    "from (select unnest(models) as m from scores) group by 1, 2, 3 order by 4 desc, 1, 2"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,11 @@ def _sources(dataset: Dataset) -> Sources:
             "select o.license, count(distinct o.source_sha256), count(*) "
             "from (select unnest(objects) as o from scores) group by 1 order by 3 desc, 1",
         )
-        models = _rows(
-            scores,
-            "select m.name, m.revision, m.license, count(*) "
-            "from (select unnest(models) as m from scores) group by 1, 2, 3 order by 4 desc, 1, 2",
-        )
+        models = _rows(scores, MODELS_USED)
+    for further in further_scores(dataset.store):
+        with open_scores(open_dataset(further.store.uri)) as scores:
+            known = {tuple(model[:3]) for model in models}
+            models += [model for model in _rows(scores, MODELS_USED) if tuple(model[:3]) not in known]
     return Sources(licenses, models)
 
 

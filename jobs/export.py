@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.dataset import open_dataset
+from engine.commits import committed
+from engine.dataset import Dataset, open_dataset
 from engine.errors import UsageError
 from engine.export.rows import Exporter
 from engine.records import ACCEPTED, Composition
 from engine.registry import Registry
 from engine.schema import column_names, from_table
+from engine.sealed import digest, seal, unseal
 from engine.store import Store, open_store
 from jobs.console import Console
 
@@ -24,6 +27,9 @@ FORMATS: Registry[Callable[[Store, int], Exporter]] = Registry(
     },
 )
 
+BEGUN = ".export.json"  # there while an export is under way; readers of datasets skip names with a dot
+_KIND = "export"
+
 
 def export(uri: str, to: str, out: str, *, shard_mb: int, rejected: bool, console: Console) -> Mapping[str, Any]:
     """Write the rows of a dataset or a view in another format; what a file holds depends on the rows alone.
@@ -31,7 +37,7 @@ def export(uri: str, to: str, out: str, *, shard_mb: int, rejected: bool, consol
     Args:
         uri: of a dataset or a view.
         to: a name of `FORMATS`.
-        out: folder or bucket prefix; must be empty.
+        out: folder or bucket prefix; empty, or with what the same export had written when it was interrupted.
         shard_mb: megabytes of a shard, where the format has shards.
         rejected: whether rows that the gate rejected are written too.
         console: where progress is shown.
@@ -40,10 +46,8 @@ def export(uri: str, to: str, out: str, *, shard_mb: int, rejected: bool, consol
         UsageError: EXPORT_PLACE, ROWS_KIND, and DATASET_EMPTY.
     """
     dataset, store = open_dataset(uri), open_store(out)
-    if next(store.list(), None) is not None:
-        fix = "name another folder; what an interrupted export left is to be removed"
-        raise UsageError("EXPORT_PLACE", "is not empty", where=out, fix=fix)
     dataset.require_compositions()
+    _begin(store, {"rows": _fingerprint(dataset), "to": to, "shard_mb": shard_mb, "rejected": rejected})
     exporter, written = FORMATS.resolve(to)(store, shard_mb * 1_000_000), 0
     progress = console.progress("export units", sum(1 for _ in dataset.shards()))
     for table in dataset.tables(column_names(Composition, stored=True)):
@@ -54,4 +58,21 @@ def export(uri: str, to: str, out: str, *, shard_mb: int, rejected: bool, consol
         progress.advance(1)
     exporter.close()
     progress.close()
+    store.delete(BEGUN)
     return {"rows": written, "out": store.uri, "format": to}
+
+
+def _begin(store: Store, asked: Mapping[str, Any]) -> None:
+    """Mark a place as that of an export; one that was interrupted there is begun again, over its own files."""
+    if store.exists(BEGUN) and unseal(store.read(BEGUN), _KIND, where=BEGUN) == asked:
+        return
+    if next(store.list(), None) is not None:
+        fix = "name another folder, or empty this one"
+        raise UsageError("EXPORT_PLACE", "holds something else than this export", where=store.uri, fix=fix)
+    store.put(BEGUN, seal(_KIND, asked))
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """By what is known whether rows are those of an export that was interrupted."""
+    told = [dataset.store.uri, dataset.view.get("blake2b", ""), committed(dataset.store).bits.tobytes().hex()]
+    return digest(json.dumps(told).encode())

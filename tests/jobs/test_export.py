@@ -140,6 +140,30 @@ def test_rejected_rows_come_along_where_they_are_asked_for(data, rows, tmp_path)
     assert written(data, "coco", tmp_path / "other")["rows"] == len(rows)
 
 
+@pytest.mark.parametrize("to", ["webdataset", "coco"])
+def test_an_export_that_was_interrupted_is_begun_again_over_its_own_files(data, tmp_path, monkeypatch, to):
+    exporter = FORMATS.resolve(to)
+    add = exporter.add
+
+    def stopped(self, row):
+        add(self, row)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporter, "add", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        written(data, to, tmp_path / "out")
+    with pytest.raises(UsageError, match="EXPORT_PLACE"):
+        written(data, "hf", tmp_path / "out")
+    monkeypatch.setattr(exporter, "add", add)
+    written(data, to, tmp_path / "out")
+    written(data, to, tmp_path / "whole")
+    files = [
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "out", tmp_path / "whole")
+    ]
+    assert files[0] == files[1]
+
+
 def test_a_place_that_is_not_empty_and_rows_that_are_no_compositions_are_named(data, tmp_path):
     with pytest.raises(UsageError, match="EXPORT_PLACE"):
         written(data, "coco", data)

@@ -110,3 +110,12 @@ def test_an_answer_is_a_table_without_control_characters(data):
     assert told.splitlines() == ["colour    number", "\N{REPLACEMENT CHARACTER}[31mred  0.1235"]
     told = mycanvas("query", data, "select sample_id from scores")
     assert told.splitlines()[-1] == "… 260 more rows; --format json prints all"
+
+
+def test_a_view_is_verified_by_its_list_and_its_rows(data, tmp_path):
+    mycanvas("filter", data, "--top", "20", "--by", "clip_score", "--view", tmp_path / "view")
+    assert mycanvas("verify", tmp_path / "view").startswith("20 rows are there")
+    listed = next((tmp_path / "view").glob("rows-*.parquet"))
+    whole = listed.read_bytes()
+    listed.write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:])
+    assert "VIEW_ROWS" in mycanvas("verify", tmp_path / "view", code=6)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from actors.weights import SHIPPED_FOLDER
 from benchmarks.curate_data import write_dataset
 from engine.dataset import open_dataset
 from engine.errors import OverBudget, UsageError
@@ -94,11 +96,21 @@ def test_conditions_and_statistics_know_the_new_columns(data):
     assert mycanvas("gc", data).startswith("would delete 0")
 
 
-def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data):
+def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data, tmp_path):
     wanted = "metrics=[clipscore, clip_i, seg_clip_i, dino, seg_dino, cp_clip_detected]"
-    assert asked(data, (*MODELS, wanted, "embedding=identity"), "tables").rows == SAMPLES
+    head = tmp_path / "crowd"
+    head.mkdir()
+    config = json.loads((SHIPPED_FOLDER / "micro" / "scorer" / "open_clip_config.json").read_text())
+    width = config["model_cfg"]["embed_dim"]
+    tensors = {"weight": np.zeros((1, width), np.float32), "bias": np.full(1, 5.5, np.float32)}
+    save_file(tensors, head / "head.safetensors")
+    made = asked(data, (*MODELS, wanted, "embedding=identity", f"aesthetic.model={head}"), "tables")
+    assert made.rows == SAMPLES
+    card = Path(json.loads(mycanvas("card", data, "--format", "json"))["card"]).read_text()
+    assert "| crowd | blake2b:" in card
     lists = "list_transform(objects, lambda o: o.identity) as identity"
     for row in ask(data, f"select *, {lists} from scores"):
+        assert row["aesthetic__tables"] == 5.5
         assert row["clipscore__tables"] == pytest.approx(2.5 * max(row["clip_score"], 0))
         for name in ("clip_i", "seg_clip_i", "dino", "seg_dino"):
             assert len(row[f"{name}__tables"]) == row["num_objects"]
