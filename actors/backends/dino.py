@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, final
 
@@ -27,23 +26,9 @@ from engine.records import Pixels
 
 BATCH = 64
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors", "README.md")
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """Classes of transformers by name, what the first is given, and tensors that are of training only."""
-
-    net: str
-    prepare: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    unused: tuple[str, ...] = ()
-
-
-ARCHITECTURES: Mapping[str, Architecture] = {
-    "dinov2": Architecture("Dinov2Model", "BitImageProcessor", unused=("embeddings.mask_token",)),
-    "vit": Architecture("ViTModel", "ViTImageProcessor", {"add_pooling_layer": False}),  # the pooler is not DINO's
-}
-"""By `model_type`."""
+PROCESSORS: Mapping[str, str] = {"dinov2": "BitImageProcessor", "vit": "ViTImageProcessor"}
+"""What prepares pictures for DINOv2 and DINO, by `model_type`."""
+UNUSED = ("embeddings.mask_token",)  # of training only
 
 
 @final
@@ -63,7 +48,7 @@ class Dino:
 
     def __init__(self, model: str, revision: str = "") -> None:
         forbid_code()
-        import transformers
+        from transformers import BitImageProcessor, Dinov2Model, ViTImageProcessor, ViTModel
 
         # One thread: sums then have one order whatever the machine, and every worker has one core.
         torch.set_num_threads(1)
@@ -71,9 +56,13 @@ class Dino:
         folder = local_weights(model, revision, files=FILES)
         kind, self.width = _read_configs(folder)
         self.model = identify(model, folder)
-        net = getattr(transformers, kind.net)
-        self.net = read_net(net, folder, _mismatch, unused=kind.unused, **kind.options).to(self.device)
-        self._prepare: Any = getattr(transformers, kind.prepare).from_pretrained(folder, local_files_only=True)
+        if kind == "dinov2":
+            net = read_net(Dinov2Model, folder, _mismatch, unused=UNUSED)
+            self._prepare: Any = BitImageProcessor.from_pretrained(folder, local_files_only=True)
+        else:
+            net = read_net(ViTModel, folder, _mismatch, add_pooling_layer=False)  # the pooler is not DINO's
+            self._prepare = ViTImageProcessor.from_pretrained(folder, local_files_only=True)
+        self.net = net.to(self.device)
 
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Pixels]) -> NDArray[np.float32]:
@@ -87,8 +76,8 @@ class Dino:
         return cast("NDArray[np.float32]", functional.normalize(torch.cat(parts).float(), dim=-1).cpu().numpy())
 
 
-def _read_configs(folder: Path) -> tuple[Architecture, int]:
-    """The architecture and D, after a look at what transformers would read."""
+def _read_configs(folder: Path) -> tuple[str, int]:
+    """The architecture, a key of `PROCESSORS`, and D, after a look at what transformers would read."""
     path = folder / "config.json"
     try:
         config = json.loads(path.read_bytes())
@@ -103,10 +92,9 @@ def _read_configs(folder: Path) -> tuple[Architecture, int]:
             why=f"{type(error).__name__}: {error}",
             fix="take a folder with config.json, preprocessor_config.json and model.safetensors",
         ) from None
-    known = ARCHITECTURES.get(kind)
-    if not known or str(prepare).removesuffix("Fast").replace("FeatureExtractor", "ImageProcessor") != known.prepare:
+    if PROCESSORS.get(kind) != str(prepare).removesuffix("Fast").replace("FeatureExtractor", "ImageProcessor"):
         raise _mismatch(folder, f"it is a {kind!r} that is fed by a {prepare!r}")
-    return known, width
+    return kind, width
 
 
 def _mismatch(folder: Path, why: str) -> UsageError:
