@@ -12,7 +12,7 @@ test: check test-all test-vllm
 
 # Most of the time tests wait, for processes that start or are killed: a file goes to whichever process is free.
 test-all: .venv/.dev
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-vllm: .venv-vllm/.ready
 	.venv-vllm/bin/pytest -m "" tests/actors/test_vllm_chat.py

@@ -25,6 +25,8 @@ from engine.sealed import digest, seal, unseal
 from engine.store import Store, open_store
 
 VIEW = "view.json"
+CHOSEN_VIEW = "chosen"
+"""Folder of the view that a run's recipe asks for, in its output."""
 CHOSEN = pa.schema([("unit_id", pa.int64()), ("sample_id", pa.string())])
 _KIND = "view"
 _KEYS = {"dataset", "origin", "rows", "rows_file", "blake2b"}
@@ -154,6 +156,40 @@ def _origin(store: Store) -> str:
         return ""
 
 
+def chosen_view(store: Store) -> Iterator[str]:
+    """The files of the view that a run's recipe asked for, if it did, after each of its rows was looked for.
+
+    Raises:
+        UsageError: VIEW_SOURCE.
+        Damaged: as `open_dataset` and `Dataset.tables`.
+    """
+    if store.exists(f"{CHOSEN_VIEW}/{VIEW}"):
+        for _ in open_dataset(f"{store.uri}/{CHOSEN_VIEW}").tables(["sample_id"]):
+            pass
+        yield from store.names(CHOSEN_VIEW)
+
+
+def old_view(out: str) -> str:
+    """The list of the view that lies where one is to be written; empty where nothing does.
+
+    Raises:
+        UsageError: VIEW_PLACE where something else does.
+    """
+    place = open_store(out)
+    if place.exists(VIEW):
+        return str(unseal(place.read(VIEW), _KIND, where=VIEW)["rows_file"])
+    if next(place.list(), None) is not None:
+        raise UsageError("VIEW_PLACE", "holds something that is no view", where=out, fix="name another folder")
+    return ""
+
+
+def remove_view(out: str) -> None:
+    """Remove the view that lies at `out`, if one does."""
+    if listed := old_view(out):
+        open_store(out).delete(VIEW)
+        open_store(out).delete(listed)
+
+
 def write_view(out: str, source: Dataset, chosen: pa.Table, question: Mapping[str, Any]) -> None:
     """Write a view; one that lies there is replaced, anything else is not.
 
@@ -166,10 +202,7 @@ def write_view(out: str, source: Dataset, chosen: pa.Table, question: Mapping[st
     Raises:
         UsageError: VIEW_PLACE.
     """
-    place = open_store(out)
-    old = unseal(place.read(VIEW), _KIND, where=VIEW)["rows_file"] if place.exists(VIEW) else ""
-    if not old and next(place.list(), None) is not None:
-        raise UsageError("VIEW_PLACE", "holds something that is no view", where=out, fix="name another folder")
+    place, old = open_store(out), old_view(out)
     data = write_table(chosen, metadata={})
     path = f"rows-{digest(data)[:16]}.parquet"
     place.put(path, data)

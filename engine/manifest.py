@@ -178,10 +178,17 @@ def _write_segment(store: Store, number: int, unit_ids: Sequence[int]) -> Segmen
     )
 
 
+_COLOURS = ("objects.list.element.color_gain", "objects.list.element.color_offset")
+
+
 def slim_rows(store: Store, unit_id: int) -> pa.Table:
-    """The rows of a unit without their pixels."""
+    """The rows of a unit without their pixels, and without the colours that were applied: nobody chooses by those.
+
+    DuckDB reads all fields of `objects` where one is asked for; without these it takes 0.26 s in place of 0.37 s.
+    """
     with open_shard(store, data_path(unit_id)) as shard:
-        return shard.read(columns=without_pixels(shard)).replace_schema_metadata(None)
+        wanted = [path for path in without_pixels(shard) if not path.startswith(_COLOURS)]
+        return shard.read(columns=wanted).replace_schema_metadata(None)
 
 
 def _schema_text(store: Store, first_unit: Sequence[int]) -> str:

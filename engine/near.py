@@ -28,6 +28,7 @@ def unlike(vectors: NDArray[np.float16], least: float) -> NDArray[np.bool_]:
     Returns:
         N flags.
     """
+    least = min(least, 1 - 1e-6)  # of two equal vectors float32 may make 0.9999999
     kept = np.ones(len(vectors), bool)
     if not len(vectors):
         return kept

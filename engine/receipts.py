@@ -52,6 +52,11 @@ class Receipt:
     attempt: int
     timings: Mapping[str, float]
 
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """All rows, accepted, rejected and failed ones."""
+        return self.rows, self.accepted, self.rejected, self.failed
+
 
 def data_path(unit_id: int) -> str:
     """Where a unit's rows are."""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from engine.commits import committed
 from engine.dataset import Dataset, empty
-from engine.errors import Damaged, UsageError
+from engine.errors import Damaged, EnvironmentProblem, UsageError
 from engine.further import further_scores
 from engine.manifest import SEGMENT_UNITS, scores_path, slim_rows, whole_summary
 from engine.parquet import read_shard, write_table
@@ -43,10 +43,12 @@ class Scores:
     Attributes:
         connection: in which it is the view `scores`.
         files: its parts on this machine; of those that were added, the columns by the names that they have in it.
+        added: where a column that was added comes from, as SQL that needs no join.
     """
 
     connection: duckdb.DuckDBPyConnection
     files: Mapping[Path, Mapping[str, str]]
+    added: Mapping[str, str]
 
     def ask(self, sql: str) -> pa.Table:
         """The answer to SQL of our own making.
@@ -61,10 +63,12 @@ class Scores:
     def vectors(self, column: str) -> Iterator[tuple[pa.Array, NDArray[np.float32]]]:
         """The `sample_id` of rows that have a vector in `column`, N, and the vectors, NxD, some 100,000 at a time.
 
+        Of a view, those of its whole dataset: joined, a million vectors would have to fit into DuckDB's memory.
+
         Raises:
             Damaged: SCORES_DAMAGED, also where vectors differ in length.
         """
-        sql = f"select sample_id, {quoted(column)} as v from {TABLE} where len(v) > 0"
+        sql = f"{self.added[column]} where len(v) > 0"
         with _named():
             for batch in self.connection.sql(sql).to_arrow_reader(_VECTORS):
                 lengths = pc.unique(pc.list_value_length(batch.column("v")))
@@ -106,7 +110,12 @@ def open_scores(dataset: Dataset, *, for_strangers: bool = False) -> Iterator[Sc
                 _open(connection, f"s{place}", parts, through_arrow=for_strangers)
             _join(connection, [columns for _, columns in sets], dataset.chosen)
         _lock(connection, () if for_strangers else files, folder)
-        yield Scores(connection, files)
+        added = {
+            name: f"select sample_id, {quoted(own)} as v from s{place}"
+            for place, (_, columns) in enumerate(sets)
+            for name, own in columns.items()
+        }
+        yield Scores(connection, files, added)
 
 
 def slim_types(schema: pa.Schema) -> Mapping[str, Any]:
@@ -121,7 +130,14 @@ def _named() -> Iterator[None]:
     """What DuckDB says of a file that it cannot read, as an error of ours."""
     try:
         yield
-    except (duckdb.DataError, duckdb.OutOfMemoryException) as error:  # a number too large, a value that is none
+    except duckdb.OutOfMemoryException as error:
+        raise EnvironmentProblem(
+            "SCORES_MEMORY",
+            f"the question needs more than {MEMORY}",
+            why=str(error).splitlines()[0],
+            fix="ask for fewer columns, or of a view",
+        ) from error
+    except duckdb.DataError as error:  # a number too large, a value that is none
         raise UsageError(
             "EXPRESSION_VALUE", "cannot be computed", why=str(error).splitlines()[0], fix="see docs/filter.md"
         ) from error
@@ -184,7 +200,13 @@ def _batches(files: Sequence[Path]) -> Any:
     for file in files:
         with file.open("rb") as handle, read_shard(handle, file.name) as shard:
             schemas.append(shard.schema_arrow.remove_metadata())
-    return dataset.dataset([str(file) for file in files], schema=pa.unify_schemas(schemas), format="parquet")
+    fields = [field.with_type(_whole(field.type)) for field in pa.unify_schemas(schemas)]
+    return dataset.dataset([str(file) for file in files], schema=pa.schema(fields), format="parquet")
+
+
+def _whole(kind: pa.DataType) -> pa.DataType:
+    """Half-floats, which DuckDB reads from Parquet and not from Arrow, as floats."""
+    return pa.list_(pa.float32()) if pa.types.is_list(kind) and pa.types.is_float16(kind.value_type) else kind
 
 
 def _join(connection: duckdb.DuckDBPyConnection, columns: Sequence[Mapping[str, str]], chosen: pa.Table | None) -> None:

@@ -16,6 +16,7 @@ from functools import partial
 
 from engine.collect import JOURNAL
 from engine.commits import read_receipt
+from engine.dataset import CHOSEN_VIEW, chosen_view
 from engine.errors import Damaged
 from engine.extents import Extents, read_extents, wrong_samples
 from engine.further import FOLDER as SCORES
@@ -90,7 +91,7 @@ def verify(store: Store) -> Report:
 
     Its library and the scores that were added to it are runs of their own, and are read too.
     """
-    inner = (f"{LIBRARY}/", f"{SCORES}/")
+    inner = (f"{LIBRARY}/", f"{SCORES}/", f"{CHOSEN_VIEW}/")
     sizes = {entry.path: entry.size for entry in store.list() if not entry.path.startswith(inner)}
     leftovers = tuple(sorted(path for path in sizes if path.startswith((f"{TMP}/", f"{JOURNAL}/"))))
     broken, extents = _read_log(store, sizes)
@@ -107,10 +108,12 @@ def verify(store: Store) -> Report:
     added = {"/".join(entry.path.split("/")[:2]) for entry in store.list(SCORES) if entry.path.count("/") > 1}
     for folder in (LIBRARY, *sorted(added)):
         own = _with(own, store, folder)
-    try:
-        return replace(own, files=own.files + sum(1 for _ in further_scores(store)))
-    except Damaged as error:
-        return replace(own, damage=(*own.damage, Damage(error.where, error.what, error.fix)))
+    for look in (further_scores, chosen_view):
+        try:
+            own = replace(own, files=own.files + sum(1 for _ in look(store)))
+        except Damaged as error:
+            own = replace(own, damage=(*own.damage, Damage(error.where, error.what, error.fix)))
+    return own
 
 
 def _with(own: Report, store: Store, folder: str) -> Report:
@@ -213,7 +216,7 @@ def _unit(dataset: _Dataset, recorded: Mapping[int, Receipt], unit_id: int) -> l
         return [*damages, Damage(data_path(unit_id), f"{error.what} ({error.why})", again)]
     if wrong := wrong_samples(dataset.extents, unit_id, ids):
         damages.append(Damage(data_path(unit_id), wrong, again))
-    if receipt and _counts(receipt) != _counts(derived):
+    if receipt and receipt.counts != derived.counts:
         damages.append(Damage(receipt_path(unit_id), "counts other rows than its data file has", f"remove it {_ANEW}"))
     return [*damages, *_failures(dataset, receipt or derived)]
 
@@ -244,7 +247,3 @@ def _failures(dataset: _Dataset, receipt: Receipt) -> Iterator[Damage]:
 def _sample_ids(data: bytes, unit_id: int) -> list[str]:
     with read_shard(io.BytesIO(data), data_path(unit_id)) as shard:
         return list(shard.read(columns=["sample_id"]).column(0).to_pylist())
-
-
-def _counts(receipt: Receipt) -> tuple[int, int, int, int]:
-    return receipt.rows, receipt.accepted, receipt.rejected, receipt.failed

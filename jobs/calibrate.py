@@ -46,8 +46,8 @@ class Calibrated:
 
     @property
     def settings(self) -> list[str]:
-        """The thresholds as keys of a recipe; what would else be asked for by default is said to be off."""
-        unused = [key for key, value in Thresholds().model_dump().items() if value and key not in self.fit.thresholds]
+        """The thresholds as keys of a recipe; all others are said to be off, since recipes differ in what they ask."""
+        unused = [key for key in Thresholds.model_fields if key not in self.fit.thresholds]
         off = [f"gate.{key}={'false' if key.startswith('require') else 'null'}" for key in unused]
         return [*(f"gate.{key}={limit:g}" for key, limit in self.fit.thresholds.items()), *off]
 

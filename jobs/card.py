@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.dataset import Dataset, open_dataset
 from engine.errors import UsageError
+from engine.export.licenses import hub_licenses
 from engine.further import further_scores
 from engine.lock import read_lock
 from engine.manifest import CARD, CROISSANT, write_manifest
@@ -24,7 +25,6 @@ from jobs.croissant import croissant
 from jobs.stats import stats
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
-HUB_LICENSES = re.compile(r"(cc0-1\.0|cc-by(-sa|-nc|-nd|-nc-sa|-nc-nd)?-[234]\.0|mit|apache-2\.0|openrail\+\+|unknown)")
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 PAINTED, PROCEDURAL = f"{IPTC}compositeWithTrainedAlgorithmicMedia", f"{IPTC}compositeSynthetic"
 
@@ -129,7 +129,7 @@ def _text(name: str, report: Mapping[str, Any], sources: Sources) -> str:
             "```",
             "",
             "`status` is `accepted` or `rejected` (with `reasons`); rows that could not be made are in `failures/`.",
-            "All columns but pixels are in `scores/` too.",
+            "All columns but pixels and applied colours are in `scores/` too.",
             "",
             *_table("## Concept photos", ("licence", "photos", "objects"), sources.licenses),
             *_table("## Models", ("model", "commit or hash", "licence", "rows"), sources.models),
@@ -147,12 +147,11 @@ def _text(name: str, report: Mapping[str, Any], sources: Sources) -> str:
 
 def _header(report: Mapping[str, Any], sources: Sources) -> list[str]:
     size = next((name for limit, name in SIZES if report["rows"] < limit), "10M<n<100M")
-    named = dict.fromkeys(str(license_).lower() for license_, *_ in sources.licenses)
-    known = [name if HUB_LICENSES.fullmatch(name) else "other" for name in named] or ["unknown"]
+    known = hub_licenses(str(license_) for license_, *_ in sources.licenses)
     return [
         "---",
         "license:",
-        *(f"- {name}" for name in dict.fromkeys(known)),
+        *(f"- {name}" for name in known),
         "language:\n- en",
         "task_categories:\n- text-to-image",
         f"size_categories:\n- {size}",

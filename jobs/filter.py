@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.dataset import Dataset, open_dataset, write_view
+from engine.dataset import CHOSEN_VIEW, Dataset, open_dataset, remove_view, write_view
 from engine.errors import UsageError
 from engine.near import unlike
 from engine.recipe import Recipe
@@ -21,8 +21,6 @@ from engine.scores import Scores, open_scores, slim_types
 from engine.store import Store
 from jobs.console import Console, size
 from planners.selection import ALIKE, Near, Selection, Wanted, schema_of, select
-
-CHOSEN_VIEW = "chosen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +91,7 @@ def choose_of_run(out: str, wanted: Wanted, console: Console) -> None:
     chosen = choose(out, wanted, explain=False)
     if not chosen.rows.num_rows:
         fatal = next(text for text, count in chosen.account.steps if not count)
+        remove_view(f"{out}/{CHOSEN_VIEW}")
         console.say(f"choose  no row is left after: {fatal}")
         return
     write(chosen, wanted, f"{out}/{CHOSEN_VIEW}")
@@ -110,7 +109,9 @@ def _resembling(scores: Scores, near: Near) -> pa.Table:
         asked = places.is_valid().to_numpy(zero_copy_only=False)
         vectors[places.drop_null().to_numpy()] = found[asked]
     known = np.flatnonzero(vectors.any(axis=1))
-    return pa.table({"sample_id": ids.take(pa.array(known[~unlike(vectors[known], near.least)]))})
+    if len(known) < len(vectors):
+        vectors = vectors[known]
+    return pa.table({"sample_id": ids.take(pa.array(known[~unlike(vectors, near.least)]))})
 
 
 def write(chosen: Chosen, wanted: Wanted, out: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,14 @@ import pyarrow as pa
 from cluster.rewrite import rewrite
 from cluster.session import session
 from engine.commits import Committed, committed
-from engine.dataset import VIEW
+from engine.dataset import VIEW, Dataset
 from engine.errors import UsageError
 from engine.further import Further, announce, further_scores, place_of
 from engine.lock import claim, read_lock
 from engine.manifest import all_receipts, write_manifest
 from engine.recipe import COMMIT, Pool
 from engine.rewrite import Rewrite, write_plan
+from engine.scores import open_scores
 from engine.sealed import digest
 from engine.store import Store, open_store
 from jobs.card import write_card
@@ -92,19 +93,15 @@ def _begun_scores(further: Further, out: Store, rows: pa.Table, unit_rows: int) 
 
 def whole_scores(chosen: Chosen, console: Console) -> list[Further]:
     """The scores that were added to the dataset, if all the rows have them."""
-    wanted = set(chosen.rows.column("unit_id").unique().to_pylist())
-    stored, found = _rows_of_units(chosen.store, wanted), []
+    found = []
     for further in further_scores(chosen.store):
-        if _rows_of_units(further.store, wanted) == stored:
+        with open_scores(Dataset(further.store.uri, further.store, chosen.rows, {})) as scores:
+            there = scores.ask("select count(*) from scores").column(0)[0].as_py()
+        if there == chosen.rows.num_rows:
             found.append(further)
         else:
             console.say(f"scores {further.name} stay behind: not all rows have them; score the copy anew")
     return found
-
-
-def _rows_of_units(store: Store, units: Container[int]) -> dict[int, int]:
-    known = (receipt for receipt in all_receipts(store) if receipt.unit_id in units)
-    return {receipt.unit_id: receipt.accepted + receipt.rejected for receipt in known}
 
 
 def _made(own: Copy, beside: Sequence[Copy], memory_gb: float, address: str, progress: Progress) -> Tally:

@@ -29,6 +29,7 @@ from engine.recipe import Recipe, validated
 from engine.recipe_source import read_yaml
 from engine.stage import Spec
 from jobs.console import Console, clock
+from jobs.filter import wanted_by
 from jobs.recipes import load, show
 from jobs.run import parse_budget
 
@@ -89,6 +90,7 @@ def submit(path: Path, address: str, console: Console) -> Job:
     run, recipe = read_run(path)
     specs = (recipe.segment, *recipe.stages)
     check_recipe(specs, recipe.accept_licence, here=False)
+    wanted_by(recipe)
     for model in local_folders(specs):
         _travels(model, "a model")
     for key in ("photos", "backgrounds"):

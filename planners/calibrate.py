@@ -134,15 +134,23 @@ def calibrate(values: Values, good: Flags, measures: Sequence[Measure], goal: Go
 
 
 def _fitted(values: Values, good: Flags, measures: Sequence[Measure], goal: Goal) -> dict[str, float]:
-    if goal.recall is None:
-        return _grown(values, good, measures, goal.precision)
-    return _tightened(values, good, measures, goal.recall)
+    if goal.recall is not None:
+        return _tightened(values, good, measures, recall=goal.recall)
+    grown = _grown(values, good, measures, goal.precision)
+    if goal.precision is None:
+        return grown
+    tightened = _tightened(values, good, measures, recall=0.0, enough=goal.precision)
+    both = (grown, tightened)  # the first may run into a corner, the second stop short of what can be reached
+    return max(both, key=lambda found: _worth(passes(values, measures, found), good, goal.precision))
 
 
-def _tightened(values: Values, good: Flags, measures: Sequence[Measure], recall: float) -> dict[str, float]:
+def _tightened(
+    values: Values, good: Flags, measures: Sequence[Measure], *, recall: float, enough: float = 1.0
+) -> dict[str, float]:
     """Thresholds, tightened one step at a time: that which turns away most bad rows for each good one.
 
-    A step may cost no more good rows than are left to lose, so that none spends at once what several need.
+    A step may cost no more good rows than are left to lose, so that none spends at once what several need. It ends
+    where `enough` of what passes is good.
     """
     thresholds: dict[str, float] = {}
     tried = [
@@ -151,17 +159,18 @@ def _tightened(values: Values, good: Flags, measures: Sequence[Measure], recall:
         for limit in _places(values[:, place], whole=measure.whole)
     ]
     passed, least = np.ones(len(good), bool), recall * good.sum()
-    while True:
+    while quality(passed, good).precision < enough:
+        left = int((passed & good).sum()) - least
         steps = [
             (int((passed & ~own & ~good).sum()), int((passed & ~own & good).sum()), key, limit, own)
             for key, limit, own in tried
         ]
-        left = int((passed & good).sum()) - least
         useful = [step for step in steps if step[0] > ENOUGH * len(good) and step[1] <= left]
         if not useful:
-            return thresholds
+            break
         _, _, key, limit, own = max(useful, key=lambda step: (step[0] / (step[1] + 0.5), step[2], step[3]))
         thresholds[key], passed = limit, passed & own
+    return thresholds
 
 
 def _grown(values: Values, good: Flags, measures: Sequence[Measure], precision: float | None) -> dict[str, float]:

@@ -128,7 +128,7 @@ def select(wanted: Wanted, schema: Schema) -> Selection:
     if wanted.top:
         steps.append((f"top {wanted.top} by {wanted.by}", _top(len(steps), wanted.top)))
     read = by.reads.union({"unit_id", "sample_id", *hashes, *groups}, *(term.reads for _, term in conditions))
-    return Selection(steps, read, near)
+    return Selection(steps, read | {near.column} if near else read, near)
 
 
 def schema_of(types: Mapping[str, Any]) -> dict[str, Column]:

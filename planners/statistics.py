@@ -8,7 +8,7 @@ from typing import Any
 from engine.sql import quoted
 
 OBJECT_SCORES = ("identity_psnr", "visible_fraction", "identity", "detection", "cut_edge")
-COUNTS = ("surplus",)  # whole numbers that are scores; the others are names
+COUNTS = ("surplus", "surplus_instances")  # whole numbers that are scores; the others are names
 NO_SCORES = ("ground_line",)
 QUANTILES = (0.05, 0.5, 0.95)
 BINS = 20
@@ -28,8 +28,10 @@ def score_sources(types: Mapping[str, Any]) -> dict[str, str]:
     """
     found = {}
     for name, kind in types.items():
-        if name not in NO_SCORES and (kind.id in ("double", "float") or name in COUNTS):
+        if name not in NO_SCORES and (kind.id in ("double", "float") or name.split("__")[0] in COUNTS):
             found[name] = f"select {quoted(name)} as x from scores"
+        elif "__" in name and kind.id == "list" and kind.children[0][1].id == "double":  # one number for each object
+            found[name] = f"select unnest({quoted(name)}) as x from scores"
     for field in _object_fields(types):
         if field in OBJECT_SCORES:
             found[f"objects.{field}"] = f"select o.{quoted(field)} as x from (select unnest(objects) as o from scores)"

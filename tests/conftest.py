@@ -1,4 +1,23 @@
+from pathlib import Path
+
 import pytest
+
+TESTS = Path(__file__).parent
+LONGEST = (
+    "cluster/test_submit.py",
+    "cluster/test_training.py",
+    "jobs/test_score.py",
+    "cluster/test_stream.py",
+    "jobs/test_micro_recipe.py",
+    "jobs/test_micro.py",
+    "jobs/test_materialise.py",
+)
+"""Files that wait for processes for minutes. They begin first, or one process would wait for them at the end alone."""
+
+
+def pytest_collection_modifyitems(items):
+    place = {TESTS / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import final
 
+from engine.export.licenses import hub_licenses
 from engine.export.rows import Exporter
 from engine.parquet import write_table
 from engine.records import Composition
@@ -49,12 +49,12 @@ class Hub(Exporter):
         self._rows.append(row)
         self._bytes += size
         self._written += 1
-        self._licenses.update(dict.fromkeys(item.license.lower() for item in row.objects))
+        self._licenses.update(dict.fromkeys(item.license for item in row.objects))
 
     def close(self) -> None:
         if self._rows:
             self._flush()
-        licenses = "\n".join(f"- {json.dumps(name)}" for name in self._licenses)  # JSON's strings are YAML's
+        licenses = "\n".join(f"- {name}" for name in hub_licenses(self._licenses))
         self.store.put("README.md", CARD.format(licenses=licenses, rows=self._written).encode())
 
     def _flush(self) -> None:

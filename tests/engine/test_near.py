@@ -38,3 +38,11 @@ def test_beyond_that_nearly_all_copies_are_found_and_nothing_else(monkeypatch, n
     kept = unlike(drawn(20_000, 2000, noise=noise), 0.95)
     assert kept[:18_000].all()
     assert (~kept[18_000:]).mean() > 0.97
+
+
+@pytest.mark.parametrize("width", [64, 192, 384, 768])
+def test_equal_vectors_are_alike_whatever_their_products_round_to(width):
+    vectors = np.random.default_rng(0).standard_normal((500, width)).astype(np.float16)
+    kept = unlike(np.concatenate([vectors, vectors]), 1.0)
+    assert kept[:500].all()
+    assert not kept[500:].any()

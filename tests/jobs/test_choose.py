@@ -1,9 +1,13 @@
 """A recipe's `choose`: what is wanted of all rows together becomes a view when the run ends."""
 
+from pathlib import Path
+
 import pytest
 
 from engine.dataset import open_dataset
 from engine.errors import UsageError
+from engine.store import open_store
+from engine.verify import verify
 from jobs.console import Console
 from jobs.filter import choose_of_run, wanted_by
 from jobs.recipes import load
@@ -38,6 +42,17 @@ def test_the_best_become_a_view_and_another_choice_takes_its_place(out, capsys):
 def test_a_choice_that_leaves_nothing_is_said_and_ends_no_run(out, capsys):
     choose_of_run(out, wanted("choose.where=seam > 1000"), Console("human"))
     assert "choose  no row is left after: seam > 1000" in capsys.readouterr().err
+    assert open_dataset(f"{out}/chosen").chosen is None, "the view of an earlier choice is gone"
+
+
+def test_verify_looks_for_the_rows_of_the_view(out):
+    choose_of_run(out, wanted("choose.top=4", "choose.by=-seam", "choose.where=status is not null"), Console("quiet"))
+    assert verify(open_store(out)).damage == ()
+    listed = next((Path(out) / "chosen").glob("rows-*.parquet"))
+    whole = listed.read_bytes()
+    listed.write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:])
+    assert [damage.path for damage in verify(open_store(out)).damage] == [listed.name]
+    listed.write_bytes(whole)
 
 
 def test_a_choice_is_checked_before_anything_is_made():

@@ -122,12 +122,16 @@ def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data, tmp_path):
 
 
 def test_rows_that_look_alike_by_embedding_leave_the_best(data):
+    told = mycanvas("query", data, "select len(embedding__tables) as width, count(*) as n from scores group by 1")
+    assert told.splitlines()[1].split()[1] == str(SAMPLES)
     kept = {}
     for least in ("0.5", "0.99", "1.0"):
         words = ("--where", "status is not null", "--by", "clip_score", "--dedup", f"embedding:{least}")
         told = json.loads(mycanvas("filter", data, *words, "--format", "json"))
+        assert told["reads"]["embedding__tables"] > 0
         kept[least] = dict(told["steps"])[f"unlike each other, embedding:{least}"]
     assert 1 <= kept["0.5"] <= kept["0.99"] <= kept["1.0"] == SAMPLES
+    assert "dino__tables" in json.loads(mycanvas("stats", data, "--format", "json"))["scores"]
     rows = ask(data, "select sample_id, embedding__tables as v, clip_score from scores")
     rows.sort(key=lambda row: (-row["clip_score"], row["sample_id"]))
     vectors = np.asarray([row["v"] for row in rows])

@@ -62,6 +62,18 @@ def test_a_recall_is_kept_and_what_it_allows_is_spent_on_several_measures():
     assert calibrate(values, good, THREE, Goal(recall=1.0)).fitted.recall == 1.0
 
 
+def test_a_precision_is_not_reached_by_keeping_next_to_nothing():
+    """An irrelevant score whose few highest happen to be good must not be the first threshold."""
+    draw = np.random.default_rng(4)
+    values = draw.random((1200, 3))
+    good = (values[:, 0] > 0.5) & (values[:, 2] > 0.3)
+    good ^= draw.random(1200) < 0.05
+    for wanted in (0.8, 0.9):
+        fit = calibrate(values, good, THREE, Goal(precision=wanted))
+        assert fit.fitted.precision >= wanted
+        assert fit.fitted.recall > 0.8
+
+
 def test_a_score_that_says_nothing_becomes_no_threshold():
     values, good = rows()
     assert "min_identity" not in calibrate(values, good, THREE, Goal()).thresholds
