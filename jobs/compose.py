@@ -20,8 +20,8 @@ from engine.sources import Samples
 from engine.stage import Stage
 from engine.store import Store, open_store
 from jobs.card import write_card
+from jobs.choose import choose_of_run, wanted_by
 from jobs.console import Console
-from jobs.filter import choose_of_run, wanted_by
 from jobs.layout import from_layouts_of, laid_out
 from jobs.order import Materials, Order, keep_backgrounds, materials, run_of
 from jobs.run import Tally, make_missing, run_id

@@ -11,15 +11,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.dataset import CHOSEN_VIEW, Dataset, open_dataset, remove_view, write_view
+from engine.dataset import Dataset, open_dataset, write_view
 from engine.errors import UsageError
 from engine.near import unlike
-from engine.recipe import Recipe
-from engine.records import Composition
-from engine.schema import arrow_schema, column_names
-from engine.scores import Scores, open_scores, slim_types
+from engine.scores import Scores, open_scores
 from engine.store import Store
-from jobs.console import Console, size
+from jobs.console import size
 from planners.selection import ALIKE, Near, Selection, Wanted, schema_of, select
 
 
@@ -71,31 +68,6 @@ def choose(uri: str, wanted: Wanted, *, explain: bool) -> Chosen:
             scores.connection.register(ALIKE, _resembling(scores, selection.near))
         rows = scores.ask(selection.rows)
         return Chosen(dataset, rows, _told(scores, selection) if explain or not rows.num_rows else Account())
-
-
-def wanted_by(recipe: Recipe) -> Wanted | None:
-    """What a recipe's `choose` asks of its rows, checked before there are any.
-
-    Raises:
-        UsageError: those of `planners.selection`.
-    """
-    if recipe.choose is None:
-        return None
-    wanted = Wanted(**recipe.choose.model_dump())
-    select(wanted, schema_of(slim_types(arrow_schema(Composition, column_names(Composition, stored=True)))))
-    return wanted
-
-
-def choose_of_run(out: str, wanted: Wanted, console: Console) -> None:
-    """Write what a run's recipe asks for as the view ``OUT/chosen``, or say which part of it leaves nothing."""
-    chosen = choose(out, wanted, explain=False)
-    if not chosen.rows.num_rows:
-        fatal = next(text for text, count in chosen.account.steps if not count)
-        remove_view(f"{out}/{CHOSEN_VIEW}")
-        console.say(f"choose  no row is left after: {fatal}")
-        return
-    write(chosen, wanted, f"{out}/{CHOSEN_VIEW}")
-    console.say(f"choose  {chosen.rows.num_rows:,} rows: {out}/{CHOSEN_VIEW}")
 
 
 def _resembling(scores: Scores, near: Near) -> pa.Table:

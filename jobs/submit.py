@@ -28,8 +28,8 @@ from engine.photos import open_folder
 from engine.recipe import Recipe, validated
 from engine.recipe_source import read_yaml
 from engine.stage import Spec
+from jobs.choose import wanted_by
 from jobs.console import Console, clock
-from jobs.filter import wanted_by
 from jobs.recipes import load, show
 from jobs.run import parse_budget
 

@@ -8,8 +8,8 @@ from engine.dataset import open_dataset
 from engine.errors import UsageError
 from engine.store import open_store
 from engine.verify import verify
+from jobs.choose import choose_of_run, wanted_by
 from jobs.console import Console
-from jobs.filter import choose_of_run, wanted_by
 from jobs.recipes import load
 from tests.jobs.inprocess import compose, cut
 from tests.jobs.photos import concept_folder

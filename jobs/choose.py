@@ -1,0 +1,37 @@
+"""A recipe's `choose`: what is wanted of all rows of a run together, as a view when it ends."""
+
+from __future__ import annotations
+
+from engine.dataset import CHOSEN_VIEW, remove_view
+from engine.recipe import Recipe
+from engine.records import Composition
+from engine.schema import arrow_schema, column_names
+from engine.scores import slim_types
+from jobs.console import Console
+from jobs.filter import choose, write
+from planners.selection import Wanted, schema_of, select
+
+
+def wanted_by(recipe: Recipe) -> Wanted | None:
+    """What a recipe's `choose` asks of its rows, checked before there are any.
+
+    Raises:
+        UsageError: those of `planners.selection`.
+    """
+    if recipe.choose is None:
+        return None
+    wanted = Wanted(**recipe.choose.model_dump())
+    select(wanted, schema_of(slim_types(arrow_schema(Composition, column_names(Composition, stored=True)))))
+    return wanted
+
+
+def choose_of_run(out: str, wanted: Wanted, console: Console) -> None:
+    """Write what a run's recipe asks for as the view ``OUT/chosen``, or say which part of it leaves nothing."""
+    chosen = choose(out, wanted, explain=False)
+    if not chosen.rows.num_rows:
+        fatal = next(text for text, count in chosen.account.steps if not count)
+        remove_view(f"{out}/{CHOSEN_VIEW}")
+        console.say(f"choose  no row is left after: {fatal}")
+        return
+    write(chosen, wanted, f"{out}/{CHOSEN_VIEW}")
+    console.say(f"choose  {chosen.rows.num_rows:,} rows: {out}/{CHOSEN_VIEW}")
