@@ -47,6 +47,9 @@ class Rescore(Judged):
     embedding: Literal["clip", "identity"] | None = Field(
         default=None, description="whose embedding of each image is kept, for `filter --dedup embedding:0.95`"
     )
+    accept_licence: tuple[str, ...] = Field(
+        default=(), description="models that may be used though their licence is restricted"
+    )
     phash: bool = Field(default=False, description="a perceptual hash of each image, for `filter --dedup phash:4`")
 
     @model_validator(mode="after")

@@ -61,12 +61,12 @@ def score(
     """
     store = open_dataset(uri).store
     _require(spec, name)
-    check_recipe((spec,), (), here=address == LOCAL)
+    check_recipe((spec,), spec.accept_licence, here=address == LOCAL)
     cutouts = open_store(library or f"{store.uri}/library").uri
     known = _library(cutouts) if spec.compares else ""
     place = place_of(store, name)
     done = _todo(store, place)
-    asked = spec.model_dump(mode="json", exclude={"timeout_s", "batch_size"})
+    asked = spec.model_dump(mode="json", exclude={"timeout_s", "batch_size", "accept_licence"})
     claim(place, {"data": {"spec": asked, "library": known}})
     tally = _made(_pipeline(spec, store, place, cutouts), pool, done, address, console)
     write_manifest(place)

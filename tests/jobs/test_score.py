@@ -185,6 +185,15 @@ def test_what_cannot_be_scored_is_named_and_nothing_is_written(data, settings, n
     assert not (data / "_scores" / "x").exists()
 
 
+def test_a_restricted_licence_is_accepted_by_name_alone(data):
+    model = "black-forest-labs/FLUX.2-dev"
+    clip = (f"clip.model=hf-hub:{model}", "clip.revision=" + "ab" * 20)
+    with pytest.raises(UsageError, match="LICENCE_REFUSED"):
+        asked(data, clip, "x")
+    with pytest.raises(UsageError, match="SCORE_LIBRARY"):  # which is looked at next
+        asked(data, (*clip, f"accept_licence=['hf-hub:{model}']"), "x", library="nowhere")
+
+
 def test_a_dataset_of_nothing_is_named(tmp_path):
     with pytest.raises(UsageError, match="DATASET_EMPTY"):
         asked(tmp_path, ("phash=true",), "x")
