@@ -37,6 +37,9 @@ class Generation(Spec):
     revision: str = Field(
         default="462165984030d82259a11f4367a4eed129e94a7b", description="commit of the weights on the hub"
     )
+    accept_licence: tuple[str, ...] = Field(
+        default=(), description="models that may be used though their licence is restricted"
+    )
     steps: int = Field(default=30, ge=1, le=200, description="denoising steps")
     guidance: float = Field(default=6.0, ge=0, le=30, description="classifier-free guidance scale")
     prompt_template: str = Field(

@@ -95,7 +95,7 @@ def generate(phrases: Sequence[str], out: Path, spec: Generation, *, each: int, 
         UsageError: LICENCE_REFUSED, and those of the model.
         EnvironmentProblem: those of the model.
     """
-    check_licences((spec,), ())
+    check_licences((spec,), spec.accept_licence)
     generator = GENERATORS.resolve(spec.backend)(spec)
     out.mkdir(parents=True, exist_ok=True)
     made = []

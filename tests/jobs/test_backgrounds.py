@@ -113,3 +113,13 @@ def test_a_file_that_is_no_index_of_ours_is_named(tmp_path, metadata):
     open_store(str(tmp_path)).put(PATH, write_table(pa.table({"a": [1]}), metadata={"clip": "{}"}))
     with pytest.raises(UsageError, match=r"BACKGROUNDS_NO_INDEX(.|\n)*no index of this release"):
         found(str(tmp_path), ["on a beach"], count=1, diversity=0.0)
+
+
+def test_a_generator_with_a_restricted_licence_is_accepted_by_name_alone(tmp_path):
+    model = "black-forest-labs/FLUX.2-dev"
+    refused = Generation(model=model, revision="")
+    with pytest.raises(UsageError, match="LICENCE_REFUSED"):
+        generate(["on a beach"], tmp_path / "out", refused, each=1, size=64, seed=0)
+    accepted = Generation(model=model, revision="", accept_licence=(model,))
+    with pytest.raises(UsageError, match="WEIGHTS_UNPINNED"):  # which is looked at next
+        generate(["on a beach"], tmp_path / "out", accepted, each=1, size=64, seed=0)
