@@ -4,13 +4,13 @@ import pytest
 
 TESTS = Path(__file__).parent
 LONGEST = (
-    "cluster/test_submit.py",
     "cluster/test_training.py",
     "jobs/test_score.py",
+    "cluster/test_submit.py",
     "cluster/test_stream.py",
-    "jobs/test_micro_recipe.py",
-    "jobs/test_micro.py",
     "jobs/test_materialise.py",
+    "jobs/test_bad_input.py",
+    "jobs/test_micro.py",
 )
 """Files that wait for processes for minutes. They begin first, or one process would wait for them at the end alone."""
 

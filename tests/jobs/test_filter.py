@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def mycanvas(*words, code=0):
     command = [sys.executable, "-W", "ignore", "-m", "jobs", *map(str, words)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stderr
