@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actors.judges import Loaded, Verdict
 from actors.score_clip import ImageScorer, crop, embedded_references
@@ -73,9 +74,11 @@ def metric_judge(loaded: Loaded, library: Library, limit: int, wanted: Sequence[
                 columns = [{metric: clipscore(one.clip.clip_score or 0.0)} for one in said]
             elif metric == "cp_clip_detected":
                 columns = _detected(rows, stored, said, loaded, known[model])
+            elif metric.startswith("seg_"):
+                columns = [{metric: each} for each in _segmented(rows, stored, scorer, known[model], library)]
             else:
-                subjects = _segmented if metric.startswith("seg_") else _whole
-                columns = [{metric: each} for each in subjects(rows, stored, scorer, known[model], library)]
+                images = scorer.embed_images(stored) if model == "identity" else [one.clip.image for one in said]
+                columns = [{metric: _whole(row, image, known[model])} for row, image in zip(rows, images, strict=True)]
             for row, new in zip(found, columns, strict=True):
                 row.update(new)
         return found
@@ -83,16 +86,10 @@ def metric_judge(loaded: Loaded, library: Library, limit: int, wanted: Sequence[
     return judge
 
 
-def _whole(
-    rows: Sequence[Composition], stored: Sequence[Pixels], scorer: ImageScorer, known: References, library: Library
-) -> list[Likeness]:
+def _whole(row: Composition, image: NDArray[np.float32] | None, known: References) -> Likeness:
     """Of every object: the whole picture against its concept, as DreamBooth has it for pictures of one subject."""
-    del library
-    images = scorer.embed_images(stored)
-    return [
-        tuple(mean_cosine(image, known(concept)) for concept in row.concepts)
-        for row, image in zip(rows, images, strict=True)
-    ]
+    assert image is not None
+    return tuple(mean_cosine(image, known(concept)) for concept in row.concepts)
 
 
 def _segmented(

@@ -27,6 +27,8 @@ from engine.store import Store, open_store
 VIEW = "view.json"
 CHOSEN_VIEW = "chosen"
 """Folder of the view that a run's recipe asks for, in its output."""
+INSIDE = ".."
+"""How a view names the dataset whose folder it lies in, so that both can be moved."""
 CHOSEN = pa.schema([("unit_id", pa.int64()), ("sample_id", pa.string())])
 _KIND = "view"
 _KEYS = {"dataset", "origin", "rows", "rows_file", "blake2b"}
@@ -67,6 +69,14 @@ class Dataset:
             with open_shard(self.store, path) as shard:
                 there = [name for name in shard.schema_arrow.names if columns is None or name in columns]
                 yield shard.read(columns=there) if ids is None else _chosen_rows(shard, ids, there, path)
+
+    def rows_there(self) -> int:
+        """How many rows it has, after each was looked for.
+
+        Raises:
+            Damaged: SHARD_MISSING, ROWS_GONE.
+        """
+        return sum(table.num_rows for table in self.tables(["sample_id"]))
 
     def require_compositions(self) -> None:
         """Refuse what has no rows, or rows of another kind.
@@ -130,12 +140,12 @@ def open_dataset(uri: str) -> Dataset:
     view = unseal(place.read(VIEW), _KIND, where=f"{place.uri}/{VIEW}")
     if not view.keys() >= _KEYS or not isinstance(view["rows_file"], str) or not view["rows_file"].startswith("rows-"):
         raise Damaged("VIEW_ROWS", "does not say what a view must", where=f"{place.uri}/{VIEW}")
-    store = open_store(view["dataset"])
+    store = open_store(place.uri.rpartition("/")[0] if view["dataset"] == INSIDE else view["dataset"])
     if next(store.names("data"), None) is None or _origin(store) != view["origin"]:
         raise UsageError(
             "VIEW_SOURCE",
             "the dataset that this is a view of is not there, or another one is",
-            where=view["dataset"],
+            where=store.uri,
             fix="bring it back to that place, or make the view anew with `mycanvas filter`",
         )
     try:
@@ -164,8 +174,7 @@ def chosen_view(store: Store) -> Iterator[str]:
         Damaged: as `open_dataset` and `Dataset.tables`.
     """
     if store.exists(f"{CHOSEN_VIEW}/{VIEW}"):
-        for _ in open_dataset(f"{store.uri}/{CHOSEN_VIEW}").tables(["sample_id"]):
-            pass
+        open_dataset(f"{store.uri}/{CHOSEN_VIEW}").rows_there()
         yield from store.names(CHOSEN_VIEW)
 
 
@@ -207,6 +216,8 @@ def write_view(out: str, source: Dataset, chosen: pa.Table, question: Mapping[st
     path = f"rows-{digest(data)[:16]}.parquet"
     place.put(path, data)
     home = source.store.uri if "://" in source.store.uri else str(Path(source.store.uri).resolve())
+    if place.uri == open_store(f"{source.store.uri}/{CHOSEN_VIEW}").uri:
+        home = INSIDE
     said = {"dataset": home, "origin": _origin(source.store), "rows": chosen.num_rows, "rows_file": path}
     place.put(VIEW, seal(_KIND, {**said, "blake2b": digest(data), "chosen_by": question}))
     if old not in ("", path):

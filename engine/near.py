@@ -37,15 +37,10 @@ def unlike(vectors: NDArray[np.float16], least: float) -> NDArray[np.bool_]:
         if index.ntotal:
             nearest, _ = index.search(block, 1)
             kept[start : start + len(block)] &= nearest[:, 0] < least
-        inside = np.tril(block @ block.T, -1)
-        kept[start : start + len(block)] &= ~(inside >= least).any(axis=1, where=_below(len(block)))
+        inside = np.tril(block @ block.T >= least, -1)  # with an earlier one of the same block
+        kept[start : start + len(block)] &= ~inside.any(axis=1)
         index.add(block)
     return kept
-
-
-def _below(size: int) -> NDArray[np.bool_]:
-    """Pairs of a vector and an earlier one: the triangle that a least of 0 or less must not take for all."""
-    return np.tril(np.ones((size, size), bool), -1)
 
 
 def _blocks(vectors: NDArray[np.float16]) -> Iterator[tuple[int, NDArray[np.float32]]]:

@@ -17,7 +17,7 @@ from functools import partial
 from engine.collect import JOURNAL
 from engine.commits import read_receipt
 from engine.dataset import CHOSEN_VIEW, chosen_view
-from engine.errors import Damaged
+from engine.errors import Damaged, UsageError
 from engine.extents import Extents, read_extents, wrong_samples
 from engine.further import FOLDER as SCORES
 from engine.further import further_scores
@@ -111,7 +111,7 @@ def verify(store: Store) -> Report:
     for look in (further_scores, chosen_view):
         try:
             own = replace(own, files=own.files + sum(1 for _ in look(store)))
-        except Damaged as error:
+        except (Damaged, UsageError) as error:
             own = replace(own, damage=(*own.damage, Damage(error.where, error.what, error.fix)))
     return own
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.dataset import CHOSEN_VIEW, remove_view
+from engine.dataset import CHOSEN_VIEW, old_view, remove_view
 from engine.recipe import Recipe
 from engine.records import Composition
 from engine.schema import arrow_schema, column_names
@@ -12,16 +12,18 @@ from jobs.filter import choose, write
 from planners.selection import Wanted, schema_of, select
 
 
-def wanted_by(recipe: Recipe) -> Wanted | None:
+def wanted_by(recipe: Recipe, out: str = "") -> Wanted | None:
     """What a recipe's `choose` asks of its rows, checked before there are any.
 
     Raises:
-        UsageError: those of `planners.selection`.
+        UsageError: those of `planners.selection`; VIEW_PLACE where `out` is given and holds something else than a view.
     """
     if recipe.choose is None:
         return None
     wanted = Wanted(**recipe.choose.model_dump())
     select(wanted, schema_of(slim_types(arrow_schema(Composition, column_names(Composition, stored=True)))))
+    if out:
+        old_view(f"{out}/{CHOSEN_VIEW}")
     return wanted
 
 

@@ -9,7 +9,6 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
 
-from engine.dataset import CHOSEN_VIEW, old_view
 from engine.extents import Extents, extend
 from engine.lock import claim
 from engine.phases import from_layouts
@@ -31,9 +30,7 @@ LIBRARIES = ("ray", "pyarrow", "numpy", "pillow", "opencv-python-headless")
 
 def compose(order: Order, console: Console) -> Tally:
     """Carry out an order; returns the rows made by this call."""
-    store, wanted = open_store(order.out), wanted_by(order.recipe)
-    if wanted:
-        old_view(f"{order.out}/{CHOSEN_VIEW}")
+    store, wanted = open_store(order.out), wanted_by(order.recipe, order.out)
     with materials(order, console) as made_of:
         drawn = laid_out(order, made_of) if order.layouts else None
         extents = lock(order, store, made_of)

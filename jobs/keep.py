@@ -48,7 +48,7 @@ def _verify_view(uri: str, console: Console) -> None:
         Damaged: VIEW_ROWS, SEAL_BROKEN; SHARD_MISSING, ROWS_GONE where a row is not there.
     """
     view = open_dataset(uri)
-    rows = sum(table.num_rows for table in view.tables(["sample_id"]))
+    rows = view.rows_there()
     lines = [f"{rows:,} rows are there", f"next: mycanvas verify {view.store.uri}, which reads what is in them"]
     console.result({"dataset": uri, "view_of": view.store.uri, "rows": rows, "damage": []}, lines)
 

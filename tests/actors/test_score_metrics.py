@@ -26,7 +26,7 @@ def measured(row, library, metrics, *, detector=None, stored=None, clip_score=0.
     pixels = decode(row.image) if stored is None else stored
     loaded = Loaded(ColorScorer(), ColorScorer(), detector)
     said = Verdict(
-        ClipScores(clip_score=clip_score),
+        ClipScores(clip_score=clip_score, image=ColorScorer().embed_images([pixels])[0]),
         (None, None),
         detection_judge(detector, library)([row], [pixels])[0] if detector else None,
     )

@@ -1,5 +1,6 @@
 """A recipe's `choose`: what is wanted of all rows together becomes a view when the run ends."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,21 @@ def test_a_choice_is_checked_before_anything_is_made():
 def test_rows_do_not_depend_on_a_choice():
     plain, choosing = (load("classic", [*SMALL, *more]) for more in ((), ("choose.per_concept=5",)))
     assert plain.affects_data() == choosing.affects_data()
+
+
+def test_a_choice_moves_with_its_dataset(out, tmp_path):
+    choose_of_run(out, wanted("choose.top=3", "choose.by=-seam", "choose.where=status is not null"), Console("quiet"))
+    moved = str(tmp_path / "moved")
+    shutil.copytree(out, moved)
+    view = open_dataset(f"{moved}/chosen")
+    assert view.store.uri == open_store(moved).uri
+    assert view.rows_there() == 3
+    assert verify(open_store(moved)).damage == ()
+
+
+def test_what_lies_where_a_choice_would_is_found_before_anything_is_made(tmp_path):
+    (tmp_path / "chosen").mkdir()
+    (tmp_path / "chosen" / "mine.txt").write_text("mine")
+    recipe = load("classic", [*SMALL, "choose.per_concept=5"])
+    with pytest.raises(UsageError, match="VIEW_PLACE"):
+        wanted_by(recipe, str(tmp_path))
