@@ -15,7 +15,7 @@ test-all: .venv/.dev
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-vllm: .venv-vllm/.ready
-	.venv-vllm/bin/pytest -m "" tests/actors/test_vllm_chat.py
+	.venv-vllm/bin/pytest -m "" tests/actors/backends/chat/test_vllm_chat.py
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

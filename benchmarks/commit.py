@@ -14,12 +14,14 @@ import pyarrow.parquet as pq
 
 from benchmarks.child import ROOT
 from benchmarks.figure import Figure
-from engine.commits import commit_unit
-from engine.receipts import data_path
-from engine.records import ACCEPTED, Composition
-from engine.schema import column_names, to_table
+from engine.rows.composition import Composition
+from engine.rows.schema import column_names, to_table
+from engine.rows.values import ACCEPTED
 from engine.seeds import sample_id, sample_seed
-from engine.store import Store, open_store
+from engine.storage.commits import commit_unit
+from engine.storage.receipts import data_path
+from engine.storage.store import Store
+from engine.storage.stores import open_store
 
 ROWS, IMAGE_BYTES = 64, 200_000
 ROUNDS = 40

@@ -17,15 +17,15 @@ from benchmarks.curate_data import write_dataset
 from benchmarks.figure import Figure
 from cluster.rewrite import rewrite
 from cluster.session import session
-from engine.commits import Committed, Receipt, committed
-from engine.dataset import open_dataset
-from engine.manifest import write_manifest
-from engine.recipe import COMMIT, Pool
-from engine.rewrite import Rewrite, write_plan
-from engine.scores import open_scores
-from engine.store import open_store
-from jobs.filter import choose
-from planners.selection import Wanted
+from engine.dataset.rewrite import Rewrite, write_plan
+from engine.dataset.score_table import open_scores
+from engine.dataset.views import open_dataset
+from engine.run.recipe import COMMIT, Pool
+from engine.storage.commits import CommittedUnits, Receipt, list_committed
+from engine.storage.manifest import write_manifest
+from engine.storage.stores import open_store
+from jobs.curate.filter import choose
+from planners.curate.selection import Wanted
 
 COMMAND = str(Path(sys.executable).with_name("mycanvas"))
 ROUNDS = 5
@@ -103,7 +103,7 @@ def _ours(folder: Path, limit: float) -> tuple[float, float]:
     chosen = choose(str(folder / "large"), Wanted(where=f"clip_score >= {limit}"), explain=False)
     store = open_store(str(out))
     write_plan(store, chosen.rows)
-    done = committed(store, -(-chosen.rows.num_rows // UNIT_ROWS))
+    done = list_committed(store, -(-chosen.rows.num_rows // UNIT_ROWS))
     _drain(Rewrite(chosen.store.uri, store.uri, UNIT_ROWS), done)
     write_manifest(store)
     own = time.perf_counter() - began
@@ -113,7 +113,7 @@ def _ours(folder: Path, limit: float) -> tuple[float, float]:
     return own, time.perf_counter() - began
 
 
-def _drain(make: Callable[[int], Receipt], done: Committed) -> None:
+def _drain(make: Callable[[int], Receipt], done: CommittedUnits) -> None:
     for _ in rewrite(make, Pool(stages=("copy", COMMIT), memory_gb=0.2), WORKERS, done):
         pass
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from engine.commits import commit_unit
-from engine.manifest import write_manifest
-from engine.records import ACCEPTED, REJECTED, Composition, Model, PlacedObject
-from engine.schema import column_names, to_table
+from engine.rows.composition import Composition, PlacedObject
+from engine.rows.schema import column_names, to_table
+from engine.rows.values import ACCEPTED, REJECTED, Model
 from engine.seeds import sample_id
-from engine.store import open_store
+from engine.storage.commits import commit_unit
+from engine.storage.manifest import write_manifest
+from engine.storage.stores import open_store
 
 CONCEPTS = tuple(f"{name}{number}" for name in ("dog", "cat", "mug", "vase", "teapot") for number in range(8))
 SCENES = ("beach", "table", "kitchen", "moon", "garden", "terrace", "studio", "street")

@@ -43,13 +43,13 @@ def main(out: str) -> None:
     """The child: make the dataset; print the rows that are kept, and stage and code of those that failed."""
     from cluster.session import session
     from cluster.stream import stream
-    from engine.commits import committed
-    from engine.pipeline import Pipeline
-    from engine.recipe import Pool
-    from engine.records import Composition
-    from engine.stage import Run
-    from engine.store import open_store
-    from tests.cluster.standins import Draw, Finish, Numbers, Trap
+    from engine.rows.composition import Composition
+    from engine.run.pipeline import Pipeline
+    from engine.run.recipe import Pool
+    from engine.run.stage import Run
+    from engine.storage.commits import list_committed
+    from engine.storage.stores import open_store
+    from tests.support.standins import Draw, Finish, Numbers, Trap
 
     pipeline = Pipeline(
         record=Composition,
@@ -61,7 +61,7 @@ def main(out: str) -> None:
     )
     with session(cpus=4):
         pools = (Pool(stages=("draw", "trap", "finish", "commit")),)
-        for _ in stream(pipeline, pools, (2,), committed(open_store(out), SAMPLES // UNIT_SIZE)):
+        for _ in stream(pipeline, pools, (2,), list_committed(open_store(out), SAMPLES // UNIT_SIZE)):
             pass
     kept = [row["sample_id"] for row in _rows(out, "data", ["sample_id"])]
     failed = {row["sample_id"]: (row["stage"], row["code"]) for row in _rows(out, "failures", None)}
@@ -69,8 +69,8 @@ def main(out: str) -> None:
 
 
 def _rows(out: str, folder: str, columns: list[str] | None) -> Iterator[dict[str, str]]:
-    from engine.parquet import open_shard
-    from engine.store import open_store
+    from engine.storage.parquet import open_shard
+    from engine.storage.stores import open_store
 
     store = open_store(out)
     for entry in store.list(folder):

@@ -13,9 +13,10 @@ import numpy as np
 from benchmarks.child import mycanvas
 from benchmarks.figure import Figure
 from benchmarks.photos import write_photos
-from engine.store import Store, open_store
-from engine.verify import verify
-from tests.engine.units import make_run
+from engine.dataset.verify import verify
+from engine.storage.store import Store
+from engine.storage.stores import open_store
+from tests.support.units import make_run
 
 SEED, FLIPS = 8, 400
 LIMIT_S = 240.0

@@ -17,30 +17,31 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.inpaint import Inpaint
-from actors.judges import Judges, judges_of, verdicts
-from actors.paste import Paste, Sources, paste_row
-from actors.restore import Restore
-from actors.score import Score, scored
+from actors.compose.inpaint import Inpaint
+from actors.compose.paste import CanvasSources, Paste, paste_row
+from actors.compose.restore import Restore
+from actors.compose.score import Score, score_row
+from actors.score.scorers import Judges, judges_of, verdicts
 from benchmarks.child import mycanvas
 from benchmarks.figure import Figure
 from benchmarks.planted import CLEAN, KINDS, Planted
-from engine.backgrounds import by_id, read_catalogue
-from engine.commits import commit_unit, committed
-from engine.dataset import open_dataset
-from engine.images import decode
-from engine.library import Library, PixelCache, open_library
-from engine.manifest import write_manifest
-from engine.records import ACCEPTED, Composition, Pixels
-from engine.schema import column_names, to_table
-from engine.scores import open_scores
+from engine.dataset.score_table import open_scores
+from engine.dataset.views import open_dataset
+from engine.photos.backgrounds import by_id, read_catalogue
+from engine.photos.images import decode
+from engine.photos.library import Library, PixelCache, open_library
+from engine.rows.composition import Composition
+from engine.rows.schema import column_names, to_table
+from engine.rows.values import ACCEPTED, Pixels
+from engine.run.sources import CommittedRows
+from engine.run.stage import Run, Worker
 from engine.seeds import rng, sample_id
-from engine.sources import Committed
-from engine.stage import Run, Worker
-from engine.store import open_store
-from jobs.calibrate import measured
-from jobs.recipes import load
-from planners.calibrate import Goal, Measure, Values, calibrate, passes
+from engine.storage.commits import commit_unit, list_committed
+from engine.storage.manifest import write_manifest
+from engine.storage.stores import open_store
+from jobs.compose.recipes import load
+from jobs.curate.calibrate import measure_rows
+from planners.curate.calibrate import Goal, Measure, Values, calibrate, passes
 
 EACH = int(os.environ.get("MYCANVAS_GATE_ROWS", "500"))
 SEED = 90210  # of the toys; the models were trained on seeds 0 to 9 and measured on others
@@ -112,7 +113,7 @@ class Studio:
 
     rows: Sequence[Composition]
     library: Library
-    sources: Sources
+    sources: CanvasSources
     paint: Sequence[Worker]
     judges: Judges
 
@@ -124,7 +125,7 @@ class Studio:
         row = replace(paste_row(Paste(), self.sources, planted.believed), image=drawn.image)
         stored = decode(row.image or b"")
         (verdict,) = verdicts(self.judges, [row], [stored])
-        return scored(row, stored, self.library, verdict, self.judges.models)
+        return score_row(row, stored, self.library, verdict, self.judges.models)
 
 
 @cache
@@ -135,10 +136,10 @@ def _studio(home: str) -> Studio:
     recipe = load("micro", ["inpaint.backend=blend"])
     score = next(stage for stage in recipe.stages if isinstance(stage, Score))
     desk = Run(out=clean, library=f"{clean}/library", backgrounds="", size=recipe.size, seed=recipe.seed)
-    known = Committed(clean)
+    known = CommittedRows(clean)
     rows = [
         row.of
-        for unit in committed(open_store(clean)).ids().tolist()
+        for unit in list_committed(open_store(clean)).ids().tolist()
         for row in known.unit(unit).rows
         if row.of is not None
     ]
@@ -147,7 +148,7 @@ def _studio(home: str) -> Studio:
     return Studio(
         rows,
         library,
-        Sources(library.pixels, backgrounds, _no_photo, recipe.size),
+        CanvasSources(library.pixels, backgrounds, _no_photo, recipe.size),
         paint,
         judges_of(score, library, desk),
     )
@@ -170,7 +171,7 @@ class Table:
 
 def read(planted: Path) -> Table:
     """The scores of what was planted."""
-    names, _, measures, values = measured(str(planted))
+    names, _, measures, values = measure_rows(str(planted))
     numbers = np.array([int(name) for name in names])
     with open_scores(open_dataset(str(planted))) as scores:
         valid = (

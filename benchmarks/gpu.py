@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from actors.backends.sdxl import SdxlInpaint
-from actors.dummy.published import PUBLISHED, Published, Sizes
-from actors.dummy.write import write_dummy
-from actors.inpaint import Inpaint
-from engine.records import Composition
+from actors.backends.paint.sdxl import SdxlInpaint
+from actors.compose.inpaint import Inpaint
+from actors.models.dummy.published import PUBLISHED, Published, Sizes
+from actors.models.dummy.write import write_dummy
+from engine.rows.composition import Composition
 
 BATCHES, STEPS, SIZE = (1, 2, 4, 8), (20, 54), 1024
 ROUNDS = 3
@@ -116,7 +116,7 @@ def encoders(device: str, *, small: bool) -> Iterator[dict[str, Any]]:
     import open_clip
     from transformers import Dinov2Config, Dinov2Model
 
-    from actors.backends.isnet_net import ISNet
+    from actors.backends.segment.isnet_net import ISNet
 
     count = 2 if small else IMAGES
     dino = {**DINOV2} | ({"num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 2} if small else {})

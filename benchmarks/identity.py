@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks.child import ROOT, mycanvas
 from benchmarks.figure import Figure
-from engine.commits import data_files
-from engine.parquet import open_shard
-from engine.store import open_store
+from engine.storage.commits import data_files
+from engine.storage.parquet import open_shard
+from engine.storage.stores import open_store
 
 SAMPLES, SIDE = 64, 512
 LIMIT_S = 900.0

@@ -15,12 +15,13 @@ from benchmarks.child import mycanvas
 from benchmarks.driver import Driver
 from benchmarks.figure import Figure
 from benchmarks.photos import write_photos
-from engine.commits import data_files, receipts
-from engine.journal import FOLDER as JOURNAL
-from engine.receipts import DATA, data_path
-from engine.sealed import digest
-from engine.store import Store, open_store
-from engine.verify import verify
+from engine.dataset.verify import verify
+from engine.run.journal import FOLDER as JOURNAL
+from engine.storage.commits import data_files, receipts
+from engine.storage.receipts import DATA, data_path
+from engine.storage.sealed import digest
+from engine.storage.store import Store
+from engine.storage.stores import open_store
 
 SEED, KILLS = 4, 8
 SAMPLES, UNIT_SIZE, SIDE = 64, 4, 256

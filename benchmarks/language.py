@@ -30,11 +30,11 @@ def run() -> list[Figure]:
 
 def gains() -> list[float]:
     """Answers a second of a batch over those of single questions, for each round but the first."""
-    from actors.chat import CHAT_MODELS
-    from actors.layout import Layout
-    from actors.micro.layout_corpus import held_out
+    from actors.chat.chat_stage import CHAT_MODELS
+    from actors.compose.layout import Layout
+    from actors.micro.planner.layout_corpus import held_out
     from engine.toybox import CLASSES
-    from planners.layout_brief import brief_request
+    from planners.chat.layout_brief import brief_request
 
     chat = CHAT_MODELS.resolve("vllm")(
         Layout(backend="vllm", model="shipped:micro/planner", prompt="short", max_tokens=96)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.records import Pixels
+from engine.rows.values import Pixels
 
 CONCEPTS = ("mug", "teapot", "backpack", "vase")
 SIDE = 160

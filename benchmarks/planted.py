@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.geometry import Box, intersection
-from engine.library import CutoutInfo, Library
-from engine.records import Composition, Pixels, Placement
+from engine.photos.library import CutoutInfo, Library
+from engine.rows.composition import Composition, Placement
+from engine.rows.values import Pixels
 
 CLEAN = "clean"
 APART = 0.1  # of a thing's box that another may cover

@@ -14,8 +14,8 @@ from typing import final
 from benchmarks.child import ask
 from benchmarks.figure import Figure
 from engine.errors import OverBudget
-from engine.receipts import data_path
-from jobs.run import Budget
+from engine.storage.receipts import data_path
+from jobs.run_loop import Budget
 
 FEW, MANY, UNIT_SIZE = 1_000, 10_000_000, 64
 ROUNDS = 3
@@ -82,16 +82,16 @@ class _FirstReceipt(Budget):
 def main(samples: int, out: str) -> None:
     """The child: begin a run as `compose` does, with stand-in stages."""
     from cluster.session import session
-    from engine.extents import extend
-    from engine.pipeline import Pipeline
-    from engine.recipe import Pool
-    from engine.records import Composition
-    from engine.sources import Samples
-    from engine.stage import Run
-    from engine.store import open_store
+    from engine.rows.composition import Composition
+    from engine.run.pipeline import Pipeline
+    from engine.run.recipe import Pool
+    from engine.run.sources import Samples
+    from engine.run.stage import Run
+    from engine.storage.extents import extend
+    from engine.storage.stores import open_store
     from jobs.console import Console
-    from jobs.run import make_missing
-    from tests.cluster.standins import Draw, Finish, Nap
+    from jobs.run_loop import make_missing
+    from tests.support.standins import Draw, Finish, Nap
 
     store = open_store(out)
     extents = extend(store, samples, UNIT_SIZE)

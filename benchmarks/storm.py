@@ -8,10 +8,10 @@ from pathlib import Path
 
 from benchmarks.child import ask
 from benchmarks.figure import Figure
-from engine.store import open_store
-from engine.verify import verify
-from tests.engine.storm import plan, write
-from tests.engine.test_kill_storm import KILLS, SEED, content
+from engine.dataset.verify import verify
+from engine.storage.stores import open_store
+from tests.chaos.test_kill_storm import KILLS, SEED, content
+from tests.support.storm import plan, write
 
 LIMIT_S = 600.0
 
@@ -22,7 +22,7 @@ def run() -> list[Figure]:
         folder = Path(name)
         write(folder / "undisturbed", plan(), random.Random(0))
         expected = content(folder / "undisturbed")
-        told = ask("tests.engine.storm", folder / "storm", SEED, KILLS, timeout_s=LIMIT_S)
+        told = ask("tests.support.storm", folder / "storm", SEED, KILLS, timeout_s=LIMIT_S)
         made = sorted((folder / "storm").iterdir())
         alike = sum(content(each) == expected for each in made)
         sound = sum(verify(open_store(str(each))).ok for each in made)

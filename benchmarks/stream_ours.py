@@ -9,13 +9,13 @@ import time
 from benchmarks.load import CPUS, PIXEL_BYTES, REPLICAS, SLEEP_S, STORED_BYTES
 from cluster.session import session
 from cluster.stream import stream
-from engine.commits import committed
-from engine.pipeline import Pipeline
-from engine.recipe import Pool
-from engine.records import Composition
-from engine.stage import Run
-from engine.store import open_store
-from tests.cluster.standins import Draw, Finish, Nap, Numbers
+from engine.rows.composition import Composition
+from engine.run.pipeline import Pipeline
+from engine.run.recipe import Pool
+from engine.run.stage import Run
+from engine.storage.commits import list_committed
+from engine.storage.stores import open_store
+from tests.support.standins import Draw, Finish, Nap, Numbers
 
 POOLS = (Pool(stages=("draw",)), Pool(stages=("nap",)), Pool(stages=("finish", "commit")))
 
@@ -37,7 +37,7 @@ def main(samples: int, unit_size: int, out: str) -> None:
     job = pipeline(samples, unit_size, out)
     with session(cpus=CPUS):
         began = time.monotonic()
-        done = committed(open_store(out), -(-samples // unit_size))
+        done = list_committed(open_store(out), -(-samples // unit_size))
         arrivals = [[time.monotonic() - began, receipt.rows] for receipt in stream(job, POOLS, REPLICAS, done)]
     print(json.dumps({"arrivals": arrivals, "wall_s": arrivals[-1][0]}))
 

@@ -62,13 +62,13 @@ def _rate(out: Path, unit_size: int) -> float:
 
 def loop(recipe_file: str, library: str, out: str) -> float:
     """Rows a second of the recipe's workers, called one after another with the batches that a pipeline gives them."""
-    from engine.backdrops import catalogue
-    from engine.extents import extend
-    from engine.sources import Samples
-    from engine.stage import Run
-    from engine.store import open_store
-    from jobs.order import keep_backgrounds
-    from jobs.recipes import load
+    from engine.compose.backdrops import catalogue
+    from engine.run.sources import Samples
+    from engine.run.stage import Run
+    from engine.storage.extents import extend
+    from engine.storage.stores import open_store
+    from jobs.compose.order import keep_backgrounds
+    from jobs.compose.recipes import load
 
     recipe, store = load(recipe_file), open_store(out)
     keep_backgrounds(store, catalogue())

@@ -15,16 +15,16 @@ import pyarrow as pa
 from ray.data import ActorPoolStrategy
 
 from cluster.stream import PROBLEM, blocks, receipts
-from engine.commits import Committed, Receipt
 from engine.errors import MyCanvasError, to_json
-from engine.recipe import Pool
-from engine.training import MALLOC
+from engine.run.recipe import Pool
+from engine.storage.commits import CommittedUnits, Receipt
+from engine.training.course import MALLOC
 
 KEEPING = {**MALLOC, "ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Workers keep the memory that they have: a unit of 64 MB took 0.7 s, and 1.6 s where each buffer was fresh pages."""
 
 
-def rewrite(make: Callable[[int], Receipt], pool: Pool, replicas: int, done: Committed) -> Iterator[Receipt]:
+def rewrite(make: Callable[[int], Receipt], pool: Pool, replicas: int, done: CommittedUnits) -> Iterator[Receipt]:
     """Make the units that are not `done`; yields a receipt as each is committed.
 
     Args:

@@ -148,7 +148,7 @@ def check_readable(uri: str, *, purpose: str) -> None:
 
 
 def _readable(uri: str) -> str:
-    from engine.photos import open_folder
+    from engine.photos.listing import open_folder
 
     try:
         open_folder(uri)

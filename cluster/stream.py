@@ -21,11 +21,11 @@ from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
-from engine.commits import Committed, Receipt
 from engine.errors import MyCanvasError, from_json, to_json
-from engine.group import Group
-from engine.pipeline import Pipeline
-from engine.recipe import Pool
+from engine.run.group import Group
+from engine.run.pipeline import Pipeline
+from engine.run.recipe import Pool
+from engine.storage.commits import CommittedUnits, Receipt
 
 CHUNK, MOST_TASKS = 512, 256  # units per read task; a task costs the driver 1.5 ms and 10 KB
 PROBLEM = "problem"
@@ -36,7 +36,7 @@ NO_PROGRESS_S = 6 * 3600  # weights of 20 GB may take their time; a stage's own 
 class Units(Datasource):  # type: ignore[misc]  # ray has no types
     """The numbers of the units that are still to be made, as a handful of read tasks."""
 
-    def __init__(self, done: Committed) -> None:
+    def __init__(self, done: CommittedUnits) -> None:
         super().__init__()
         self._missing = done.missing()
 
@@ -60,7 +60,9 @@ def _read_task(numbers: NDArray[np.int64], row_limit: int | None) -> ReadTask:
     return ReadTask(lambda: [pa.table({"unit_id": numbers})], metadata, _SCHEMA, row_limit)
 
 
-def stream(pipeline: Pipeline, pools: Sequence[Pool], replicas: Sequence[int], done: Committed) -> Iterator[Receipt]:
+def stream(
+    pipeline: Pipeline, pools: Sequence[Pool], replicas: Sequence[int], done: CommittedUnits
+) -> Iterator[Receipt]:
     """Make the units that are not `done`; yields a receipt as each is committed.
 
     Args:
@@ -80,7 +82,7 @@ def stream(pipeline: Pipeline, pools: Sequence[Pool], replicas: Sequence[int], d
     yield from receipts(dataset)
 
 
-def blocks(done: Committed) -> Dataset:
+def blocks(done: CommittedUnits) -> Dataset:
     """The numbers of the units that are still to be made, each a block of its own."""
     context = DataContext.get_current()
     context.target_max_block_size = None
@@ -97,7 +99,7 @@ def receipts(made: Dataset) -> Iterator[Receipt]:
 
 def _through(dataset: Dataset, pipeline: Pipeline, position: int, pool: Pool, size: int) -> Dataset:
     return dataset.map_batches(
-        _named(pool),
+        _worker_class(pool),
         fn_constructor_args=(pipeline, position),
         batch_size=pipeline.unit_size if position else 1,
         batch_format="pyarrow",
@@ -108,7 +110,7 @@ def _through(dataset: Dataset, pipeline: Pipeline, position: int, pool: Pool, si
     )
 
 
-def _named(pool: Pool) -> type:
+def _worker_class(pool: Pool) -> type:
     """The worker class under the pool's name: the dashboard calls an operator after its class."""
     return type("-".join(pool.stages), (_Worker,), {})
 

@@ -59,7 +59,7 @@ class Submissions:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.ERROR)
         self._address = address
-        with _told(address):
+        with _explain_errors(address):
             self._client: Any = JobSubmissionClient(address)
 
     def submit(
@@ -83,7 +83,7 @@ class Submissions:
                 return job, False
         name = f"{PREFIX}{run}-{max((job.number for job in earlier), default=0) + 1}"
         try:
-            with _told(self._address):
+            with _explain_errors(self._address):
                 self._client.submit_job(
                     entrypoint=command,
                     submission_id=name,
@@ -103,7 +103,7 @@ class Submissions:
         Raises:
             EnvironmentProblem: RAY_UNREACHABLE.
         """
-        with _told(self._address):
+        with _explain_errors(self._address):
             listed = [_job(details) for details in self._client.list_jobs()]
         return sorted((job for job in listed if job.id.startswith(PREFIX)), key=lambda job: job.started or 0.0)
 
@@ -124,13 +124,13 @@ class Submissions:
     def logs(self, name: str) -> str:
         """All that the job has written."""
         self.job(name)
-        with _told(self._address):
+        with _explain_errors(self._address):
             return str(self._client.get_job_logs(name))
 
     def follow(self, name: str) -> Iterator[str]:
         """What the job writes, as it writes it, until it ends."""
         self.job(name)
-        with _told(self._address), asyncio.Runner() as runner:
+        with _explain_errors(self._address), asyncio.Runner() as runner:
             pieces = self._client.tail_job_logs(name)
             while (piece := runner.run(_next(pieces))) is not None:
                 yield piece
@@ -138,7 +138,7 @@ class Submissions:
     def stop(self, name: str) -> bool:
         """End the job; whether it was still there to be ended. What it committed stays."""
         self.job(name)
-        with _told(self._address):
+        with _explain_errors(self._address):
             return bool(self._client.stop_job(name))
 
 
@@ -162,7 +162,7 @@ def _job(details: Any) -> Job:
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
+def _explain_errors(address: str) -> Iterator[None]:
     """Errors of Ray's client, which are those of any library that it uses, as one of ours."""
     try:
         yield

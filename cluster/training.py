@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, final
 
 from engine.errors import EnvironmentProblem, MyCanvasError, from_json, to_json
-from engine.training import MALLOC, Course
+from engine.training.course import MALLOC, Course
 
 DEATHS_ALLOWED = 3  # of worker processes; errors of ours are never tried again
 ENVIRONMENT = {
@@ -68,7 +68,7 @@ def train(course: Course, place: Place, tell: Callable[[Mapping[str, Any]], None
     log = place.log(course.part)
     log.parent.mkdir(parents=True, exist_ok=True)
     place.out.mkdir(parents=True, exist_ok=True)
-    lines = _following(log)
+    lines = _follow_log(log)
     outcome: list[object] = []
     # Ray Train would take over Ctrl-C if it ran in the main thread, and end the command with exit code 0.
     thread = threading.Thread(target=lambda: outcome.append(_fit(course, place)), daemon=True)
@@ -106,7 +106,7 @@ def _fit(course: Course, place: Place) -> Exception | None:
     try:
         problem = trainer.fit().return_value
     except Exception as error:  # noqa: BLE001 - carried to the thread that waits
-        return _named(course, error)
+        return _named_problem(course, error)
     return from_json(problem) if problem else None
 
 
@@ -114,7 +114,7 @@ def _gpu(place: Place) -> dict[str, float]:
     return {"GPU": 1} if place.gpu else {}
 
 
-def _named(course: Course, error: Exception) -> MyCanvasError:
+def _named_problem(course: Course, error: Exception) -> MyCanvasError:
     """The problem of ours inside an error of Ray Train's, or that error with a name."""
     failures = list(getattr(error, "worker_failures", {}).values()) or [error]
     for failure in failures:
@@ -199,7 +199,7 @@ def read_log(log: Path) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def _following(log: Path) -> Iterator[dict[str, Any] | None]:
+def _follow_log(log: Path) -> Iterator[dict[str, Any] | None]:
     """Lines as they are appended from now on; None when there is none yet."""
     log.touch()
     with log.open(encoding="utf-8", errors="replace") as file:

@@ -28,7 +28,7 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._table
 
-    def known(self, name: str) -> str:
+    def require(self, name: str) -> str:
         """The name, if it is in the table: a validator for the fields of a stage.
 
         Raises:

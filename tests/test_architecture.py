@@ -3,6 +3,7 @@
 import ast
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,19 +18,25 @@ TREES = {
 }
 
 FUNCTION_LINES, FILE_LINES = 40, 250
-LONG_FILES = {"jobs/cli.py": "every command with its options and its help"}
+LONG_FILES: dict[str, str] = {}
+FOLDER_FILES = 15
 OPEN_CLASSES = {
     "cluster/stream.py:_Worker": "a subclass is made for each pool, since Ray calls an operator after its class",
     "engine/errors.py:MyCanvasError": "the root of the tree",
-    "engine/stage.py:Spec": "what all configuration is made of",
-    "planners/layout_answer.py:_Strict": "what answers are made of",
+    "engine/run/stage.py:Spec": "what all configuration is made of",
+    "planners/chat/layout_answer.py:_Strict": "what answers are made of",
 }
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers", "base"}
 MODEL_LIBRARIES = {
     "torch", "torchvision", "diffusers", "transformers", "open_clip", "vllm", "safetensors", "huggingface_hub",
 }  # fmt: skip
-TORCH_AT_ONCE = ("actors/backends/", "actors/dummy/", "actors/finetune/", "actors/micro/")
+TORCH_AT_ONCE = ("actors/backends/", "actors/models/dummy/", "actors/training/", "actors/micro/")
 IMPURE = {"os", "io", "time", "datetime", "random", "secrets", "pathlib", "fsspec", "obstore"}
+IRREGULAR = {
+    "begun", "built", "drawn", "found", "given", "gone", "held", "kept", "known", "laid", "left", "lit", "made",
+    "meant", "said", "seen", "sent", "shown", "taken", "told", "written",
+}  # fmt: skip
+VERBS = {"embed", "feed", "need", "seed"}
 RUN_CODE = {"eval", "exec", "compile", "__import__"}
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 
@@ -61,6 +68,26 @@ def lines(path: str) -> int:
     return len((ROOT / path).read_text(encoding="utf-8").splitlines())
 
 
+def _module(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    """Every module that an import may mean, also inside functions; imports for type checkers are left out."""
+    typing = {id(inner) for node in ast.walk(tree) if _for_type_checkers(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typing:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+IMPORTS = {_module(path): set(_imports(tree)) - {_module(path)} for path, tree in TREES.items()}
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_five_names_are_ours_and_no_other_distributions(name):
     module = importlib.import_module(name)
@@ -80,6 +107,43 @@ def test_no_file_is_named_after_nothing():
 
 def test_files_are_short_and_every_exception_is_needed():
     assert {path for path in TREES if lines(path) > FILE_LINES} == set(LONG_FILES)
+
+
+def test_no_folder_is_a_bag_of_files():
+    folders = Counter(str(Path(path).parent) for path in TREES if not path.endswith("__init__.py"))
+    assert {folder: count for folder, count in folders.items() if count > FOLDER_FILES} == {}
+
+
+def test_no_two_classes_have_the_same_name():
+    names = Counter(node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert {name: count for name, count in names.items() if count > 1} == {}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    left = {module: imports & IMPORTS.keys() for module, imports in IMPORTS.items()}
+    while ends := {
+        module for module, imports in left.items() if not imports or module not in set().union(*left.values())
+    }:
+        left = {module: imports - ends for module, imports in left.items() if module not in ends}
+    assert left == {}
+
+
+def test_no_function_is_named_by_a_participle_alone():
+    functions = (
+        (path, node)
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not _is_property(node)
+    )
+    assert [f"{path}:{node.name}" for path, node in functions if _is_participle(node.name.strip("_"))] == []
+
+
+def _is_participle(name: str) -> bool:
+    return name in IRREGULAR or (name.endswith("ed") and "_" not in name and name not in VERBS)
+
+
+def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(ast.unparse(mark) in {"property", "cached_property"} for mark in node.decorator_list)
 
 
 def test_functions_are_short():

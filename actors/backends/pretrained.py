@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import EnvironmentProblem
-from engine.records import Pixels
+from engine.rows.values import Pixels
 
 
 def read_net(
@@ -20,7 +20,7 @@ def read_net(
 
     Args:
         kind: a model class of transformers.
-        folder: what `actors.weights.local_weights` gave.
+        folder: what `actors.models.weights.local_weights` gave.
         mismatch: the error for tensors that are not those of the folder's configuration; its folder, and why.
         unused: beginnings of the names of tensors that may be missing, since they have no part in what is asked.
         options: what the class is given beside the configuration.
@@ -54,7 +54,7 @@ def read_net(
     return net.eval()
 
 
-def prepared(prepare: Any, images: Sequence[Pixels], size: int) -> Iterator[Tensor]:
+def prepare_batches(prepare: Any, images: Sequence[Pixels], size: int) -> Iterator[Tensor]:
     """Batches of up to `size` images, Bx3xHxW. Each is made ready by itself, since they differ in size."""
     for start in range(0, len(images), size):
         inputs = [

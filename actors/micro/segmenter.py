@@ -16,18 +16,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from actors.backends.isnet import FILE, IsNetSegmenter
-from actors.backends.isnet_net import ISNet
-from actors.finetune.loop import Schedule, Task, best_device, fit
-from actors.finetune.norms import retake_statistics
-from actors.micro.cards import write_card
-from actors.micro.storage import card_text, halved
-from actors.micro.views import random_window, relit, seen, stacked
+from actors.backends.segment.isnet import FILE, IsNetSegmenter
+from actors.backends.segment.isnet_net import ISNet
+from actors.micro.model_card import write_card
+from actors.micro.storage import card_text, half_precision_state
+from actors.micro.views import random_window, relit, render_view, stack_pictures
+from actors.training.loop import Schedule, TrainingTask, best_device, fit
+from actors.training.norms import retake_statistics
 from engine.errors import SampleError
-from engine.records import Pixels
+from engine.rows.values import Pixels
 from engine.seeds import rng
 from engine.toybox.sets import ToySet, open_set
-from engine.training import Course, Desk, Metric
+from engine.training.course import Course, Desk, Metric
 
 SENTENCE = "IS-Net, narrower: the matte of the one thing that stands out in a photo."
 TARGET = 0.95
@@ -68,7 +68,7 @@ class SegmenterCourse(Course):
 
 
 @final
-class SegmenterTask(Task):
+class SegmenterTask(TrainingTask):
     """Photos and scenes through random windows, and the loss of all six maps."""
 
     net: ISNet
@@ -98,9 +98,9 @@ class SegmenterTask(Task):
             toys = self.sets[int(scene)]
             index = int(draw.integers(len(toys)))
             window, mirrored = random_window(draw, 0.6), bool(draw.random() < 0.5)
-            pictures.append(seen(toys.images[index], window, side, mirrored=mirrored))
-            masks.append(seen(toys.masks[index], window, side, mirrored=mirrored))
-        x = relit(stacked(pictures, self.device), draw, 0.3) - 0.5
+            pictures.append(render_view(toys.images[index], window, side, mirrored=mirrored))
+            masks.append(render_view(toys.masks[index], window, side, mirrored=mirrored))
+        x = relit(stack_pictures(pictures, self.device), draw, 0.3) - 0.5
         truth = torch.from_numpy(np.stack(masks)).to(self.device)[:, None].float() / 255
         weights = torch.from_numpy(np.where(several, self.course.scene_weight, 1.0).astype(np.float32))
         return x.contiguous(memory_format=torch.channels_last), truth, weights.to(self.device)
@@ -124,7 +124,7 @@ def save(course: SegmenterCourse, net: ISNet, folder: Path) -> None:
     """Write weights and card, as `IsNetSegmenter` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
     metadata = {"name": "micro-segmenter", "license": "Apache-2.0", "input_size": str(course.size)}
-    save_file(halved(net), folder / FILE, metadata=metadata)
+    save_file(half_precision_state(net), folder / FILE, metadata=metadata)
     write_card(
         folder, "Segmenter of the micro family", card_text(course.part, SENTENCE, net, course.model_dump(mode="json"))
     )

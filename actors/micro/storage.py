@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 
-def halved(net: nn.Module) -> dict[str, Tensor]:
+def half_precision_state(net: nn.Module) -> dict[str, Tensor]:
     """The state of a network as it is stored: matrices and kernels in float16, the rest (statistics, biases) as it is.
 
     Vectors are a small share of the bytes, and variances below 6e-5 would lose digits in float16.

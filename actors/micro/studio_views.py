@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.micro.views import WHOLE, on_color, seen
-from engine.records import Pixels
+from actors.micro.views import WHOLE, on_color, render_view
+from engine.rows.values import Pixels
 from engine.toybox.sets import ToySet
 
 SLACK = 0.08, 0.45  # of the longer side of its box around a toy
@@ -26,7 +26,7 @@ def alone(photos: ToySet, index: int, side: int, draw: np.random.Generator) -> t
     mirrored = bool(draw.random() < 0.5)
     x0, y0, x1, y1 = (np.concatenate([low, high]) - [left, top, left, top]) / size
     place = (1 - x1, y0, 1 - x0, y1) if mirrored else (x0, y0, x1, y1)
-    return seen(view, WHOLE, side, mirrored=mirrored), np.clip(place, 0, 1).astype(np.float32)
+    return render_view(view, WHOLE, side, mirrored=mirrored), np.clip(place, 0, 1).astype(np.float32)
 
 
 def _cut(pixels: Pixels, left: int, top: int, size: int) -> Pixels:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.records import Pixels
+from engine.rows.values import Pixels
 
 Window = tuple[float, float, float, float]
 """x0, y0, x1, y1 in 0..1 of the picture."""
@@ -37,7 +37,7 @@ def around(box: Sequence[float] | NDArray[np.float32], draw: np.random.Generator
     )
 
 
-def seen(pixels: Pixels, window: Window, side: int, *, mirrored: bool = False) -> Pixels:
+def render_view(pixels: Pixels, window: Window, side: int, *, mirrored: bool = False) -> Pixels:
     """What a window shows, `side` x `side`, whatever its aspect; HxWxC or HxW uint8, smoothed where it is reduced."""
     height, width = pixels.shape[:2]
     x0, y0 = min(int(window[0] * width), width - 2), min(int(window[1] * height), height - 2)
@@ -54,7 +54,7 @@ def on_color(pixels: Pixels, mask: Pixels, color: Sequence[int] | NDArray[np.int
     return np.rint(pixels * share + np.asarray(color, np.float32) * (1 - share)).astype(np.uint8)
 
 
-def stacked(pictures: Sequence[Pixels], device: torch.device) -> Tensor:
+def stack_pictures(pictures: Sequence[Pixels], device: torch.device) -> Tensor:
     """Bx3xSxS float32 in 0..1 of B SxSx3 uint8 pictures."""
     return torch.from_numpy(np.stack(pictures)).to(device).permute(0, 3, 1, 2).float() / 255
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from engine.toybox import animals, ornaments, plants, things, vehicles
-from engine.toybox.fields import Field, Points
-from engine.toybox.parts import Part
+from engine.toybox.shapes import animals, ornaments, plants, things, vehicles
+from engine.toybox.shapes.fields import Field, Points
+from engine.toybox.shapes.parts import ToyPart
 
 Shape = Sequence[float]
 """Four numbers in 0..1 that make this mug another mug than the next."""
@@ -22,7 +22,7 @@ class Form:
     its vertical axis, give or take `sway`: a car is better known from its side, a robot from its face.
     """
 
-    solid: Callable[[Points, Shape], Sequence[tuple[Part, Field]]]
+    solid: Callable[[Points, Shape], Sequence[tuple[ToyPart, Field]]]
     front: float = 0.0
     sway: float = 50.0
 

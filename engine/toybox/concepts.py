@@ -33,7 +33,7 @@ MATERIALS = ("matte", "glossy", "metallic", "felt", "wooden")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Concept:
+class ToyConcept:
     """One toy. `shape` are four numbers in 0..1; `scale` and `turn` (0..1) belong to the pattern."""
 
     name: str
@@ -46,13 +46,13 @@ class Concept:
     turn: float
 
     @property
-    def described(self) -> str:
+    def description(self) -> str:
         """As a caption tells it from others of its class: "red and white striped mug"."""
         first = self.colors[0] if self.pattern == "plain" else f"{self.colors[0]} and {self.colors[1]} {self.pattern}"
         return f"{first} {self.class_name}"
 
 
-def draw_concept(seed: int, number: int, class_name: str | None = None) -> Concept:
+def draw_concept(seed: int, number: int, class_name: str | None = None) -> ToyConcept:
     """Concept `number` of a seed. Classes take turns, so that any run of them is balanced.
 
     Args:
@@ -64,7 +64,7 @@ def draw_concept(seed: int, number: int, class_name: str | None = None) -> Conce
     draw = rng(seed, "toybox", f"concept {number} {chosen}")
     main, second, accent = (str(name) for name in draw.permutation(list(COLORS))[:3])
     a, b, c, d = (float(value) for value in draw.random(4).round(4))
-    return Concept(
+    return ToyConcept(
         name=f"{chosen.replace(' ', '_')}_{number:04d}",
         class_name=chosen,
         shape=(a, b, c, d),

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.records import Pixels
-from engine.toybox.concepts import COLORS, Concept
-from engine.toybox.fields import Field, Points, Vector, turned
-from engine.toybox.march import Surface
-from engine.toybox.parts import Part
+from engine.rows.values import Pixels
+from engine.toybox.concepts import COLORS, ToyConcept
+from engine.toybox.shapes.fields import Field, Points, Vector, rotate
+from engine.toybox.shapes.march import Surface
+from engine.toybox.shapes.parts import ToyPart
 
-_FIXED = {Part.DARK: (44, 42, 46), Part.PALE: (244, 240, 232), Part.LEAF: (82, 150, 78), Part.GLOW: (255, 214, 120)}
+_FIXED = {
+    ToyPart.DARK: (44, 42, 46),
+    ToyPart.PALE: (244, 240, 232),
+    ToyPart.LEAF: (82, 150, 78),
+    ToyPart.GLOW: (255, 214, 120),
+}
 _GLOSS = {
     "matte": (0.06, 12.0),
     "glossy": (0.55, 70.0),
@@ -35,25 +40,25 @@ class Light:
     ground: Vector = (0.26, 0.24, 0.22)
 
 
-def painted(surface: Surface, concept: Concept, light: Light) -> Pixels:
+def paint_toy(surface: Surface, concept: ToyConcept, light: Light) -> Pixels:
     """The toy as HxWx4, straight alpha."""
     base = _paint(surface, concept)
-    color = _developed(_shaded(surface, concept, base, light))
+    color = _to_srgb(_shade(surface, concept, base, light))
     out = np.zeros((*surface.cover.shape, 4), np.uint8)
     out[surface.where, :3] = color
     out[..., 3] = np.rint(surface.cover * 255)
     return out
 
 
-def _paint(surface: Surface, concept: Concept) -> NDArray[np.float32]:
+def _paint(surface: Surface, concept: ToyConcept) -> NDArray[np.float32]:
     """Linear colour of each hit, N x 3."""
     main, second, accent = (_linear(COLORS[name]) for name in concept.colors)
-    table = np.zeros((len(Part), 3), np.float32)
-    table[Part.MAIN], table[Part.SECOND], table[Part.ACCENT] = main, second, accent
+    table = np.zeros((len(ToyPart), 3), np.float32)
+    table[ToyPart.MAIN], table[ToyPart.SECOND], table[ToyPart.ACCENT] = main, second, accent
     for part, color in _FIXED.items():
         table[part] = _linear(color)
     base = table[surface.part]
-    body = surface.part == Part.MAIN
+    body = surface.part == ToyPart.MAIN
     own = (surface.point[0][body], surface.point[1][body], surface.point[2][body])
     share = _pattern(own, concept)[:, None]
     base[body] = main + (second - main) * share
@@ -73,12 +78,12 @@ def _edge(value: Field, soft: float) -> Field:
     return np.asarray(np.clip(value / np.float32(soft) + np.float32(0.5), 0, 1), np.float32)
 
 
-def _pattern(p: Points, concept: Concept) -> Field:
+def _pattern(p: Points, concept: ToyConcept) -> Field:
     """How much of the second colour stands at each point, 0..1."""
-    return _PATTERNS[concept.pattern](turned(p, 50 * concept.turn - 25, "z"), concept.scale, concept.turn)
+    return _PATTERNS[concept.pattern](rotate(p, 50 * concept.turn - 25, "z"), concept.scale, concept.turn)
 
 
-def _dots(p: Points, k: float) -> Field:
+def _dot_lattice(p: Points, k: float) -> Field:
     """Balls on a body-centred lattice, cut by the surface: positive inside a dot."""
     total = np.full_like(p[0], -1)
     for offset in (0.0, 0.5):
@@ -109,15 +114,15 @@ def _plain(p: Points, k: float, turn: float) -> Field:
     return np.zeros_like(p[0])
 
 
-def _striped(p: Points, k: float, turn: float) -> Field:
+def _stripes(p: Points, k: float, turn: float) -> Field:
     return _edge(np.sin(np.float32(6.5 * k) * p[1] + np.float32(5 * turn)), 0.35)
 
 
-def _dotted(p: Points, k: float, turn: float) -> Field:
-    return _edge(_dots(turned(p, 45 * turn), 2.1 * k), 0.05)
+def _dots(p: Points, k: float, turn: float) -> Field:
+    return _edge(_dot_lattice(rotate(p, 45 * turn), 2.1 * k), 0.05)
 
 
-def _checked(p: Points, k: float, turn: float) -> Field:
+def _checks(p: Points, k: float, turn: float) -> Field:
     del turn
     x, y, z = (np.float32(4.6 * k) * v for v in p)
     return _edge(np.sin(x) * np.sin(y) * np.cos(z / 2), 0.2)
@@ -129,33 +134,33 @@ def _zigzag(p: Points, k: float, turn: float) -> Field:
     return _edge(np.sin(np.float32(6.5 * k) * p[1] + np.float32(5.5) * wave), 0.35)
 
 
-def _marbled(p: Points, k: float, turn: float) -> Field:
+def _marble(p: Points, k: float, turn: float) -> Field:
     return _edge(np.sin(np.float32(4 * k) * p[1] + np.float32(3.2) * _waves(p, 2.2 * k, turn)), 0.9)
 
 
-def _dipped(p: Points, k: float, turn: float) -> Field:
+def _dip(p: Points, k: float, turn: float) -> Field:
     del k
     return _edge(np.float32(0.3 - 0.7 * turn) - p[1], 0.03)
 
 
-def _speckled(p: Points, k: float, turn: float) -> Field:
+def _speckles(p: Points, k: float, turn: float) -> Field:
     return _edge(_waves(p, 7.5 * k, turn) - np.float32(0.55), 0.25)
 
 
 _PATTERNS: Mapping[str, Callable[[Points, float, float], Field]] = {
     "plain": _plain,
-    "striped": _striped,
-    "dotted": _dotted,
-    "checked": _checked,
+    "striped": _stripes,
+    "dotted": _dots,
+    "checked": _checks,
     "zigzag": _zigzag,
-    "marbled": _marbled,
-    "dipped": _dipped,
-    "speckled": _speckled,
+    "marbled": _marble,
+    "dipped": _dip,
+    "speckled": _speckles,
 }
 """Toy frame, scale and turn to the share of the second colour."""
 
 
-def _shaded(surface: Surface, concept: Concept, base: NDArray[np.float32], light: Light) -> NDArray[np.float32]:
+def _shade(surface: Surface, concept: ToyConcept, base: NDArray[np.float32], light: Light) -> NDArray[np.float32]:
     """Lambert with a lamp and a hemisphere, a Blinn highlight, brightening at grazing angles; linear, N x 3."""
     nx, ny, nz = surface.normal
     lx, ly, lz = (np.float32(value) for value in light.towards)
@@ -174,11 +179,11 @@ def _shaded(surface: Surface, concept: Concept, base: NDArray[np.float32], light
     tone = base if concept.material == "metallic" else np.ones_like(base)
     rim = (0.28 if concept.material == "felt" else 0.5 * strength + 0.05) * grazing[:, None]
     shine = strength * glint[:, None] * lamp * (0.3 + 0.7 * tone) + rim * np.asarray(light.sky, np.float32) * tone
-    glow = (surface.part == Part.GLOW)[:, None]
+    glow = (surface.part == ToyPart.GLOW)[:, None]
     return np.asarray(np.where(glow, base * 1.15, body + shine), np.float32)
 
 
-def _developed(linear: NDArray[np.float32]) -> Pixels:
+def _to_srgb(linear: NDArray[np.float32]) -> Pixels:
     """Linear to sRGB, highlights rolled off above 0.8."""
     rolled = np.where(linear > 0.8, 0.8 + 0.2 * np.tanh((linear - 0.8) / 0.4), linear)
     return np.asarray(np.clip(rolled, 0, 1) ** (1 / 2.2) * 255 + 0.5, np.uint8)

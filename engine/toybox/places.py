@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.backdrops import BACKDROPS
+from engine.compose.backdrops import BACKDROPS
 
 SCENES: tuple[tuple[str, str], ...] = tuple((item.name, item.phrase) for item in BACKDROPS.values())
 """(name, phrase); the phrase completes "a mug ..."."""

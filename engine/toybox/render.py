@@ -18,14 +18,14 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from engine.backdrops import BACKDROPS
+from engine.compose.backdrops import BACKDROPS
 from engine.geometry import Box
-from engine.records import Pixels
+from engine.rows.values import Pixels
 from engine.seeds import derive, rng
 from engine.toybox.classes import CLASSES
 from engine.toybox.concepts import draw_concept
 from engine.toybox.places import SCENES
-from engine.toybox.studio import Picture, Place, assemble, place, spread, standing, view
+from engine.toybox.studio import Picture, ToyPlace, assemble, place, spread, standing_box, view
 
 SIZE = 256  # px, the canvas of the micro family
 MOST = 5  # toys a picture has room for
@@ -129,7 +129,7 @@ def _render_views(work: Path, seed: int, each: int, numbers: range) -> None:
         views[number, : toy.shape[0], : toy.shape[1]] = toy
 
 
-def _crop(work: Path, draw: np.random.Generator, side: int) -> tuple[int, Place]:
+def _crop(work: Path, draw: np.random.Generator, side: int) -> tuple[int, ToyPlace]:
     """A window on a random backdrop with light from `side`, mirrored at times: its scene's number, and the place."""
     places = np.load(work / "places.npy", mmap_mode="r")
     flip = bool(draw.random() < 0.5)
@@ -139,7 +139,7 @@ def _crop(work: Path, draw: np.random.Generator, side: int) -> tuple[int, Place]
     pixels = places[number, top : top + SIZE, left : left + SIZE]
     line = (BACKDROPS[SCENES[scene][0]].ground_line * PLACE_SIZE - top) / SIZE
     seen = pixels[:, ::-1] if flip else pixels
-    return scene, Place(SCENES[scene][0], np.ascontiguousarray(seen), 0.8 * side, line)
+    return scene, ToyPlace(SCENES[scene][0], np.ascontiguousarray(seen), 0.8 * side, line)
 
 
 def _toy(work: Path, number: int) -> Pixels:
@@ -154,7 +154,7 @@ def _render_photos(work: Path, folder: Path, seed: int, each: int, numbers: rang
         scene, where = _crop(work, draw, _sun_side(number))
         toy, share = _toy(work, number), float(draw.uniform(0.35, 0.9))
         foot = float(draw.uniform(max(where.ground_line + 0.1, 0.98 * share), 1.0))
-        box = standing(toy, share, (float(draw.uniform(0.25, 0.75)), min(foot, 0.99)))
+        box = standing_box(toy, share, (float(draw.uniform(0.25, 0.75)), min(foot, 0.99)))
         _store(out, number, assemble(where, [toy], [box]), [number // each], scene)
 
 

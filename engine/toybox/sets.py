@@ -53,11 +53,11 @@ class ToySet:
 
     def caption(self, index: int, draw: np.random.Generator) -> str:
         """A caption of a random kind."""
-        return captions.drawn(self.class_names(index), self.described(index), self.phrase(index), draw)
+        return captions.random_caption(self.class_names(index), self.descriptions(index), self.phrase(index), draw)
 
     def full_caption(self, index: int) -> str:
         """Every toy with colours and pattern, and the scene."""
-        return captions.full(self.described(index), self.phrase(index))
+        return captions.full_caption(self.descriptions(index), self.phrase(index))
 
     def class_names(self, index: int) -> list[str]:
         """The classes of the toys, far to near."""
@@ -70,9 +70,9 @@ class ToySet:
     @cached_property
     def _names(self) -> Mapping[int, str]:
         numbers = np.unique(self.instances[self.instances >= 0])
-        return {int(number): draw_concept(self.seed, int(number)).described for number in numbers}
+        return {int(number): draw_concept(self.seed, int(number)).description for number in numbers}
 
-    def described(self, index: int) -> list[str]:
+    def descriptions(self, index: int) -> list[str]:
         """The toys with their colours and patterns, without articles, far to near."""
         return [self._names[int(number)] for number in self.instances[index, : self.counts[index]]]
 

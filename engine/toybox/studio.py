@@ -1,7 +1,7 @@
 """The studio: toys on a backdrop, with the truth about where each one is.
 
-A picture is put together as the engine's own pipeline does it (`engine.paste`, `engine.shadows`), so that what is
-learned from Toybox pictures holds for compositions.
+A picture is put together as the engine's own pipeline does it (`engine.compose.paste`, `engine.compose.shadows`), so
+that what is learned from Toybox pictures holds for compositions.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.backdrops import BACKDROPS, render, sun
+from engine.compose.backdrops import BACKDROPS, render, sun
+from engine.compose.paste import over, paste
+from engine.compose.shadows import with_shadows
 from engine.geometry import Box
-from engine.paste import over, paste
-from engine.records import Pixels, Placement
+from engine.rows.composition import Placement
+from engine.rows.values import Pixels
 from engine.seeds import derive, rng
-from engine.shadows import with_shadows
 from engine.toybox.classes import FORMS
-from engine.toybox.concepts import Concept
-from engine.toybox.march import Pose, look
-from engine.toybox.paint import Light, painted
+from engine.toybox.concepts import ToyConcept
+from engine.toybox.paint import Light, paint_toy
+from engine.toybox.shapes.march import Pose, look
 
 LOWEST_TILT, HIGHEST_TILT = 8.0, 26.0  # degrees the camera looks down
 SHARPNESS = 1.25  # toys are rendered this much larger than they are shown: reduction smooths what marching does not
@@ -42,7 +43,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ToyPlace:
     """An empty backdrop, the side its light comes from (-1 left .. 1 right), and where its ground begins, 0..1."""
 
     name: str
@@ -51,7 +52,7 @@ class Place:
     ground_line: float
 
 
-def place(name: str, seed: int, size: int, *, side: int = 0) -> Place:
+def place(name: str, seed: int, size: int, *, side: int = 0) -> ToyPlace:
     """A backdrop; `side` -1 or 1 asks for light from there.
 
     Raises:
@@ -59,10 +60,10 @@ def place(name: str, seed: int, size: int, *, side: int = 0) -> Place:
     """
     while side and np.sign(sun(seed)) != side:
         seed = derive(seed, "other side")
-    return Place(name, render(name, seed, size), sun(seed), BACKDROPS[name].ground_line)
+    return ToyPlace(name, render(name, seed, size), sun(seed), BACKDROPS[name].ground_line)
 
 
-def view(concept: Concept, seed: int, side: int, *, sun: float) -> Pixels:
+def view(concept: ToyConcept, seed: int, side: int, *, sun: float) -> Pixels:
     """The toy alone, HxWx4, its longest side about `side` px, from a pose that the seed draws.
 
     Args:
@@ -86,20 +87,20 @@ def view(concept: Concept, seed: int, side: int, *, sun: float) -> Pixels:
         lamp=(power * (1 + warm), power * 0.98, power * (0.95 - warm)),
     )
     surface = look(lambda p: form.solid(p, concept.shape), pose, light.towards, side)
-    return painted(surface, concept, light)
+    return paint_toy(surface, concept, light)
 
 
-def photograph(concept: Concept, seed: int, size: int) -> tuple[Picture, str]:
+def photograph(concept: ToyConcept, seed: int, size: int) -> tuple[Picture, str]:
     """One photo of one toy, and the name of the backdrop that it stands on."""
     draw = rng(seed, "toybox", "photo")
     where = place(str(draw.choice(list(BACKDROPS))), derive(seed, "place"), size)
     share = float(draw.uniform(0.5, 0.85))
     toy = view(concept, seed, round(SHARPNESS * share * size), sun=where.sun)
-    box = standing(toy, share, (float(draw.uniform(0.42, 0.58)), float(draw.uniform(0.86, 0.97))))
+    box = standing_box(toy, share, (float(draw.uniform(0.42, 0.58)), float(draw.uniform(0.86, 0.97))))
     return assemble(where, [toy], [box]), where.name
 
 
-def standing(toy: Pixels, share: float, foot: tuple[float, float]) -> Box:
+def standing_box(toy: Pixels, share: float, foot: tuple[float, float]) -> Box:
     """The box of a toy whose longest side takes `share` of the picture and whose foot stands at (x, y), 0..1."""
     tall, wide = toy.shape[:2]
     unit = share / max(tall, wide)
@@ -116,12 +117,12 @@ def spread(draw: np.random.Generator, toys: Sequence[Pixels], ground_line: float
     for toy, size, depth in zip(toys, sizes, depths, strict=True):
         foot = ground_line + 0.16 + (0.8 - ground_line) * float(depth)
         share = float(np.clip(size * (0.62 + 0.55 * depth), 0.16, 0.62))
-        tried = [standing(toy, share, (float(x), foot)) for x in draw.uniform(0.05, 0.95, _TRIES)]
-        boxes.append(min(tried, key=lambda box: max((_hidden(box, other) for other in boxes), default=0.0)))
+        tried = [standing_box(toy, share, (float(x), foot)) for x in draw.uniform(0.05, 0.95, _TRIES)]
+        boxes.append(min(tried, key=lambda box: max((_hidden_share(box, other) for other in boxes), default=0.0)))
     return boxes
 
 
-def _hidden(near: Box, far: Box) -> float:
+def _hidden_share(near: Box, far: Box) -> float:
     """Share of the far box behind the near one, stepped, so that the first of equally good places is taken."""
     wide = min(near.x1, far.x1) - max(near.x0, far.x0)
     tall = min(near.y1, far.y1) - max(near.y0, far.y0)
@@ -129,7 +130,7 @@ def _hidden(near: Box, far: Box) -> float:
     return max(share - (1 - LEAST_VISIBLE) * 0.6, 0.0)
 
 
-def assemble(where: Place, toys: Sequence[Pixels], boxes: Sequence[Box]) -> Picture:
+def assemble(where: ToyPlace, toys: Sequence[Pixels], boxes: Sequence[Box]) -> Picture:
     """Toys on their backdrop, far to near, shadows under them."""
     placements = [
         Placement(

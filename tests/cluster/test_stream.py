@@ -6,15 +6,15 @@ import pytest
 from ray.data import DataContext
 
 from cluster.stream import stream
-from engine.commits import committed
 from engine.errors import EnvironmentProblem
-from engine.pipeline import Pipeline
-from engine.recipe import Pool
-from engine.records import Composition
+from engine.rows.composition import Composition
+from engine.run.pipeline import Pipeline
+from engine.run.recipe import Pool
+from engine.run.stage import Run
 from engine.seeds import sample_id
-from engine.stage import Run
-from engine.store import open_store
-from tests.cluster.standins import Broken, Draw, Finish, Nap, Numbers, Trap
+from engine.storage.commits import list_committed
+from engine.storage.stores import open_store
+from tests.support.standins import Broken, Draw, Finish, Nap, Numbers, Trap
 
 pytestmark = pytest.mark.usefixtures("ray_capacity")
 UNIT = 8
@@ -31,7 +31,7 @@ def pipeline(out, groups, samples):
 
 def run(out, groups, pools, replicas, samples=20):
     units = Numbers(samples, UNIT).units
-    done = committed(open_store(str(out)), units)
+    done = list_committed(open_store(str(out)), units)
     return list(stream(pipeline(out, groups, samples), pools, replicas, done))
 
 

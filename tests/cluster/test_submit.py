@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from actors.mirror import push
-from engine.store import open_store
-from engine.verify import verify
-from tests.actors.tiny_models import TOWER, written
-from tests.cluster.ray_head import TOKEN, ray_head
-from tests.jobs.photos import concept_folder
+from actors.models.mirror import push
+from engine.dataset.verify import verify
+from engine.storage.stores import open_store
+from tests.support.photos import concept_folder
+from tests.support.ray_head import TOKEN, ray_head
+from tests.support.tiny_models import TOWER, written
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 pytestmark = pytest.mark.timeout(600)

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cluster.training import _named, read_log, run_name, train
+from cluster.training import _named_problem, read_log, run_name, train
 from engine.errors import EnvironmentProblem, UsageError
-from engine.training import LocalDesk
-from tests.actors.tiny_course import Tiny
-from tests.cluster.training_driver import COURSE, place
+from engine.training.course import LocalDesk
+from tests.support.tiny_course import Tiny
+from tests.support.training_driver import COURSE, place
 
 pytestmark = pytest.mark.timeout(900)  # a training begins five processes, which all import Ray and some torch
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def test_a_worker_that_is_killed_is_replaced_and_goes_on_from_its_checkpoint(tmp
 
 def test_a_driver_that_is_killed_is_resumed_by_the_same_call(tmp_path, undisturbed, request):
     driver = subprocess.Popen(
-        [sys.executable, "-m", "tests.cluster.training_driver", str(tmp_path)],
+        [sys.executable, "-m", "tests.support.training_driver", str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
@@ -97,9 +97,9 @@ def test_what_a_course_raises_keeps_its_name_and_anything_else_gets_one():
     class WorkerGroupError(Exception):
         worker_failures: ClassVar = {1: UsageError("NAMED", "what")}
 
-    assert _named(Tiny(), WorkerGroupError()).code == "NAMED"
-    assert _named(Tiny(), UsageError("NAMED", "what")).code == "NAMED"
-    problem = _named(Tiny(), RuntimeError("Traceback:\n  a line\nValueError: bad\n"))
+    assert _named_problem(Tiny(), WorkerGroupError()).code == "NAMED"
+    assert _named_problem(Tiny(), UsageError("NAMED", "what")).code == "NAMED"
+    problem = _named_problem(Tiny(), RuntimeError("Traceback:\n  a line\nValueError: bad\n"))
     assert (type(problem), problem.code, problem.why) == (EnvironmentProblem, "TRAINING_FAILED", "ValueError: bad")
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import torch
 
-from actors.backends.isnet import IsNetSegmenter
+from actors.backends.segment.isnet import IsNetSegmenter
 from actors.micro.segmenter import SegmenterCourse, SegmenterTask, iou, save, side_loss
-from engine.training import Schedule
-from tests.actors.micro.pictures import noise_set
+from engine.training.course import Schedule
+from tests.support.noise_pictures import noise_set
 
 COURSE = SegmenterCourse(schedule=Schedule(steps=2, lr=1e-3), batch=2, width=1 / 16, size=64, small_size=32)
 

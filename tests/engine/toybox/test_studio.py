@@ -5,7 +5,7 @@ import pytest
 
 from engine.seeds import rng
 from engine.toybox import CLASSES, SCENES
-from engine.toybox.captions import drawn, full, with_article
+from engine.toybox.captions import full_caption, random_caption, with_article
 from engine.toybox.concepts import COLORS, PATTERNS, draw_concept
 from engine.toybox.studio import photograph, place, spread, view
 
@@ -84,9 +84,11 @@ def test_a_place_is_lit_from_the_side_that_was_asked():
 
 
 def test_captions_name_what_is_there():
-    assert full(["red mug", "orange star"], "on the moon") == "a photo of a red mug and an orange star on the moon"
+    assert (
+        full_caption(["red mug", "orange star"], "on the moon") == "a photo of a red mug and an orange star on the moon"
+    )
     assert with_article("hourglass") == "an hourglass"
     assert with_article("yellow bell") == "a yellow bell"
-    kinds = {drawn(["mug"], ["red mug"], "on the moon", rng(seed, "caption")) for seed in range(300)}
+    kinds = {random_caption(["mug"], ["red mug"], "on the moon", rng(seed, "caption")) for seed in range(300)}
     assert {"a mug", "mug", "a photo of a mug", "on the moon", "a photo of a red mug on the moon"} <= kinds
     assert len(kinds) < 20

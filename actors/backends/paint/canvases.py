@@ -1,0 +1,115 @@
+"""What every inpainting backend does with canvases: what it begins with, what it hands back, how many at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import cast, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.compose.paste import over
+from engine.errors import EnvironmentProblem, SampleError, UsageError
+from engine.rows.composition import Composition
+from engine.rows.values import Pixels
+from engine.seeds import derive
+
+log = logging.getLogger(__name__)
+
+FLAT = 2 / 255  # a picture whose values span less holds nothing
+
+
+@final
+class Halving:
+    """Paints rows in batches that fit the card: after an out-of-memory the batch is half as large, for good.
+
+    Args:
+        paint: rows to NxHxWx3 in 0..1; all canvases of a call have one size.
+        model: for the message.
+    """
+
+    def __init__(self, paint: Callable[[Sequence[Composition]], NDArray[np.float32]], model: str) -> None:
+        self._paint, self._model = paint, model
+        self.most = 1_000_000  # rows a call
+
+    def __call__(self, rows: Sequence[Composition]) -> list[Pixels | SampleError]:
+        """One HxWx3 picture a row, or PAINT_BLANK in its place.
+
+        Raises:
+            EnvironmentProblem: GPU_MEMORY where not even one row fits the card.
+        """
+        painted: list[Pixels | SampleError] = []
+        while len(painted) < len(rows):
+            batch = rows[len(painted) : len(painted) + self.most]
+            values = self._attempt(batch)
+            if values is not None:
+                painted += [to_pixels(value, row) for value, row in zip(values, batch, strict=True)]
+        return painted
+
+    def _attempt(self, rows: Sequence[Composition]) -> NDArray[np.float32] | None:
+        """The pictures, or None after the limit on rows was lowered: the failed call's memory is then free again."""
+        try:
+            return self._paint(rows)
+        except torch.cuda.OutOfMemoryError as error:
+            if len(rows) == 1:
+                raise EnvironmentProblem(
+                    "GPU_MEMORY",
+                    f"one canvas of {self._model} does not fit the card",
+                    why=str(error).splitlines()[0],
+                    fix="give the stage a whole card, a smaller canvas, or a larger card",
+                ) from None
+        self.most = len(rows) // 2
+        log.warning("out of GPU memory with %d canvases at once: going on with %d", len(rows), self.most)
+        torch.cuda.empty_cache()
+        return None
+
+
+def quicken(net: torch.nn.Module, device: torch.device, *, compiled: bool) -> None:
+    """Give a denoiser the memory layout that convolutions of GPUs want, and have it compiled on its first call.
+
+    Not on a CPU: sums would have another order, and the same row other bytes than before.
+    """
+    if device.type == "cuda":
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if compiled:
+        net.compile(dynamic=False)  # one graph for each batch size: units have one, and what is left over another
+
+
+def canvas_size(row: Composition, multiple: int) -> tuple[int, int]:
+    """Height and width of a row's canvas.
+
+    Raises:
+        UsageError: CANVAS_SIZE where one is no multiple of what the model can paint.
+    """
+    height, width = cast("Pixels", row.background).shape[:2]
+    if height % multiple or width % multiple:
+        raise UsageError(
+            "CANVAS_SIZE",
+            f"the canvas of this model must be a multiple of {multiple} px, not {width} x {height}",
+            fix="--set size=1024, or another multiple",
+        )
+    return height, width
+
+
+def start(row: Composition) -> Pixels:
+    """What painting begins with: the objects over the background."""
+    return over(cast("Pixels", row.foreground), cast("Pixels", row.background))
+
+
+def noise(rows: Sequence[Composition]) -> list[torch.Generator]:
+    """A generator for each row, on the CPU: its noise is the same on every card and in every batch."""
+    return [torch.Generator("cpu").manual_seed(derive(row.seed, "inpaint", "latents")) for row in rows]
+
+
+def to_pixels(values: NDArray[np.float32], row: Composition) -> Pixels | SampleError:
+    """HxWx3 in 0..1 as 8 bits, or PAINT_BLANK."""
+    if not np.isfinite(values).all() or float(np.ptp(values)) < FLAT:
+        return SampleError(
+            "PAINT_BLANK",
+            "the inpainting model returned an empty picture",
+            where=row.sample_id,
+            why="its numbers overflowed, or every pixel has one colour",
+        )
+    return np.rint(values * 255).astype(np.uint8)

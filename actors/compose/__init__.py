@@ -1,0 +1,1 @@
+"""The stages of a composition, one a file, named by its verb."""

@@ -1,0 +1,1 @@
+"""Autoencoder, generator and painter of the micro family."""

@@ -1,0 +1,1 @@
+"""The identity model of the micro family."""

@@ -1,0 +1,1 @@
+"""The CLIP model of the micro family."""

@@ -1,0 +1,1 @@
+"""The models that score, and what they measure."""

@@ -1,0 +1,180 @@
+"""The training loop: a task draws its batches and says its loss; the loop does everything else, the same for all.
+
+A step depends on (weights, step number, rank) alone, and all else is in the checkpoint: a training that was killed and
+resumed ends with the weights of one that was not, bit by bit on a CPU with one thread.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from pathlib import Path
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+from actors.training.checkpoint import TrainingProgress, restore, save
+from actors.training.ema import Ema
+from actors.training.optimizer import Optimizers
+from engine.errors import UsageError
+from engine.seeds import derive
+from engine.training.course import Desk, Schedule
+
+__all__ = ["Schedule", "TrainingTask", "best_device", "fit"]
+
+SKIPS_ALLOWED = 20
+
+
+class TrainingTask(ABC):
+    """What is trained: a network, and the loss of a batch."""
+
+    net: nn.Module
+    """Everything trainable; parameters that need no gradient stay as they are."""
+
+    seed: int = 0
+    """Of torch's own generators (dropout, `torch.randn` without a generator), set anew at every step."""
+
+    @abstractmethod
+    def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch, a scalar tensor with gradient, and values to log.
+
+        Draws its own batch from ``rng(seed, part, f"{step}/{rank}")``, so that a resume replays it; autocast is on.
+        """
+
+
+def best_device() -> torch.device:
+    """The GPU of this process where it was given one, or else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fit(task: TrainingTask, schedule: Schedule, desk: Desk, *, device: torch.device | str) -> None:
+    """Train; afterwards ``task.net`` holds the averaged weights, in evaluation mode, on `device`.
+
+    Processes of one `torch.distributed` group train the same weights on batches of their own: gradients are averaged
+    by hand, since a task may call any part of its network and `DistributedDataParallel` sees only `forward`.
+
+    Raises:
+        UsageError: TRAINING_DIVERGED after twenty losses or gradients in a row that were not finite.
+        EnvironmentProblem: CHECKPOINT_MISMATCH, WEIGHTS_UNREADABLE.
+    """
+    torch.set_num_threads(desk.threads)
+    torch.manual_seed(derive(task.seed, "fit"))
+    task.net.to(device).train()
+    _agree_on_weights(task.net)
+    run = _Run(task, schedule, desk, torch.device(device))
+    while run.progress.step < schedule.steps:
+        run.step()
+    run.ema.apply()
+    task.net.eval()
+
+
+@final
+class _Run:
+    """One training on its way."""
+
+    def __init__(self, task: TrainingTask, schedule: Schedule, desk: Desk, device: torch.device) -> None:
+        self.task, self.schedule, self.desk, self.device = task, schedule, desk, device
+        self.weights = [weight for weight in task.net.parameters() if weight.requires_grad]
+        self.optimizer = Optimizers(task.net, schedule)
+        self.ema = Ema(task.net, schedule.ema)
+        self.progress = (
+            restore(desk.resume, task.net, self.optimizer, self.ema) if desk.resume is not None else TrainingProgress()
+        )
+        self._forget()
+
+    def step(self) -> None:
+        """Take one step; report and save where the schedule says so."""
+        number = self.progress.step
+        torch.manual_seed(derive(self.task.seed, "step", number, self.desk.rank))
+        rate = learning_rate(self.schedule, number)
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.bf16):
+            loss, values = self.task.loss(number, self.desk.rank)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = self._gradient(loss.detach())
+        self._update(norm, rate)
+        for name, value in {"loss": loss.item(), "gradient": norm, **values}.items():
+            self._sums[name].append(value)
+        self.progress.step += 1
+        self._tell(rate)
+
+    def _gradient(self, loss: Tensor) -> float:
+        """Average the gradients of all processes, clip them; their norm, nan where loss or gradient is not finite."""
+        finite = torch.isfinite(loss).float()
+        if self.desk.world > 1:
+            dist.all_reduce(finite, dist.ReduceOp.MIN)
+            for weight in self.weights:
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            flat = torch.cat([weight.grad.flatten() for weight in self.weights if weight.grad is not None])
+            dist.all_reduce(flat)
+            flat /= self.desk.world
+            pieces = torch.split(flat, [weight.numel() for weight in self.weights])
+            for weight, piece in zip(self.weights, pieces, strict=True):
+                weight.grad = piece.view_as(weight)
+        norm = float(nn.utils.clip_grad_norm_(self.weights, self.schedule.clip))
+        return norm if finite.item() and math.isfinite(norm) else math.nan
+
+    def _update(self, norm: float, rate: float) -> None:
+        if math.isfinite(norm):
+            self.optimizer.step(rate)
+            self.ema.update(self.progress.updates)
+            self.progress.updates += 1
+            self.progress.in_a_row = 0
+            return
+        self.progress.skipped += 1
+        self.progress.in_a_row += 1
+        if self.progress.in_a_row >= SKIPS_ALLOWED:
+            raise UsageError(
+                "TRAINING_DIVERGED",
+                f"{SKIPS_ALLOWED} losses in a row were not finite, the last at step {self.progress.step}",
+                why="the learning rate is too high, or a batch holds what it should not",
+                fix="a lower schedule.lr, a longer schedule.warmup, or schedule.bf16=false",
+            )
+
+    def _tell(self, rate: float) -> None:
+        step, schedule = self.progress.step, self.schedule
+        last = step == schedule.steps
+        saving = last or step % schedule.checkpoint_every == 0
+        if not (saving or step % schedule.log_every == 0):
+            return
+        values = {name: math.fsum(found) / len(found) for name, found in self._sums.items()}
+        values |= {"lr": rate, "skipped": float(self.progress.skipped)}
+        values["steps_per_s"] = (step - self._since) / max(time.monotonic() - self._clock, 1e-9)
+        with tempfile.TemporaryDirectory(prefix="mc-checkpoint-") as scratch:
+            checkpoint = Path(scratch) / "checkpoint"
+            if saving and self.desk.rank == 0:
+                save(checkpoint, self.task.net, self.optimizer, self.ema, self.progress)
+            checkpoint.mkdir(exist_ok=True)
+            self.desk.report(step, values, checkpoint if saving else None)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin a new stretch between two reports."""
+        self._sums: defaultdict[str, list[float]] = defaultdict(list)
+        self._since, self._clock = self.progress.step, time.monotonic()
+
+
+def learning_rate(schedule: Schedule, step: int) -> float:
+    """The rate of step `step`, counted from 0: linear warm-up, then half a cosine down to the final share.
+
+    Every restart repeats it, the last in what steps are left: SGDR, Loshchilov and Hutter, ICLR 2017, equation 5.
+    """
+    began = step // schedule.first_round * schedule.first_round
+    length, step = min(schedule.first_round, schedule.steps - began), step - began
+    if step < schedule.warmup:
+        return schedule.lr * (step + 1) / schedule.warmup
+    done = (step - schedule.warmup) / max(length - schedule.warmup, 1)
+    share = schedule.final_lr_share
+    return schedule.lr * (share + (1 - share) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _agree_on_weights(net: nn.Module) -> None:
+    """Every process begins with the weights of rank 0."""
+    if dist.is_available() and dist.is_initialized():
+        for tensor in (*net.parameters(), *net.buffers()):
+            dist.broadcast(tensor.detach(), 0)

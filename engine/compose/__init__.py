@@ -1,0 +1,1 @@
+"""Pixels of a composition: cut-outs onto a canvas, shadows, light, drawn backdrops."""

@@ -1,0 +1,75 @@
+"""What every format needs of a row: its picture, its words, and where each object is in pixels."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.photos.images import decode
+from engine.rows.composition import Composition, PlacedObject
+from engine.storage.store import Store
+
+SCORES = (
+    "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall", "surplus", "unsafe",
+)  # fmt: skip
+
+
+class Exporter(ABC):
+    """Takes rows in order, writes files below a store, and finishes with what lists them."""
+
+    def __init__(self, store: Store, shard_bytes: int) -> None:
+        self.store, self.shard_bytes = store, shard_bytes
+
+    @abstractmethod
+    def add(self, row: Composition) -> None:
+        """Take a row."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object as it can be seen: its visible mask, HxW bool, and the box of that in pixels, x, y, width, height."""
+
+    item: PlacedObject
+    mask: NDArray[np.bool_]
+    box: tuple[int, int, int, int]
+
+
+def visible_objects(row: Composition) -> list[Seen]:
+    """The objects of a row that can be seen at all."""
+    found = []
+    for item in row.objects:
+        mask = decode(item.mask) >= 128
+        lines, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(lines):
+            left, top = int(columns[0]), int(lines[0])
+            box = (left, top, int(columns[-1]) - left + 1, int(lines[-1]) - top + 1)
+            found.append(Seen(item, mask, box))
+    return found
+
+
+def facts(row: Composition) -> dict[str, Any]:
+    """What a row says without its picture and masks, as JSON values; scores that nobody measured are left out."""
+    measured = {name: getattr(row, name) for name in SCORES if getattr(row, name) is not None}
+    scores = {name: value for name, value in measured.items() if math.isfinite(value)}  # JSON knows no others
+    objects = [
+        {
+            "concept": item.concept, "class_name": item.class_name, "box": list(item.box), "license": item.license,
+            "source_sha256": item.source_sha256, "identity": item.identity, "visible_fraction": item.visible_fraction,
+        }
+        for item in row.objects
+    ]  # fmt: skip
+    models = [f"{model.name}@{model.revision} ({model.license})" for model in row.models]
+    return {
+        "sample_id": row.sample_id, "caption": row.caption, "caption_template": row.caption_template,
+        "background_prompt": row.background_prompt, "scene": row.scene, "concepts": list(row.concepts),
+        "objects": objects, "scores": scores, "status": row.status, "seed": row.seed, "models": models,
+    }  # fmt: skip

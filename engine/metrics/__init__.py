@@ -1,0 +1,1 @@
+"""Arithmetic of the scores: no model, no file."""

@@ -1,0 +1,216 @@
+"""Photo folders: which photos there are, of which concept and class, under which licence. Names only; no pixels.
+
+Two layouts: ``<concept>/<image>`` and the published ``<scene>/<concept>/<image>``. Digits that end a folder's name mark
+instances of one class (``cat1``, ``cat2``). A ``metadata.jsonl`` beside the photos (or in a folder above them) says
+better: ``{"file_name": "rc_car/00.jpg", "class": "toy", "license": "CC0-1.0", "concept": "rc_car"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import PurePosixPath
+from posixpath import normpath
+from typing import Any
+
+import fsspec
+
+from engine.errors import SampleError, UsageError
+from engine.photos.images import MAX_BYTES
+from engine.rows.values import UNKNOWN_LICENSE
+
+SCHEMES = ("file", "s3", "gs", "gcs", "az", "abfs", "hf")
+"""What a worker elsewhere can read, and no server can redirect."""
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+METADATA = "metadata.jsonl"
+MAX_NAME = 64
+SHALLOW = 2  # parts of <concept>/<image>
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """One photo of one concept. Concepts of one ensemble, the scene folder of the published layout, go together."""
+
+    source: str
+    concept: str
+    class_name: str
+    license: str = UNKNOWN_LICENSE
+    ensemble: str = ""
+
+
+def list_photos(uri: str) -> tuple[Photo, ...]:
+    """Every photo below `uri`, in the order of its path.
+
+    Raises:
+        UsageError: PHOTOS_UNREADABLE, PHOTOS_EMPTY, PHOTOS_METADATA, PHOTOS_NAME.
+    """
+    filesystem, root = open_folder(uri)
+    found = list_files(filesystem, root)
+    facts = read_all_metadata(filesystem, found)
+    images = [path for path in found if path.lower().endswith(EXTENSIONS)]
+    photos = tuple(
+        _photo(filesystem.unstrip_protocol(path), facts.get(path, {}), PurePosixPath(path).relative_to(root))
+        for path in images
+        if len(PurePosixPath(path).relative_to(root).parts) >= SHALLOW
+    )
+    if not photos:
+        raise UsageError(
+            "PHOTOS_EMPTY",
+            "holds no photos in concept folders",
+            where=uri,
+            fix=f"arrange them as <concept>/<image> with one of {', '.join(EXTENSIONS)}",
+        )
+    return photos
+
+
+def open_folder(uri: str) -> tuple[Any, str]:
+    """A file system and the folder's path in it.
+
+    Raises:
+        UsageError: PHOTOS_UNREADABLE when the scheme is not allowed or the folder cannot be read.
+    """
+    scheme = uri.split("://", maxsplit=1)[0] if "://" in uri else "file"
+    if scheme not in SCHEMES or "::" in uri:
+        what = "a chain of URIs (::)" if "::" in uri else f"{scheme}://"
+        raise UsageError(
+            "PHOTOS_UNREADABLE",
+            f"{what} is not a place that every worker can read",
+            where=uri,
+            fix=f"use a folder on shared storage: {', '.join(SCHEMES)}",
+        )
+    try:
+        filesystem, root = fsspec.url_to_fs(uri)
+        readable = filesystem.isdir(root)
+    except Exception as error:  # no credentials, no network, no library: each file system has errors of its own
+        fix = "check the path, and the credentials of an object store"
+        raise UsageError("PHOTOS_UNREADABLE", "cannot be opened", where=uri, why=str(error), fix=fix) from error
+    if not readable:
+        raise UsageError("PHOTOS_UNREADABLE", "there is no such folder", where=uri, fix="check the path")
+    return filesystem, root.rstrip("/") or root
+
+
+def list_files(filesystem: Any, root: str) -> list[str]:
+    """The full paths of all files below a folder, sorted; what begins with a dot is left out.
+
+    Raises:
+        UsageError: PHOTOS_NAME for a name that is not UTF-8 and so cannot be recorded.
+    """
+    found = sorted(path for path in filesystem.find(root) if not _is_hidden(path, root))
+    for path in found:
+        if not _is_utf8(path):
+            raise UsageError("PHOTOS_NAME", "the file's name is not UTF-8", where=ascii(path), fix="rename the file")
+    return found
+
+
+def read_file(uri: str) -> bytes:
+    """The bytes of one photo, or the first of them that are too many for `engine.photos.images.decode_photo`.
+
+    Raises:
+        SampleError: PHOTO_UNREADABLE.
+    """
+    scheme, separator, _ = uri.partition("://")
+    filesystem = fsspec.filesystem(scheme if separator else "file")  # fsspec.open takes "::" in a name for a chain
+    try:
+        with filesystem.open(uri, "rb") as file:
+            data: bytes = file.read(MAX_BYTES + 1)
+    except Exception as error:  # each file system has errors of its own
+        raise SampleError(
+            "PHOTO_UNREADABLE", "cannot be read", where=uri, why=str(error), fix="check its permissions or remove it"
+        ) from error
+    return data
+
+
+def clean_name(name: str) -> str:
+    """A name that is safe to show: one line, no control or direction characters, at most 64 characters."""
+    kept = "".join(letter for letter in unicodedata.normalize("NFC", name) if unicodedata.category(letter)[0] != "C")
+    return " ".join(kept.split())[:MAX_NAME]
+
+
+def class_of(concept: str) -> str:
+    """The class that a folder's name suggests: ``cat2`` -> ``cat``, ``house_plant`` -> ``house plant``."""
+    words = re.sub(r"[_\-\s]+", " ", concept).strip()
+    return re.sub(r"\s*\d+$", "", words) or words or "object"
+
+
+def to_jsonl(photos: Iterable[Photo]) -> bytes:
+    """One JSON object a line."""
+    return "".join(json.dumps(asdict(photo), sort_keys=True) + "\n" for photo in photos).encode()
+
+
+def from_jsonl(data: bytes) -> tuple[Photo, ...]:
+    """Read back what `to_jsonl` wrote."""
+    return tuple(Photo(**json.loads(line)) for line in data.decode().splitlines())
+
+
+def fingerprint(photos: Iterable[Photo]) -> str:
+    """A hash of the listing: changes when a photo is added, removed or renamed, or its metadata changes."""
+    return blake2b(to_jsonl(photos), digest_size=16).hexdigest()
+
+
+def read_all_metadata(filesystem: Any, paths: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """What every ``metadata.jsonl`` among `paths` says, by file; of two that speak of a file, the nearer one counts.
+
+    Raises:
+        UsageError: PHOTOS_METADATA names the file and line.
+    """
+    facts: dict[str, Mapping[str, Any]] = {}
+    for path in sorted((path for path in paths if path.endswith("/" + METADATA)), key=lambda path: path.count("/")):
+        facts.update(read_metadata(filesystem, path))
+    return facts
+
+
+def read_metadata(filesystem: Any, path: str) -> dict[str, Mapping[str, Any]]:
+    """The lines of one ``metadata.jsonl``, under the full path of the file that each describes.
+
+    Raises:
+        UsageError: PHOTOS_METADATA names the file and line.
+    """
+    folder = str(PurePosixPath(path).parent)
+    facts: dict[str, Mapping[str, Any]] = {}
+    with filesystem.open(path, "rb") as file:
+        lines = file.read().decode("utf-8-sig", errors="replace").split("\n")  # JSON may hold U+2028 as it is
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            name = str(entry["file_name"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UsageError(
+                "PHOTOS_METADATA",
+                'not a JSON object with a "file_name"',
+                where=f"{path}:{number}",
+                why=f"{type(error).__name__}: {error}",
+                fix='write one object a line, such as {"file_name": "00.jpg", "class": "toy"}',
+            ) from error
+        facts[normpath(f"{folder}/{name}")] = entry
+    return facts
+
+
+def _photo(source: str, facts: Mapping[str, Any], relative: PurePosixPath) -> Photo:
+    concept = clean_name(str(facts.get("concept") or relative.parent.name)) or "unnamed"
+    class_name = facts.get("class") or facts.get("class_name") or class_of(concept)
+    license_name = facts.get("license") or facts.get("licence") or UNKNOWN_LICENSE
+    return Photo(
+        source=source,
+        concept=concept,
+        class_name=clean_name(str(class_name)) or "object",
+        license=clean_name(str(license_name)),
+        ensemble=clean_name(relative.parts[-3]) if len(relative.parts) > SHALLOW else "",
+    )
+
+
+def _is_hidden(path: str, root: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(path).relative_to(root).parts)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

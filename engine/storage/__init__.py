@@ -1,0 +1,1 @@
+"""Files that appear whole, and the commits, receipts and summaries that are made of them."""

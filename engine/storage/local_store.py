@@ -1,0 +1,158 @@
+"""A folder on a disk as a store: link() publishes a staged file, and fails where the name exists already."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, final
+
+from engine.errors import EnvironmentProblem, UsageError
+from engine.failpoints import reach
+from engine.storage.store import AGAIN, TMP, Entry, Store, check_path, store_denied, store_failed
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def open_folder(path: str) -> LocalStore:
+    """The store under a path; nothing is read or written yet.
+
+    Raises:
+        UsageError: URI_NOT_A_FOLDER.
+    """
+    root = Path(path)
+    with _explain_errors(str(root), ""):
+        if root.exists() and not root.is_dir():
+            raise UsageError("URI_NOT_A_FOLDER", "a file is in the place of the folder", where=str(root))
+    return LocalStore(str(root.absolute()))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LocalStore(Store):
+    """A folder on a disk or a network file system with hard links."""
+
+    uri: str
+
+    def create(self, path: str, data: bytes | memoryview) -> bool:
+        if self.exists(path):
+            return False
+        with _explain_errors(self.uri, path):
+            made = self._stage(data)
+            reach("before_link")
+            won = _link(made, self._ready(path))
+            reach("after_link")
+            made.unlink(missing_ok=True)
+            return won
+
+    def put(self, path: str, data: bytes | memoryview) -> None:
+        with _explain_errors(self.uri, path):
+            made, final_path = self._stage(data), self._ready(path)
+            reach("before_replace")
+            made.replace(final_path)
+            _sync_folder(final_path.parent)
+
+    def read(self, path: str) -> bytes:
+        with _explain_errors(self.uri, path):
+            return self._at(path).read_bytes()
+
+    def open(self, path: str) -> BinaryIO:
+        with _explain_errors(self.uri, path):
+            return self._at(path).open("rb")
+
+    def exists(self, path: str) -> bool:
+        with _explain_errors(self.uri, path):
+            return self._at(path).exists()
+
+    def list(self, folder: str = "") -> Iterator[Entry]:
+        with (
+            suppress(FileNotFoundError),
+            _explain_errors(self.uri, folder),
+            os.scandir(Path(self.uri, folder)) as found,
+        ):
+            for entry in found:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self.list(path)
+                    continue
+                with suppress(FileNotFoundError):  # another run may tidy up while we look
+                    facts = entry.stat()
+                    yield Entry(path, facts.st_size, facts.st_mtime)
+
+    def names(self, folder: str) -> Iterator[str]:
+        with (
+            suppress(FileNotFoundError),
+            _explain_errors(self.uri, folder),
+            os.scandir(Path(self.uri, folder)) as found,
+        ):
+            for entry in found:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry.name
+
+    def delete(self, path: str) -> None:
+        with _explain_errors(self.uri, path):
+            self._at(path).unlink(missing_ok=True)
+
+    def _at(self, path: str) -> Path:
+        return Path(self.uri, check_path(path))
+
+    def _ready(self, path: str) -> Path:
+        final_path = self._at(path)
+        if not final_path.parent.is_dir():
+            final_path.parent.mkdir(parents=True, exist_ok=True)
+            _sync_folder(final_path.parent.parent)
+        return final_path
+
+    def _stage(self, data: bytes | memoryview) -> Path:
+        """Write `data`, durably, under a name that nobody reads and nobody else uses."""
+        staged = self._ready(f"{TMP}/{os.getpid()}-{uuid.uuid4().hex}")
+        try:
+            with staged.open("xb") as file:
+                file.write(data)
+                file.flush()
+                reach("after_tmp_write")
+                os.fsync(file.fileno())
+            reach("after_fsync")
+        except OSError:
+            staged.unlink(missing_ok=True)  # a full disk is not helped by half a file
+            raise
+        return staged
+
+
+@contextmanager
+def _explain_errors(uri: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        where, why = f"{uri}/{path}", str(error.strerror or error)
+        if error.errno in _FULL:
+            fix = f"free some space, then {AGAIN}"
+            raise EnvironmentProblem("DISK_FULL", "no room for another file", where=where, why=why, fix=fix) from error
+        if error.errno in _DENIED:
+            raise store_denied(where, why, "let this user read and write there, or choose another folder") from error
+        raise store_failed(where, why) from error
+
+
+def _link(made: Path, final_path: Path) -> bool:
+    try:
+        os.link(made, final_path)
+    except FileExistsError:
+        # NFS may carry out a link, lose the answer and fail the repeated request: two names mean it was ours.
+        return made.stat().st_nlink == 2
+    _sync_folder(final_path.parent)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

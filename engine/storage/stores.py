@@ -1,0 +1,39 @@
+"""Stores by URI: a path, ``file://``, ``s3://``."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from engine.errors import UsageError
+from engine.storage.local_store import open_folder
+from engine.storage.store import Store
+
+
+def open_store(uri: str) -> Store:
+    """The store under a path, a ``file://`` or an ``s3://`` URI; nothing is read or written yet.
+
+    Object stores take endpoint and credentials from the usual ``AWS_*`` environment variables.
+
+    Raises:
+        UsageError: URI_UNSUPPORTED, URI_NOT_A_FOLDER.
+    """
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", uri)
+    if not uri or not uri.isprintable():
+        raise _uri_unsupported(uri, "it is empty or holds control characters")
+    if scheme is None:
+        return open_folder(uri)
+    parts = urlsplit(uri)
+    if scheme[1] == "file" and parts.netloc in ("", "localhost"):
+        return open_folder(url2pathname(parts.path))
+    if scheme[1] == "s3" and parts.netloc:
+        from engine.storage.object_store import open_bucket  # a local run never loads it
+
+        return open_bucket(parts.netloc, parts.path.strip("/"))
+    raise _uri_unsupported(uri, f"{scheme[0]} is not among the known schemes, or names no bucket")
+
+
+def _uri_unsupported(uri: str, why: str) -> UsageError:
+    fix = "give a path or s3://bucket/prefix"
+    return UsageError("URI_UNSUPPORTED", "cannot be used as a folder", where=repr(uri), why=why, fix=fix)

@@ -1,0 +1,1 @@
+"""The shapes of toys, as signed distance fields."""

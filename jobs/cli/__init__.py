@@ -1,0 +1,1 @@
+"""The command line: options and help. Importing it is light."""

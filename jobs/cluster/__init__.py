@@ -1,0 +1,1 @@
+"""Commands that hand a run to a cluster and look after it."""

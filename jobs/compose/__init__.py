@@ -1,0 +1,1 @@
+"""Commands that make datasets, and what they are made of."""

@@ -1,0 +1,123 @@
+"""Recipes by name or by file: list them, show one as it will run, print the schema, start a file of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from actors.compose.stages import STAGES
+from actors.models.licences import named_models
+from engine.errors import UsageError
+from engine.rows.composition import Composition
+from engine.rows.schema import column_names
+from engine.run.recipe import Recipe, parse_recipe
+from engine.run.stage import check_pipeline
+from engine.run.unit import IDENTITY
+
+FOLDER = Path(__file__).parents[2] / "recipes"
+COMMITTED = ("image", "status")  # what a row must have to be committed
+
+
+def built_in() -> dict[str, Path]:
+    """The recipes that come with the engine."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def read(name: str) -> tuple[str, str]:
+    """The text of a built-in recipe or of a file, and what to call it in messages.
+
+    Raises:
+        UsageError: RECIPE_MISSING.
+    """
+    known = built_in()
+    path = known.get(name, Path(name))
+    try:
+        return path.read_text(encoding="utf-8"), path.name if name in known else name
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that cannot be one
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            "RECIPE_MISSING",
+            f"there is no recipe {name!r}",
+            why=str(error),
+            fix=f"{hint}built in: {', '.join(known)}; or the path of a YAML file (`mycanvas init FILE` writes one)",
+        ) from error
+
+
+def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A checked recipe, whose stages fit together.
+
+    Raises:
+        UsageError: RECIPE_MISSING, and as `engine.run.recipe.parse_recipe`, `Recipe.groups` and `check_pipeline`.
+    """
+    text, where = read(name)
+    recipe = parse_recipe(text, where=where, stages=STAGES, overrides=overrides)
+    recipe.groups()
+    check_pipeline(recipe.stages, IDENTITY, column_names(Composition, stored=False))
+    for column in COMMITTED:
+        if not any(column in stage.writes for stage in recipe.stages):
+            raise UsageError(
+                "PIPELINE_ORDER",
+                f"the commit needs {column!r}, which no stage writes",
+                where=where,
+                fix="add the stage that writes it: `restore` the image, `gate` the status",
+            )
+    return recipe
+
+
+def show(recipe: Recipe) -> str:
+    """The recipe as YAML with every default written out."""
+    tree = {
+        **recipe.model_dump(mode="json", exclude={"segment", "stages", "pools", "segment_pool"}),
+        "segment": recipe.segment.model_dump(mode="json"),
+        "stages": {stage.name: stage.model_dump(mode="json") for stage in recipe.stages},
+        "pools": [pool.model_dump(mode="json") for pool in recipe.pools],
+        "segment_pool": recipe.segment_pool.model_dump(mode="json"),
+    }
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+
+
+def models(recipe: Recipe) -> list[str]:
+    """A line for each model that the recipe names: name, commit, licence, size."""
+    return list(dict.fromkeys(str(each) for each in named_models((recipe.segment, *recipe.stages))))
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a recipe file, for editors."""
+    stages = {name: STAGES.resolve(name).model_json_schema() for name in STAGES}
+    base = Recipe.model_json_schema()
+    segment = stages.pop("segment")
+    definitions = {key: value for key, value in base.pop("$defs", {}).items() if key != "Stage"}
+    for stage in [segment, *stages.values()]:
+        definitions.update(stage.pop("$defs", {}))
+    steps = {name: {"anyOf": [stage, {"type": "null"}]} for name, stage in stages.items()}
+    base["properties"]["segment"] = segment
+    base["properties"]["stages"] = {"type": "object", "properties": steps, "additionalProperties": False}
+    return {**base, "$defs": definitions}
+
+
+def init(path: Path, *, force: bool = False) -> None:
+    """Write a commented recipe to start from.
+
+    Raises:
+        UsageError: FILE_EXISTS, FILE_UNWRITABLE.
+    """
+    if path.exists() and not force:
+        raise UsageError("FILE_EXISTS", "is there already", where=str(path), fix="choose another name, or --force")
+    text, _ = read("classic")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("name: classic", f"name: {_slug(path.stem)}", 1), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            "FILE_UNWRITABLE", "cannot be written", where=str(path), why=str(error), fix="choose another place"
+        ) from error
+
+
+def _slug(name: str) -> str:
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower()).strip("-")
+    return kept[:64] or "mine"

@@ -1,0 +1,1 @@
+"""Commands that score, choose, copy, check and export rows."""

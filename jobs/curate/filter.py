@@ -1,0 +1,145 @@
+"""`mycanvas filter`: rows by their scores, as a view, which is instant, or as a dataset of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from engine.dataset.near_duplicates import unlike
+from engine.dataset.score_table import Scores, open_scores
+from engine.dataset.views import Dataset, open_dataset, write_view
+from engine.errors import UsageError
+from engine.storage.store import Store
+from jobs.console import size
+from planners.curate.selection import ALIKE, Near, Selection, Wanted, schema_of, select
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a question asked and read.
+
+    Attributes:
+        steps: what was asked, and how many rows were left after it.
+        reads: columns that were read, and their bytes in the files, compressed.
+        table_bytes: of the whole score table.
+    """
+
+    steps: Sequence[tuple[str, int]] = ()
+    reads: Mapping[str, int] = field(default_factory=dict)
+    table_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Rows of a dataset: where they are, columns `CHOSEN` of views, ascending; and the account, if asked for."""
+
+    dataset: Dataset
+    rows: pa.Table
+    account: Account
+
+    @property
+    def store(self) -> Store:
+        """Where the rows are."""
+        return self.dataset.store
+
+
+def choose(uri: str, wanted: Wanted, *, explain: bool) -> Chosen:
+    """The rows that a question chooses.
+
+    Args:
+        uri: of a dataset or a view.
+        wanted: which rows.
+        explain: whether to count what each step leaves, and what is read.
+
+    Raises:
+        UsageError: those of `planners.curate.selection` and `engine.dataset.views`.
+        Damaged: SCORES_DAMAGED.
+    """
+    dataset = open_dataset(uri)
+    with open_scores(dataset) as scores:
+        selection = select(wanted, schema_of(scores.types()))
+        if selection.near:
+            scores.connection.register(ALIKE, _resembling_ids(scores, selection.near))
+        rows = scores.ask(selection.rows)
+        return Chosen(dataset, rows, _explain(scores, selection) if explain or not rows.num_rows else Account())
+
+
+def _resembling_ids(scores: Scores, near: Near) -> pa.Table:
+    """The `sample_id` of rows that resemble a better one; a row without an embedding resembles none."""
+    ids = scores.ask(near.candidates).column("sample_id").combine_chunks()
+    vectors: NDArray[np.float16] = np.zeros((0, 0), np.float16)
+    for names, found in scores.vectors(near.column):
+        if not len(vectors):
+            vectors = np.zeros((len(ids), found.shape[1]), np.float16)
+        places = pc.index_in(names, value_set=ids)
+        asked = places.is_valid().to_numpy(zero_copy_only=False)
+        vectors[places.drop_null().to_numpy()] = found[asked]
+    known = np.flatnonzero(vectors.any(axis=1))
+    if len(known) < len(vectors):
+        vectors = vectors[known]
+    return pa.table({"sample_id": ids.take(pa.array(known[~unlike(vectors, near.least)]))})
+
+
+def write(chosen: Chosen, wanted: Wanted, out: str) -> None:
+    """Write the chosen rows as a view.
+
+    Raises:
+        UsageError: FILTER_EMPTY, VIEW_PLACE.
+    """
+    refuse_nothing(chosen)
+    write_view(out, chosen.dataset, chosen.rows, asdict(wanted))
+
+
+def _explain(scores: Scores, selection: Selection) -> Account:
+    counts = [column[0].as_py() for column in scores.ask(selection.counts).columns]
+    read, total = _sizes(scores, selection.reads)
+    steps = [(text, count) for (text, _), count in zip(selection.steps, counts, strict=True)]
+    return Account(steps, read, total)
+
+
+def _sizes(scores: Scores, reads: frozenset[str]) -> tuple[dict[str, int], int]:
+    """Bytes of the columns that a question reads, and of all, from the footers."""
+    read, total = dict.fromkeys(sorted(reads), 0), 0
+    for file, names in scores.files.items():
+        metadata = pq.read_metadata(file)
+        for group in range(metadata.num_row_groups):
+            for place in range(metadata.num_columns):
+                column = metadata.row_group(group).column(place)
+                total += column.total_compressed_size
+                path = column.path_in_schema.replace(".list.element", "")
+                name = names.get(path, path)
+                if name in read:
+                    read[name] += column.total_compressed_size
+    return read, total
+
+
+def refuse_nothing(chosen: Chosen) -> None:
+    """Say which part of a question left nothing.
+
+    Raises:
+        UsageError: FILTER_EMPTY.
+    """
+    if chosen.rows.num_rows:
+        return
+    fatal = next(text for text, count in chosen.account.steps if not count)
+    raise UsageError(
+        "FILTER_EMPTY",
+        f"no row is left after: {fatal}",
+        fix="--explain shows how many rows each part leaves; `mycanvas stats` shows the range of every score",
+    )
+
+
+def lines(chosen: Chosen) -> list[str]:
+    """What was chosen, for a person."""
+    account = chosen.account
+    if not account.steps:
+        return [f"{chosen.rows.num_rows:,} rows chosen"]
+    said = [f"{count:>12,}  {text}" for text, count in account.steps]
+    names = ", ".join(sorted(account.reads))
+    return [*said, f"reads {size(sum(account.reads.values()))} of {size(account.table_bytes)} of scores: {names}"]

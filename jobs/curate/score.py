@@ -1,0 +1,145 @@
+"""`mycanvas score`: more scores for a dataset that is there; each image is read once, and none is written."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from actors.models.licences import check_recipe
+from actors.score.rescore import Rescore
+from cluster.session import LOCAL, session
+from cluster.stream import stream
+from engine.dataset.added_scores import FOLDER, NAME, publish_scores, score_store
+from engine.dataset.views import empty, open_dataset
+from engine.errors import UsageError
+from engine.photos.library import open_library
+from engine.rows.added_scores import AddedScores
+from engine.run.pipeline import Pipeline
+from engine.run.recipe import COMMIT, Pool
+from engine.run.sources import CommittedRows
+from engine.run.stage import Run
+from engine.storage.commits import CommittedUnits, list_committed
+from engine.storage.lock import claim
+from engine.storage.manifest import all_receipts, read_manifest, write_manifest
+from engine.storage.store import Store
+from engine.storage.stores import open_store
+from jobs.console import Console
+from jobs.run_loop import Budget, Tally, over_budget, run_id
+from planners.capacity.replicas import replicas
+
+POOL = Pool(stages=(Rescore.name, COMMIT))
+KEPT = ("sample_id", "unit_id", "seed", "models", "status")
+
+
+def score(
+    uri: str,
+    spec: Rescore,
+    name: str,
+    *,
+    library: str = "",
+    pool: Pool = POOL,
+    budget: Budget,
+    address: str,
+    console: Console,
+) -> Tally:
+    """Compute what is missing of the scores called `name`; returns the rows of this call.
+
+    Args:
+        uri: of a dataset; of a view, the scores are of its whole dataset.
+        spec: which scores.
+        name: what their columns are called after.
+        library: the cut-outs that it was composed from; empty: in the folder ``library`` of the dataset.
+        pool: what one process needs.
+        budget: how many rows may fail; beyond it the scores do not become columns.
+        address: of Ray.
+        console: where progress is shown.
+
+    Raises:
+        OverBudget: FAILURES.
+        UsageError: SCORE_NAME, SCORE_NOTHING, SCORE_LIBRARY, DATASET_EMPTY, RUN_CHANGED where other scores are called
+            so, and those of `actors.models.licences.check_recipe`.
+    """
+    store = open_dataset(uri).store
+    _require(spec, name)
+    check_recipe((spec,), spec.accept_licence, here=address == LOCAL)
+    cutouts = open_store(library or f"{store.uri}/library").uri
+    known = _library(cutouts) if spec.compares else ""
+    place = score_store(store, name)
+    done = _todo(store, place)
+    asked = spec.model_dump(mode="json", exclude={"timeout_s", "batch_size", "accept_licence"})
+    claim(place, {"data": {"spec": asked, "library": known}})
+    tally = _score_missing(_pipeline(spec, store, place, cutouts), pool, done, address, console)
+    write_manifest(place)
+    totals = read_manifest(place).totals
+    if not budget.allows(totals["failed"], totals["rows"]):
+        raise over_budget(totals["failed"], totals["rows"], place.uri)
+    publish_scores(store, name, spec.measured)
+    return tally
+
+
+def _library(uri: str) -> str:
+    """The fingerprint of the cut-outs that crops are compared with."""
+    library = open_library(uri)
+    if not library.cutouts:
+        raise UsageError(
+            "SCORE_LIBRARY",
+            "there are no cut-outs to compare with",
+            where=uri,
+            fix="give --library, the one that the dataset was composed from",
+        )
+    return library.fingerprint()
+
+
+def _require(spec: Rescore, name: str) -> None:
+    if not re.fullmatch(NAME, name):
+        raise UsageError(
+            "SCORE_NAME",
+            f"{name!r} cannot be part of a column's name",
+            fix="small letters, digits and _, at most 32, such as siglip2",
+        )
+    if not spec.measured:
+        raise UsageError(
+            "SCORE_NOTHING",
+            "nothing is to be measured",
+            fix="--with phash=true, or --with clip.model=… and the like; docs/filter.md shows some",
+        )
+
+
+def _todo(store: Store, place: Store) -> CommittedUnits:
+    """The units of the dataset; those that are scored, without rows, or not there count as done."""
+    there = list_committed(store)
+    if not there.count:
+        raise empty(store.uri)
+    scored = list_committed(place, there.units)
+    flags = np.unpackbits(np.bitwise_or(scored.bits, np.bitwise_not(there.bits)))
+    flags[[receipt.unit_id for receipt in all_receipts(store) if not receipt.accepted + receipt.rejected]] = 1
+    return CommittedUnits(there.units, np.packbits(flags))
+
+
+def _pipeline(spec: Rescore, store: Store, place: Store, library: str) -> Pipeline:
+    return Pipeline(
+        record=AddedScores,
+        run=Run(out=place.uri, library=library, backgrounds="", size=0, seed=0),
+        run_id=run_id(),
+        source=CommittedRows(store.uri),
+        groups=((spec,),),
+        unit_size=1,
+        keeps=(*KEPT, *spec.measured),
+    )
+
+
+def _score_missing(pipeline: Pipeline, pool: Pool, done: CommittedUnits, address: str, console: Console) -> Tally:
+    units = len(done.missing())
+    tally = Tally()
+    if not units:
+        return tally
+    pipeline.check()
+    progress = console.progress(f"score units, into {FOLDER}", units)
+    with session(address) as capacity:
+        sizes = replicas((pool,), cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
+        for receipt in stream(pipeline, (pool,), sizes, done):
+            tally = tally.plus(receipt)
+            progress.advance(1, f"{tally.failed} rows failed" if tally.failed else "")
+    progress.close()
+    return tally

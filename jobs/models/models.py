@@ -1,0 +1,138 @@
+"""`mycanvas models`: which models a recipe needs, whether they are here, and how to bring them once and for all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from actors.models.dummy.published import PUBLISHED
+from actors.models.licences import NamedModel, check_licences, named_models
+from actors.models.mirror import VARIABLE, damage_report, push, read_index, seal
+from actors.models.provenance import DUMMY
+from actors.models.weights import HALF_FILES, check_folder, from_hub, local_weights
+from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
+from engine.run.recipe import Recipe
+from jobs.console import Console
+
+DUMMY_REVISION = "random"  # of a model without a commit
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model of a recipe and where it is, empty for nowhere; `problems` is empty where nothing is wrong."""
+
+    named: NamedModel
+    place: str
+    problems: tuple[str, ...] = ()
+
+
+def list_models(recipe: Recipe) -> list[Found]:
+    """Every model of a recipe, and where this machine would take it from; nothing is fetched."""
+    return [Found(each, _place(each)) for each in _models(recipe)]
+
+
+def pull(recipe: Recipe, to: str, console: Console) -> list[Found]:
+    """Fetch every hub model of a recipe at its pinned commit, checked; with `to`, also copy it there.
+
+    Raises:
+        UsageError: LICENCE_REFUSED, WEIGHTS_UNPINNED, WEIGHTS_PICKLE_ONLY, WEIGHTS_CUSTOM_CODE.
+        EnvironmentProblem: WEIGHTS_MISSING, WEIGHTS_UNREADABLE.
+    """
+    check_licences((recipe.segment, *recipe.stages), recipe.accept_licence)
+    found = []
+    for each in _models(recipe):
+        place = each.place
+        if each.repository:
+            console.say(f"pulling  {each}")
+            folder = _fetch(each)
+            place = to or str(folder)
+            if to:
+                push(folder, each.repository, each.revision, to)
+        found.append(Found(each, place))
+    return found
+
+
+def check(recipe: Recipe) -> Iterator[Found]:
+    """Every model of a recipe and what is wrong with it: hashes where it was pulled to a place, headers elsewhere."""
+    for each in _models(recipe):
+        place, wrong = _place(each), []
+        try:
+            if not place:
+                wrong = ["is not here"]
+            elif each.repository and place == _root():
+                wrong = damage_report(each.repository, each.revision, place)
+                if DUMMY in read_index(each.repository, each.revision, place):
+                    wrong.append("random numbers, written by `mycanvas models dummy`")
+            elif each.repository:
+                check_folder(from_hub(each.repository, each.revision, each.files, fetch=False))
+            else:
+                local_weights(each.place)
+        except MyCanvasError as error:
+            wrong = [f"{error.code}  {error.what}"]
+        yield Found(each, place, tuple(wrong))
+
+
+def dummies(recipe: Recipe, to: Path, console: Console) -> Iterator[Found]:
+    """Write a recipe's models with random weights at full size, as if they had been pulled to `to`.
+
+    Raises:
+        UsageError: DUMMY_UNKNOWN where the sizes of a model are not known; nothing is written then.
+    """
+    wanted = [each for each in _models(recipe) if each.repository]
+    _require_known(wanted)
+    from actors.models.dummy.write import write_dummy  # torch and its libraries: 8 s
+
+    for each in wanted:
+        revision = each.revision or DUMMY_REVISION
+        folder = to / each.repository / revision
+        if not folder.with_name(f"{revision}.json").is_file():
+            console.say(f"writing  {each.place}  {each.fact.gigabytes or 'less than 1'} GB of random numbers")
+            write_dummy(PUBLISHED[each.place], folder)
+            seal(folder, each.repository, revision, str(to))
+        yield Found(each, str(to if each.revision else folder))
+
+
+def _require_known(models: Sequence[NamedModel]) -> None:
+    unknown = [each.place for each in models if each.place not in PUBLISHED]
+    if unknown:
+        raise UsageError(
+            "DUMMY_UNKNOWN",
+            f"the sizes of {', '.join(unknown)} are not known",
+            fix=f"add them to actors/models/dummy/published.py, or take one of: {', '.join(sorted(PUBLISHED))}",
+        )
+
+
+def _fetch(each: NamedModel) -> Path:
+    """A hub model's folder, checked: in half precision where the hub has that, or else in full."""
+    try:
+        folder = from_hub(each.repository, each.revision, each.files)
+        check_folder(folder)
+    except EnvironmentProblem:
+        if each.files != HALF_FILES:
+            raise
+        folder = from_hub(each.repository, each.revision)
+        check_folder(folder)
+    return folder
+
+
+def _models(recipe: Recipe) -> list[NamedModel]:
+    return list(dict.fromkeys(named_models((recipe.segment, *recipe.stages))))
+
+
+def _place(each: NamedModel) -> str:
+    """Where a worker of this machine would find a model."""
+    if not each.repository:
+        return each.place
+    try:
+        if root := _root():
+            read_index(each.repository, each.revision, root)
+            return root
+        return str(from_hub(each.repository, each.revision, each.files, fetch=False))
+    except EnvironmentProblem:
+        return ""
+
+
+def _root() -> str:
+    return os.environ.get(VARIABLE, "")

@@ -1,0 +1,1 @@
+"""Decides how a cluster is shared out."""

@@ -1,0 +1,1 @@
+"""What language models are asked, and what their answers may say."""

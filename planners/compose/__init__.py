@@ -1,0 +1,1 @@
+"""Decides what a composition shows: casts, places, sizes, captions."""

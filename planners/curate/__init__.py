@@ -1,0 +1,1 @@
+"""Decides which rows are wanted: conditions, selections, gates and their thresholds."""

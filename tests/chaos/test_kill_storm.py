@@ -1,0 +1,44 @@
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engine.dataset.verify import verify
+from engine.storage.stores import open_store
+from tests.support.storm import SAMPLES, plan, write
+
+ROOT = Path(__file__).parents[2]
+SEED, KILLS = 20, 510
+
+
+def content(folder):
+    """Every file that must not depend on who wrote it, when, and how often it was tried."""
+    store = open_store(str(folder))
+    return {e.path: store.read(e.path) for kind in ("data", "failures", "scores") for e in store.list(kind)}
+
+
+def test_five_hundred_kills_lose_double_and_tear_nothing(tmp_path, capsys):
+    write(tmp_path / "undisturbed", plan(), random.Random(0))
+    expected = content(tmp_path / "undisturbed")
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.storm", str(tmp_path / "storm"), str(SEED), str(KILLS)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    took = time.monotonic() - began
+    figures = json.loads(done.stdout)
+    folders = sorted((tmp_path / "storm").iterdir())
+    reports = [verify(open_store(str(folder))) for folder in folders]
+    with capsys.disabled():
+        print(f"\n{figures['kills']} SIGKILLs, {len(folders)} runs of {SAMPLES} samples, {took:.0f} s")  # noqa: T201
+    assert figures["kills"] >= 500
+    assert figures["datasets"] == len(folders) >= 3
+    assert [report.damage for report in reports] == [()] * len(folders)  # torn, lost or doubled rows would be here
+    assert all(content(folder) == expected for folder in folders)

@@ -1,0 +1,216 @@
+import io
+import struct
+import time
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import SampleError
+from engine.photos.images import MAX_BYTES, decode, decode_photo, encode_jpeg, encode_png, resize
+from tests.support.photos import bomb, encoded, encoded_as, moving
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+SMOOTH = np.stack(np.broadcast_arrays(np.arange(32) * 8, (np.arange(24) * 10)[:, None], 90), axis=-1).astype(np.uint8)
+
+
+def refused(data):
+    with pytest.raises(SampleError) as caught:
+        decode_photo(data, where="photos/mug/0.jpg")
+    assert caught.value.where == "photos/mug/0.jpg"
+    assert caught.value.fix
+    return caught.value.code
+
+
+def with_orientation(pixels, orientation, kind, **options):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(pixels, kind, exif=exif, **options)
+
+
+def png16(samples, color_type):
+    """A PNG of 16 bits a channel, by hand: Pillow writes grey ones only."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = samples.shape[:2]
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in samples)
+    header = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(lines)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "JPEG"])
+def test_every_kind_of_photo_becomes_rgb(kind):
+    pixels = decode_photo(encoded(SMOOTH, kind, **({"lossless": True} if kind == "WEBP" else {})))
+    assert pixels.shape == (24, 32, 3)
+    assert pixels.dtype == np.uint8
+    assert np.abs(pixels.astype(int) - SMOOTH).mean() < 12, "a palette of 256 and JPEG lose a little"
+
+
+def test_the_name_of_a_file_says_nothing():
+    assert np.array_equal(decode_photo(encoded(PIXELS), where="a png named.jpg"), PIXELS)
+
+
+def test_an_empty_file_is_named_as_such():
+    assert refused(b"") == "IMAGE_EMPTY"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_a_file_that_was_cut_off_is_unreadable(kind):
+    assert refused(encoded(PIXELS, kind)[:-300]) == "IMAGE_UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\0", b"GIF89a", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"<svg/>", b"%PDF-1.7", b"\x00\x00\x00\x18ftypheic"],
+)
+def test_what_is_no_image_is_unreadable(data):
+    assert refused(data) == "IMAGE_UNREADABLE"
+
+
+def test_the_reason_is_the_same_in_every_run():
+    with pytest.raises(SampleError) as caught:
+        decode_photo(b"no image")
+    assert "0x" not in str(caught.value), "an address in memory would make two runs differ"
+    assert "JPEG, PNG" in caught.value.why
+
+
+def test_formats_with_a_history_of_holes_are_not_opened():
+    for kind in ("ICO", "PPM", "TGA", "PCX", "SGI"):
+        assert refused(encoded(PIXELS, kind)) == "IMAGE_UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    "data", [moving("GIF"), moving("PNG"), moving("WEBP"), moving("TIFF")], ids=["GIF", "APNG", "WEBP", "pages"]
+)
+def test_more_than_one_frame_is_refused(data):
+    assert refused(data) == "IMAGE_ANIMATED"
+
+
+def test_the_depth_map_behind_a_phone_photo_makes_no_animation_of_it():
+    assert decode_photo(moving("MPO")).shape == (160, 160, 3)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_is_converted(kind):
+    assert np.abs(decode_photo(encoded_as("CMYK", SMOOTH, kind)).astype(int) - SMOOTH).mean() < 3
+
+
+def test_16_bits_a_channel_become_8():
+    assert np.array_equal(decode_photo(png16(PIXELS.astype(np.uint16) * 257, color_type=2)), PIXELS)
+    grey = decode_photo(png16(PIXELS[..., 0].astype(np.uint16) * 257, color_type=0))
+    assert np.array_equal(grey, np.repeat(PIXELS[..., :1], 3, axis=2))
+
+
+def test_16_bits_keep_their_alpha():
+    rgba = np.dstack([PIXELS, PIXELS[..., 0]])
+    assert np.array_equal(decode_photo(png16(rgba.astype(np.uint16) * 257, color_type=6)), rgba)
+
+
+def test_fractions_span_black_to_white():
+    ramp = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
+    pixels = decode_photo(encoded(ramp, "TIFF"))
+    assert (pixels.min(), pixels.max(), len(np.unique(pixels))) == (0, 255, 256)
+    assert decode_photo(encoded(np.full((4, 4), np.nan, np.float32), "TIFF")).shape == (4, 4, 3)
+
+
+def test_a_palette_keeps_its_transparency():
+    image = Image.new("P", (8, 4), 1)
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.putpixel((0, 0), 0)
+    sink = io.BytesIO()
+    image.save(sink, "PNG", transparency=0)
+    pixels = decode_photo(sink.getvalue())
+    assert pixels.shape == (4, 8, 4)
+    assert pixels[0, 0, 3] == 0
+    assert tuple(pixels[2, 5]) == (0, 255, 0, 255)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P"])
+def test_grey_and_palettes_become_rgb_or_rgba(mode):
+    assert decode_photo(encoded_as(mode, PIXELS, "PNG")).shape == (24, 32, 4 if mode == "LA" else 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_come_upright(orientation, kind):
+    undo = {
+        1: lambda p: p,
+        2: np.fliplr,
+        3: lambda p: np.rot90(p, 2),
+        4: np.flipud,
+        5: lambda p: p.swapaxes(0, 1),
+        6: lambda p: np.rot90(p, 1),  # taken with the camera on its side: to be turned clockwise
+        7: lambda p: np.rot90(p, 2).swapaxes(0, 1),
+        8: lambda p: np.rot90(p, -1),
+    }[orientation]
+    stored = np.ascontiguousarray(undo(SMOOTH))
+    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    upright = decode_photo(with_orientation(stored, orientation, kind, **options))
+    assert upright.shape == SMOOTH.shape
+    assert np.abs(upright.astype(int) - SMOOTH).mean() < 3
+
+
+def test_a_broken_note_of_the_camera_costs_no_photo():
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = 6, 72.0
+    whole = encoded(SMOOTH, "JPEG", exif=exif)
+    broken = whole.replace(b"\x01\x1a\x00\x05", b"\x01\x1a\x00\x02")
+    assert broken != whole, "the resolution is now a text, which Pillow reads but cannot write"
+    assert decode_photo(broken).shape == (32, 24, 3)
+
+
+def test_a_bomb_is_refused_at_once_and_without_its_memory():
+    data = bomb()
+    assert len(data) < 100_000
+    tracemalloc.start()
+    began = time.perf_counter()
+    assert refused(data) == "IMAGE_TOO_LARGE"
+    spent, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert spent < 0.5
+    assert peak < 4_000_000
+
+
+@pytest.mark.parametrize(("width", "height"), [(65_000, 65_000), (2**31 - 1, 2**31 - 1), (10_000, 6_401)])
+def test_a_header_is_not_believed(width, height):
+    data = bytearray(encoded(PIXELS))
+    data[16:24] = struct.pack(">II", width, height)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    assert refused(bytes(data)) == "IMAGE_TOO_LARGE"
+
+
+def test_a_huge_file_is_not_even_opened():
+    assert refused(b"\xff" * (MAX_BYTES + 1)) == "IMAGE_TOO_LARGE"
+
+
+def test_text_that_unpacks_to_megabytes_is_refused():
+    text = b"zTXtComment\0\0" + zlib.compress(bytes(20_000_000), 9)
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    data = encoded(PIXELS)
+    assert refused(data[:33] + chunk + data[33:]) == "IMAGE_UNREADABLE"
+
+
+def test_what_the_engine_encodes_it_decodes():
+    assert np.array_equal(decode(encode_png(PIXELS)), PIXELS)
+    assert np.array_equal(decode(encode_png(PIXELS[..., 0])), PIXELS[..., 0])
+    assert np.abs(decode(encode_jpeg(SMOOTH)).astype(int) - SMOOTH).mean() < 1
+
+
+def test_no_colour_bleeds_in_from_the_transparent_side():
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[..., 1] = 255  # green where nothing is to be seen
+    rgba[16:48, 16:48] = (200, 0, 0, 255)
+    small = resize(rgba, 24, 24)
+    seen = small[small[..., 3] > 8]
+    assert seen[:, 1].max() < 8
+    assert seen[:, 0].min() > 190
+
+
+def test_a_size_that_fits_is_left_alone():
+    assert resize(PIXELS, 32, 24) is PIXELS
+    assert resize(PIXELS, 16, 12).shape == (12, 16, 3)

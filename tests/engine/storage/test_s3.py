@@ -1,0 +1,136 @@
+import pickle
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from benchmarks.curate_data import write_dataset
+from engine.dataset.score_table import open_scores
+from engine.dataset.verify import verify
+from engine.dataset.views import open_dataset, write_view
+from engine.errors import EnvironmentProblem
+from engine.storage.commits import list_committed, receipts
+from engine.storage.manifest import write_manifest
+from engine.storage.receipts import data_path
+from engine.storage.stores import open_store
+from tests.support.units import commit, make_run
+from tests.support.writers import KEYS, race
+
+BUCKET = "photos"
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    """A real server process on loopback that speaks S3, with one bucket."""
+    pytest.importorskip("moto")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port, server)
+        address = f"http://127.0.0.1:{port}"
+        urllib.request.urlopen(urllib.request.Request(f"{address}/{BUCKET}", method="PUT")).close()
+        yield address
+    finally:
+        server.kill()
+        server.wait()
+
+
+def wait_for(port, server):
+    until = time.monotonic() + 60
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("the S3 server did not start")
+
+
+@pytest.fixture
+def uri(endpoint, monkeypatch, request):
+    """A prefix of its own for each test."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    return f"s3://{BUCKET}/{request.node.name}/out"
+
+
+def test_of_eight_writers_of_a_key_one_wins(uri):
+    wins = race(uri, 8)
+    store = open_store(uri)
+    assert sorted(key for key, _ in wins) == list(range(KEYS))
+    assert all(store.read(f"keys/{key}") == mark.encode() for key, mark in wins)
+
+
+def test_files_are_put_read_listed_and_removed(uri):
+    store = pickle.loads(pickle.dumps(open_store(uri)))
+    assert store.create("data/a", b"0123456789")
+    assert not store.create("data/a", b"other")
+    store.put("data/deep/b", bytes(12_000_000))
+    assert sorted((entry.path, entry.size) for entry in store.list("data")) == [
+        ("data/a", 10),
+        ("data/deep/b", 12_000_000),
+    ]
+    assert list(store.names("data")) == ["a"]
+    with store.open("data/a") as file:
+        assert file.seek(-4, 2) == 6
+        assert file.read(2) == b"67"
+        assert file.read() == b"89"
+    store.put("data/a", b"new")
+    assert store.read("data/a") == b"new"
+    store.delete("data/a")
+    store.delete("data/a")
+    assert not store.exists("data/a")
+    for act in (store.read, store.open):
+        with pytest.raises(FileNotFoundError):
+            act("data/a")
+    assert all(abs(entry.modified - time.time()) < 600 for entry in store.list())
+
+
+def test_a_run_is_committed_verified_damaged_and_mended(uri):
+    store = open_store(uri)
+    make_run(store, samples=12)
+    first, won = commit(store, 1, 4, 8)
+    assert not won
+    assert [receipt.unit_id for receipt in receipts(store)] == [0, 1, 2]
+    assert list_committed(store, 4).missing().tolist() == [3]
+    assert verify(store).ok
+    good = store.read(data_path(1))
+    store.put(data_path(1), good[:500] + bytes([good[500] ^ 1]) + good[501:])
+    assert [damage.path for damage in verify(store).damage] == [data_path(1)]
+    store.delete(data_path(1))
+    assert commit(store, 1, 4, 8) == (first, True)
+    write_manifest(store)
+    assert verify(store).ok
+
+
+def test_scores_are_asked_and_a_view_is_written_in_a_bucket(uri):
+    write_dataset(uri, units=2, unit_rows=4, image_bytes=8)
+    with open_scores(open_dataset(uri)) as scores:
+        rows = scores.ask("select unit_id, sample_id from scores where unit_id = 1 order by 2 limit 3")
+    write_view(f"{uri}-view", open_dataset(uri), rows, {})
+    view = open_dataset(f"{uri}-view")
+    assert [table.num_rows for table in view.tables(["image"])] == [3]
+    with open_scores(view) as scores:
+        assert scores.ask("select count(*) from scores")[0][0].as_py() == 3
+
+
+def test_a_bucket_that_is_not_there_is_explained(uri):
+    with pytest.raises(EnvironmentProblem) as caught:
+        open_store("s3://no-such-bucket/out").create("a", b"")
+    assert caught.value.code == "STORE_FAILED"
+    assert "bucket" in caught.value.why
+
+
+def test_a_server_that_is_gone_is_explained(uri, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(EnvironmentProblem, match="STORE_FAILED"):
+        open_store(uri).read("a")

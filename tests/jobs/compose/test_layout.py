@@ -1,0 +1,145 @@
+"""Layouts made first and painted later, without a cluster."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from actors.compose.layout import Layout, Solver
+from actors.compose.scene import Scene
+from engine.dataset.verify import verify
+from engine.errors import Damaged, SampleError, UsageError
+from engine.run.phases import from_layouts, laying_out
+from engine.run.sources import Layouts
+from engine.storage.extents import extend, read_extents
+from engine.storage.stores import open_store
+from jobs.compose.recipes import built_in, load
+from jobs.report.gallery import gallery
+from jobs.report.stats import stats
+from tests.support.inline import files
+from tests.support.inprocess import compose, cut, lay_out
+from tests.support.photos import concept_folder
+
+SAMPLES = 10  # units of 4: the last is short
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("layouts")
+    cut(concept_folder(folder / "photos"), str(folder / "library"))
+    return str(folder / "library")
+
+
+@pytest.fixture(scope="module")
+def layouts(library, tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("first") / "layouts")
+    lay_out(library, folder, SAMPLES)
+    return folder
+
+
+def test_painted_from_layouts_a_run_has_the_very_bytes_of_one_that_lays_out_itself(library, layouts, tmp_path):
+    compose(library, str(tmp_path / "whole"), SAMPLES)
+    compose(library, str(tmp_path / "later"), SAMPLES, layouts=layouts)
+    assert files(tmp_path / "whole") == files(tmp_path / "later")
+    assert len(files(tmp_path / "later")) == 3
+
+
+def test_layouts_are_shards_like_others(layouts):
+    assert verify(open_store(layouts)).ok
+    rows = [row for file in sorted(Path(layouts, "data").glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+    assert len(rows) == SAMPLES
+    assert all(len(row["placements"]) == len(row["cast"]) == row["num_objects"] >= 2 for row in rows)
+    assert stats(layouts)["accepted"] == SAMPLES
+
+
+def test_units_need_not_be_cut_alike(library, tmp_path):
+    for samples in (3, SAMPLES):  # two extents: units of 3, 4 and 3 samples
+        lay_out(library, str(tmp_path / "layouts"), samples)
+    compose(library, str(tmp_path / "whole"), SAMPLES)
+    compose(library, str(tmp_path / "later"), SAMPLES, layouts=str(tmp_path / "layouts"))
+    assert files(tmp_path / "whole") == files(tmp_path / "later")
+
+
+def test_what_could_not_be_laid_out_is_failed_in_the_dataset_too(library, tmp_path, monkeypatch):
+    plan = Solver.plan
+    unlucky = SampleError("LAYOUT_UNSOLVED", "no place")
+
+    def some(self, rows):
+        planned = zip(rows, plan(self, rows), strict=True)
+        return [unlucky if row.sample_id.endswith(("2", "7")) else layout for row, layout in planned]
+
+    monkeypatch.setattr(Solver, "plan", some)
+    lay_out(library, str(tmp_path / "layouts"), SAMPLES)
+    monkeypatch.setattr(Solver, "plan", plan)
+    receipts = compose(library, str(tmp_path / "later"), SAMPLES, layouts=str(tmp_path / "layouts"))
+    assert sum(receipt.rows for receipt in receipts) == SAMPLES
+    assert sum(receipt.failed for receipt in receipts) == 2
+    failed = [row for path in (tmp_path / "later" / "failures").glob("*") for row in pq.read_table(path).to_pylist()]
+    assert {(row["stage"], row["code"]) for row in failed} == {("layout", "LAYOUT_UNSOLVED")}
+    assert all(row["sample_id"].endswith(("2", "7")) for row in failed)
+
+
+def test_layouts_of_something_else_are_refused(library, layouts, tmp_path):
+    out = str(tmp_path / "later")
+    with pytest.raises(UsageError, match=r"LAYOUTS_UNFINISHED(.|\n)*--samples 11"):
+        compose(library, out, 11, layouts=layouts)
+    with pytest.raises(UsageError, match="LAYOUTS_MISSING"):
+        compose(library, str(tmp_path / "a"), SAMPLES, layouts=str(tmp_path / "nothing"))
+    with pytest.raises(UsageError, match=r"RUN_CHANGED(.|\n)*seed: 0 -> 1"):
+        compose(library, str(tmp_path / "b"), SAMPLES, "seed=1", layouts=layouts)
+    with pytest.raises(UsageError, match=r"RUN_CHANGED(.|\n)*max_objects"):
+        compose(library, str(tmp_path / "c"), SAMPLES, "scene.max_objects=3", layouts=layouts)
+
+
+def test_what_paints_may_change_between_the_two(library, layouts, tmp_path):
+    compose(library, str(tmp_path / "other"), SAMPLES, "paste.harmonise=false", "size=96", layouts=layouts)
+    assert len(files(tmp_path / "other")) == 3
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_every_recipe_falls_in_two(name):
+    recipe = load(name)
+    first, pool = laying_out(recipe)
+    groups, pools = from_layouts(recipe)
+    assert [stage.name for stage in first] == ["scene", "layout"]
+    assert pool.stages == ("scene", "layout", "commit")
+    assert pool.gpus == next(each for each in recipe.pools if "layout" in each.stages).gpus
+    assert [stage for group in groups for stage in group] == list(recipe.stages[2:])
+    assert [name for each in pools for name in each.stages] == [*(stage.name for stage in recipe.stages[2:]), "commit"]
+
+
+def test_a_unit_that_is_gone_is_damage_with_a_way_out(library, layouts, tmp_path):
+    lay_out(library, str(tmp_path / "layouts"), SAMPLES)
+    (tmp_path / "layouts/data/part-00000001.parquet").unlink()
+    store = open_store(str(tmp_path / "layouts"))
+    extents = extend(open_store(str(tmp_path / "out")), SAMPLES, 4)
+    source = Layouts(extents, store.uri, read_extents(store), ("sample_id", "unit_id", "seed", "cast"))
+    assert len(source.unit(0).rows) == 4
+    with pytest.raises(Damaged, match=r"LAYOUTS_LACK(.|\n)*mycanvas layout"):
+        source.unit(1)
+    with pytest.raises(UsageError, match=r"LAYOUTS_UNFINISHED(.|\n)*4 of 10 samples"):
+        compose(library, str(tmp_path / "later"), SAMPLES, layouts=store.uri)
+    compose(library, str(tmp_path / "fewer"), 4, layouts=store.uri)
+
+
+def test_a_refused_painting_leaves_no_trace(library, layouts, tmp_path):
+    out = str(tmp_path / "later")
+    with pytest.raises(UsageError, match=r"LAYOUTS_UNFINISHED(.|\n)*1 of 11 samples"):
+        compose(library, out, 11, layouts=layouts)
+    assert not (tmp_path / "later").exists() or not files(tmp_path / "later")
+    compose(library, out, SAMPLES, layouts=layouts)
+    assert read_extents(open_store(out)).samples == SAMPLES
+
+
+def test_the_shards_hold_what_the_first_stages_write_and_nothing_else(layouts):
+    kept = {"sample_id", "unit_id", "seed", *Scene.writes, *Layout.writes, "status", "reasons"}
+    for file in Path(layouts, "data").glob("*.parquet"):
+        assert set(pq.read_schema(file).names) == kept
+
+
+def test_layouts_can_be_looked_at_before_anything_is_painted(library, layouts, tmp_path):
+    page = tmp_path / "layouts.html"
+    assert gallery(layouts, page, library=library) == SAMPLES
+    text = page.read_text()
+    assert text.count("a photo of") >= SAMPLES
+    assert text.count("UklGR") >= SAMPLES, "WebP in base64"

@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.errors import MyCanvasError, UsageError
+from engine.photos.library import open_library
+from jobs.compose.recipes import load
+from jobs.compose.scenes import propose
+from jobs.console import Console
+from tests.support.chat_server import MODEL, chat_server, says
+from tests.support.inprocess import cut
+from tests.support.photos import concept_folder, encoded, thing
+
+QUIET = Console("quiet")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    photos = Path(concept_folder(folder / "photos"))
+    (photos / "flumph").mkdir()
+    (photos / "flumph" / "1.png").write_bytes(encoded(thing((80, 80, 200), seed=9)))
+    cut(str(photos), str(folder / "library"))
+    return str(folder / "library")
+
+
+def asking(url):
+    settings = ("layout.backend=openai", f"layout.model={MODEL}", f"layout.server.url={url}", "layout.server.retries=0")
+    return load("classic", settings)
+
+
+def test_proposals_make_a_recipe_that_runs(library, tmp_path):
+    def answer(_question, number):
+        if number == 1:
+            return says("I would rather not.")
+        phrases, metres = [f"on a table of wood {'x' * (number + 1)}"], [0.2, 0.3, 0.4, 0.5]
+        return says(json.dumps({"phrases": phrases, "together": [[0, 1]], "metres": metres}))
+
+    out = tmp_path / "mine.yaml"
+    with chat_server(answer) as (url, asked):
+        made = propose(asking(url), library, out, 30, QUIET)
+        again = propose(asking(url), library, out, 30, QUIET)
+    assert len(asked) == 3, "thirty places take three questions, and no answer is asked for twice"
+    assert made == again
+    assert made.unusable == 1
+    assert len(made.phrases) == 2
+    recipe = load(str(out))
+    assert recipe.stages[0].phrases == made.phrases
+    assert recipe.stages[0].together == made.together != ()
+    said = {item.class_name: item.metres for item in open_library(library).cutouts.values() if item.metres}
+    assert said == made.metres
+    assert list(said) == ["flumph"], "the sizes of the others are known"
+
+
+def test_a_model_that_has_no_idea_is_named(library, tmp_path):
+    with chat_server(lambda *_: says("no")) as (url, _), pytest.raises(UsageError, match="SCENES_NONE"):
+        propose(asking(url), library, tmp_path / "mine.yaml", 4, QUIET)
+    assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path):
+    with pytest.raises(UsageError, match=r"SCENES_NO_MODEL(.|\n)*layout.backend"):
+        propose(load("classic"), library, tmp_path / "mine.yaml", 4, QUIET)
+
+
+def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path):
+    (tmp_path / "library").mkdir()
+    with chat_server(lambda *_: says("{}")) as (url, asked):
+        with pytest.raises(MyCanvasError):
+            propose(asking(url), str(tmp_path / "library"), tmp_path / "mine.yaml", 4, QUIET)
+        assert asked == []

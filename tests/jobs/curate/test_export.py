@@ -1,0 +1,173 @@
+"""Exports, read by the libraries that they are for."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import webdataset
+import yaml
+from datasets import load_dataset
+from PIL import Image
+from pycocotools.coco import COCO
+
+from engine.dataset.views import open_dataset
+from engine.errors import UsageError
+from engine.photos.images import decode
+from engine.rows.composition import Composition
+from engine.rows.schema import column_names, from_table
+from jobs.console import Console
+from jobs.curate.export import FORMATS, export
+from tests.support.inprocess import compose, cut
+from tests.support.photos import concept_folder
+
+SAMPLES = 8
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    cut(concept_folder(folder / "photos"), str(folder / "library"))
+    compose(str(folder / "library"), str(folder / "data"), SAMPLES, "gate.min_identity_psnr=41")
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def rows(data):
+    columns = list(column_names(Composition, stored=True))
+    found = [
+        row for table in open_dataset(str(data)).tables(columns) for row in from_table(Composition, table, columns)
+    ]
+    kept = [row for row in found if row.status == "accepted"]
+    assert 0 < len(kept) < SAMPLES, "the gate must have left some and taken some"
+    return kept
+
+
+def written(data, to, out, **options):
+    options = {"shard_mb": 1, "rejected": False, **options}
+    return export(str(data), to, str(out), console=Console("quiet"), **options)
+
+
+def files(folder):
+    found = (path for path in Path(folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).digest() for path in found}
+
+
+@pytest.mark.parametrize("to", [*FORMATS])
+def test_the_same_rows_give_the_same_files(data, tmp_path, to):
+    assert written(data, to, tmp_path / "one")["rows"] == written(data, to, tmp_path / "two")["rows"]
+    assert files(tmp_path / "one") == files(tmp_path / "two") != {}
+
+
+def test_webdataset_reads_pictures_words_and_facts(data, rows, tmp_path):
+    written(data, "webdataset", tmp_path / "out")
+    shards = sorted(str(path) for path in (tmp_path / "out").glob("*.tar"))
+    samples = list(webdataset.WebDataset(shards, shardshuffle=False, empty_check=False).decode("pil"))
+    assert [sample["__key__"] for sample in samples] == [row.sample_id for row in rows]
+    for sample, row in zip(samples, rows, strict=True):
+        assert np.array_equal(np.asarray(sample["jpg"]), decode(row.image))
+        assert sample["txt"] == row.caption
+        assert sample["json"]["concepts"] == list(row.concepts)
+        assert sample["json"]["scores"]["seam"] == row.seam
+        assert "clip_score" not in sample["json"]["scores"], "nobody measured it"
+
+
+def test_a_shard_is_no_larger_than_asked(data, tmp_path):
+    written(data, "webdataset", tmp_path / "out", rejected=True)
+    from engine.dataset.export.webdataset import WebDataset
+    from engine.storage.stores import open_store
+
+    small = WebDataset(open_store(str(tmp_path / "small")), 20_000)
+    columns = list(column_names(Composition, stored=True))
+    for table in open_dataset(str(data)).tables(columns):
+        for row in from_table(Composition, table, columns):
+            small.add(row)
+    small.close()
+    assert len(list((tmp_path / "small").glob("*.tar"))) > 1
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
+def test_coco_knows_boxes_masks_and_captions(data, rows, tmp_path, capsys):
+    written(data, "coco", tmp_path / "out")
+    coco, words = COCO(tmp_path / "out" / "instances.json"), COCO(tmp_path / "out" / "captions.json")
+    capsys.readouterr()
+    assert [each["file_name"] for each in coco.imgs.values()] == [f"{row.sample_id}.jpg" for row in rows]
+    for number, row in enumerate(rows, 1):
+        own = coco.loadAnns(coco.getAnnIds(imgIds=[number]))
+        assert [each["concept"] for each in own] == [item.concept for item in row.objects]
+        for each, item in zip(own, row.objects, strict=True):
+            mask = decode(item.mask) >= 128
+            assert np.array_equal(coco.annToMask(each).astype(bool), mask)
+            assert each["area"] == mask.sum()
+            left, top, wide, high = each["bbox"]
+            assert mask[top : top + high, left : left + wide].sum() == mask.sum()
+            assert coco.cats[each["category_id"]]["name"] == item.class_name
+        assert words.loadAnns(words.getAnnIds(imgIds=[number]))[0]["caption"] == row.caption
+        picture = Image.open(tmp_path / "out" / "images" / f"{row.sample_id}.jpg")
+        assert picture.size == (coco.imgs[number]["width"], coco.imgs[number]["height"])
+
+
+def test_fiftyone_has_relative_boxes_and_numbered_classes(data, rows, tmp_path):
+    written(data, "fiftyone", tmp_path / "out")
+    said = json.loads((tmp_path / "out" / "labels.json").read_text())
+    assert set(said["labels"]) == {row.sample_id for row in rows}
+    for row in rows:
+        labels = said["labels"][row.sample_id]
+        assert [said["classes"][each["label"]] for each in labels] == [item.class_name for item in row.objects]
+        for each in labels:
+            left, top, wide, high = each["bounding_box"]
+            assert min(left, top) >= 0 < min(wide, high)
+            assert max(left + wide, top + high) <= 1
+        assert (tmp_path / "out" / "data" / f"{row.sample_id}.jpg").read_bytes() == row.image
+
+
+def test_the_hub_folder_is_a_dataset_of_pictures(data, rows, tmp_path):
+    written(data, "hf", tmp_path / "out")
+    loaded = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded["caption"][:] == [row.caption for row in rows]
+    assert np.array_equal(np.asarray(loaded[0]["image"]), decode(rows[0].image))
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert card.count("---\n") == 2
+    assert yaml.safe_load(card.split("---\n")[1])["license"] == ["cc0-1.0", "cc-by-4.0"]
+    assert f"{len(rows)} synthetic compositions" in card, "those that are here, not those of the dataset"
+    assert io.StringIO(card).readline() == "---\n"
+
+
+def test_rejected_rows_come_along_where_they_are_asked_for(data, rows, tmp_path):
+    assert written(data, "coco", tmp_path / "out", rejected=True)["rows"] == SAMPLES
+    assert written(data, "coco", tmp_path / "other")["rows"] == len(rows)
+
+
+@pytest.mark.parametrize("to", ["webdataset", "coco"])
+def test_an_export_that_was_interrupted_is_begun_again_over_its_own_files(data, tmp_path, monkeypatch, to):
+    exporter = FORMATS.resolve(to)
+    add = exporter.add
+
+    def stopped(self, row):
+        add(self, row)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporter, "add", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        written(data, to, tmp_path / "out")
+    with pytest.raises(UsageError, match="EXPORT_PLACE"):
+        written(data, "hf", tmp_path / "out")
+    monkeypatch.setattr(exporter, "add", add)
+    written(data, to, tmp_path / "out")
+    written(data, to, tmp_path / "whole")
+    files = [
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "out", tmp_path / "whole")
+    ]
+    assert files[0] == files[1]
+
+
+def test_a_place_that_is_not_empty_and_rows_that_are_no_compositions_are_named(data, tmp_path):
+    with pytest.raises(UsageError, match="EXPORT_PLACE"):
+        written(data, "coco", data)
+    with pytest.raises(UsageError, match="ROWS_KIND"):
+        written(data.parent / "library", "coco", tmp_path / "out")
+    with pytest.raises(UsageError, match="DATASET_EMPTY"):
+        written(tmp_path / "nothing", "coco", tmp_path / "out2")

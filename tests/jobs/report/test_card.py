@@ -1,0 +1,104 @@
+"""The dataset card: read by the libraries that read cards, safe whatever names say, the same each time."""
+
+import itertools
+import json
+from dataclasses import replace
+
+import mlcroissant
+import pytest
+import yaml
+from datasets import load_dataset
+
+from engine.dataset.verify import verify
+from engine.errors import UsageError
+from engine.storage.stores import open_store
+from jobs.console import Console
+from jobs.curate.filter import choose, write
+from jobs.report.card import card
+from planners.curate.selection import Wanted
+from tests.support.gallery_rows import commit, composition, hostile
+from tests.support.inprocess import compose, cut
+from tests.support.photos import concept_folder
+
+SAMPLES = 6
+QUIET = Console("quiet")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("card")
+    cut(concept_folder(folder / "photos"), str(folder / "data" / "library"))
+    compose(str(folder / "data" / "library"), str(folder / "data"), SAMPLES)
+    return folder / "data"
+
+
+def header(folder):
+    return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+
+
+def test_hubs_find_what_they_look_for(data):
+    said = header(data)
+    assert said["license"] == ["cc0-1.0", "cc-by-4.0"]
+    assert {"synthetic", "image"} <= set(said["tags"])
+    assert said["size_categories"] == ["n<1K"]
+    assert [each["config_name"] for each in said["configs"]] == ["default", "scores"]
+
+
+@pytest.mark.parametrize(("config", "column"), [(None, "image"), ("default", "image"), ("scores", "caption")])
+def test_datasets_loads_both_configurations(data, tmp_path, config, column):
+    loaded = load_dataset(str(data), config, split="train", cache_dir=str(tmp_path))
+    assert len(loaded) == SAMPLES
+    assert column in loaded.column_names
+    assert (config == "scores") == ("image" not in loaded.column_names)
+
+
+def test_a_person_reads_licences_models_and_how_many_were_kept(data):
+    text = (data / "README.md").read_text()
+    assert "| CC-BY-4.0 |" in text
+    assert "planned 6 -> tried 6 -> made 6 -> accepted" in text
+    assert "| mycanvas/blend |" in text
+    assert "compositeSynthetic" in text, "nothing was painted by a model"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_croissant_is_valid_and_reads_pictures(data):
+    dataset = mlcroissant.Dataset(str(data / "croissant.json"))
+    assert dataset.metadata.ctx.issues.errors == set()
+    rows = list(itertools.islice(dataset.records("rows"), 3))
+    assert [row["rows/sample_id"] for row in rows] == [b"0000000000", b"0000000001", b"0000000002"]
+    assert rows[0]["rows/image"].size == (128, 128)
+    said = json.loads((data / "croissant.json").read_text())
+    assert said["license"][0] == "https://creativecommons.org/publicdomain/zero/1.0/"
+    assert "photos under CC0-1.0" in said["prov:wasDerivedFrom"][0]["name"]
+    assert any("mycanvas/blend" in each for each in said["rai:machineAnnotationTools"])
+
+
+def test_the_card_can_be_made_again_and_is_part_of_what_is_verified(data):
+    before = (data / "README.md").read_bytes()
+    (data / "README.md").write_text("mine")
+    assert [damage.path for damage in verify(open_store(str(data))).damage] == ["README.md"]
+    assert card(str(data)).endswith("README.md")
+    assert (data / "README.md").read_bytes() == before
+    assert verify(open_store(str(data))).damage == ()
+
+
+def test_hostile_names_are_text_in_the_card(tmp_path):
+    rows = [replace(hostile(0), reasons=("a|b\n# c",), status="rejected"), composition(1)]
+    folder = tmp_path / "data"
+    card(commit(folder, rows))
+    assert set(header(folder)) >= {"license", "tags"}
+    text = (folder / "README.md").read_text()
+    assert "a\\|b \\# c" in text
+    assert "<script" not in text
+    json.loads((folder / "croissant.json").read_text())
+
+
+def test_what_has_no_card_is_named(data, tmp_path):
+    write(choose(str(data), Wanted(), explain=False), Wanted(), str(tmp_path / "view"))
+    with pytest.raises(UsageError, match="CARD_VIEW"):
+        card(str(tmp_path / "view"))
+    with pytest.raises(UsageError, match="ROWS_KIND"):
+        card(str(data / "library"))
+    with pytest.raises(UsageError, match="DATASET_EMPTY"):
+        card(str(tmp_path / "nothing"))
+    assert not (tmp_path / "nothing").exists()
