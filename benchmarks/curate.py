@@ -20,7 +20,7 @@ from cluster.session import session
 from engine.dataset.rewrite import Rewrite, write_plan
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import open_dataset
-from engine.run.recipe import COMMIT, Pool
+from engine.run.pool import COMMIT, Pool
 from engine.storage.commits import CommittedUnits, Receipt, list_committed
 from engine.storage.manifest import write_manifest
 from engine.storage.stores import open_store
@@ -114,7 +114,7 @@ def _ours(folder: Path, limit: float) -> tuple[float, float]:
 
 
 def _drain(make: Callable[[int], Receipt], done: CommittedUnits) -> None:
-    for _ in rewrite(make, Pool(stages=("copy", COMMIT), memory_gb=0.2), WORKERS, done):
+    for _ in rewrite(make, [Pool(stages=("copy", COMMIT), memory_gb=0.2)], [WORKERS], done):
         pass
 
 

@@ -45,7 +45,7 @@ def main(out: str) -> None:
     from cluster.stream import stream
     from engine.rows.composition import Composition
     from engine.run.pipeline import Pipeline
-    from engine.run.recipe import Pool
+    from engine.run.pool import Pool
     from engine.run.stage import Run
     from engine.storage.commits import list_committed
     from engine.storage.stores import open_store
@@ -53,7 +53,7 @@ def main(out: str) -> None:
 
     pipeline = Pipeline(
         record=Composition,
-        run=Run(out=out, library="", backgrounds="", size=64, seed=0),
+        run=Run(out=out, library="", size=64),
         run_id="bench",
         source=Numbers(SAMPLES, UNIT_SIZE),
         groups=((Draw(), Trap(timeout_s=TIMEOUT_S, **PLANTED), Finish()),),

@@ -25,6 +25,7 @@ from actors.score.scorers import Judges, judges_of, verdicts
 from benchmarks.child import mycanvas
 from benchmarks.figure import Figure
 from benchmarks.planted import CLEAN, KINDS, Planted
+from engine.dataset.committed_rows import CommittedRows
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import open_dataset
 from engine.photos.backgrounds import by_id, read_catalogue
@@ -33,7 +34,6 @@ from engine.photos.library import Library, PixelCache, open_library
 from engine.rows.composition import Composition
 from engine.rows.schema import column_names, to_table
 from engine.rows.values import ACCEPTED, Pixels
-from engine.run.sources import CommittedRows
 from engine.run.stage import Run, Worker
 from engine.seeds import rng, sample_id
 from engine.storage.commits import commit_unit, list_committed
@@ -135,7 +135,7 @@ def _studio(home: str) -> Studio:
     library = Library(found.store, dict(found.cutouts), found.addresses, PixelCache(limit_bytes=2 << 30))
     recipe = load("micro", ["inpaint.backend=blend"])
     score = next(stage for stage in recipe.stages if isinstance(stage, Score))
-    desk = Run(out=clean, library=f"{clean}/library", backgrounds="", size=recipe.size, seed=recipe.seed)
+    desk = Run(out=clean, library=f"{clean}/library", size=recipe.size)
     known = CommittedRows(clean)
     rows = [
         row.of

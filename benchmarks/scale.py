@@ -84,39 +84,31 @@ def main(samples: int, out: str) -> None:
     from cluster.session import session
     from engine.rows.composition import Composition
     from engine.run.pipeline import Pipeline
-    from engine.run.recipe import Pool
-    from engine.run.sources import Samples
+    from engine.run.pool import Pool
+    from engine.run.sources import Origin, Samples
     from engine.run.stage import Run
     from engine.storage.extents import extend
     from engine.storage.stores import open_store
     from jobs.console import Console
-    from jobs.run_loop import make_missing
+    from jobs.run_loop import make_missing, pipeline_work
     from tests.support.standins import Draw, Finish, Nap
 
     store = open_store(out)
     extents = extend(store, samples, UNIT_SIZE)
     pipeline = Pipeline(
         record=Composition,
-        run=Run(out=out, library="", backgrounds="", size=64, seed=0),
+        run=Run(out=out, library="", size=64),
         run_id="bench",
-        source=Samples(extents, 0),
+        source=Samples(Origin(record=Composition, extents=extents, seed=0, out=out)),
         groups=((Draw(), Nap(), Finish()),),
         unit_size=UNIT_SIZE,
     )
     pools = (Pool(stages=("draw", "nap", "finish", "commit")),)
     with session(cpus=2) as capacity:
         try:
-            make_missing(
-                pipeline,
-                pools,
-                store=store,
-                extents=extents,
-                samples=samples,
-                capacity=capacity,
-                budget=_FirstReceipt(),
-                console=Console("quiet"),
-                label="scale",
-            )
+            budget = _FirstReceipt()
+            work = pipeline_work(pipeline, pools, label="scale", extents=extents, samples=samples, budget=budget)
+            make_missing(work, capacity, Console("quiet"))
         except OverBudget:
             return
 

@@ -11,7 +11,7 @@ from cluster.session import session
 from cluster.stream import stream
 from engine.rows.composition import Composition
 from engine.run.pipeline import Pipeline
-from engine.run.recipe import Pool
+from engine.run.pool import Pool
 from engine.run.stage import Run
 from engine.storage.commits import list_committed
 from engine.storage.stores import open_store
@@ -24,7 +24,7 @@ def pipeline(samples: int, unit_size: int, out: str) -> Pipeline:
     """Three pools of one stage each, so that every row crosses the object store twice."""
     return Pipeline(
         record=Composition,
-        run=Run(out=out, library="", backgrounds="", size=64, seed=0),
+        run=Run(out=out, library="", size=64),
         run_id="bench",
         source=Numbers(samples, unit_size),
         groups=((Draw(payload=PIXEL_BYTES),), (Nap(sleep_s=SLEEP_S),), (Finish(stored=STORED_BYTES),)),

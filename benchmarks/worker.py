@@ -46,7 +46,7 @@ def _prepared(folder: Path) -> tuple[Path, Path]:
     mycanvas("toybox", "--concepts", CONCEPTS, "--photos", PHOTOS, "--size", 256, "--out", folder, timeout_s=LIMIT_S)
     recipe = folder / "micro.yaml"
     tree = yaml.safe_load(mycanvas("recipe", "show", "micro", timeout_s=60.0))
-    for pool in tree["pools"]:
+    for pool in tree["pools"].values():
         pool["max_replicas"] = 1
     recipe.write_text(yaml.safe_dump(tree, sort_keys=False))
     library = folder / "library"
@@ -63,18 +63,20 @@ def _rate(out: Path, unit_size: int) -> float:
 def loop(recipe_file: str, library: str, out: str) -> float:
     """Rows a second of the recipe's workers, called one after another with the batches that a pipeline gives them."""
     from engine.compose.backdrops import catalogue
-    from engine.run.sources import Samples
+    from engine.run.sources import SOURCES
     from engine.run.stage import Run
     from engine.storage.extents import extend
     from engine.storage.stores import open_store
-    from jobs.compose.order import keep_backgrounds
+    from jobs.compose.inputs import lock_backgrounds
+    from jobs.compose.phases import origin_of
     from jobs.compose.recipes import load
 
     recipe, store = load(recipe_file), open_store(out)
-    keep_backgrounds(store, catalogue())
-    source = Samples(extend(store, (WARM_UP + UNITS) * recipe.unit_size, recipe.unit_size), recipe.seed)
-    run = Run(out=store.uri, library=library, backgrounds="", size=recipe.size, seed=recipe.seed)
-    workers = [(stage.load(run), stage.batch_size) for stage in recipe.stages]
+    lock_backgrounds(store, catalogue())
+    phase, run = recipe.whole("compose"), Run(out=store.uri, library=library, size=recipe.size)
+    extents = extend(store, (WARM_UP + UNITS) * recipe.unit_size, recipe.unit_size)
+    source = SOURCES.resolve(phase.source)(origin_of(recipe, phase, run, extents))
+    workers = [(stage.load(run), stage.batch_size) for stage in phase.stages]
     for unit_id in range(WARM_UP + UNITS):
         if unit_id == WARM_UP:
             began = time.perf_counter()

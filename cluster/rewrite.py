@@ -7,7 +7,7 @@ fails ends the run by name, and the same command goes on with what is missing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import final
 
@@ -16,7 +16,7 @@ from ray.data import ActorPoolStrategy
 
 from cluster.stream import PROBLEM, blocks, receipts
 from engine.errors import MyCanvasError, to_json
-from engine.run.recipe import Pool
+from engine.run.pool import Pool
 from engine.storage.commits import CommittedUnits, Receipt
 from engine.training.course import MALLOC
 
@@ -24,13 +24,15 @@ KEEPING = {**MALLOC, "ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Workers keep the memory that they have: a unit of 64 MB took 0.7 s, and 1.6 s where each buffer was fresh pages."""
 
 
-def rewrite(make: Callable[[int], Receipt], pool: Pool, replicas: int, done: CommittedUnits) -> Iterator[Receipt]:
+def rewrite(
+    make: Callable[[int], Receipt], pools: Sequence[Pool], replicas: Sequence[int], done: CommittedUnits
+) -> Iterator[Receipt]:
     """Make the units that are not `done`; yields a receipt as each is committed.
 
     Args:
         make: commits the unit with a number; goes to the workers.
-        pool: what each of them needs.
-        replicas: how many of them.
+        pools: one; what each worker needs.
+        replicas: how many workers.
         done: which units are committed, and how many there are to be.
 
     Raises:
@@ -38,12 +40,13 @@ def rewrite(make: Callable[[int], Receipt], pool: Pool, replicas: int, done: Com
     """
     if done.count == done.units:
         return
+    (pool,), (size,) = pools, replicas
     made = blocks(done).map_batches(
         Rewriting,
         fn_constructor_args=(make,),
         batch_size=1,
         batch_format="pyarrow",
-        compute=ActorPoolStrategy(size=min(replicas, done.units - done.count)),
+        compute=ActorPoolStrategy(size=min(size, done.units - done.count)),
         num_cpus=pool.cpus,
         memory=int(pool.memory_gb * 1024**3) or None,
         runtime_env={"env_vars": KEEPING},

@@ -24,7 +24,7 @@ from ray.data.datasource import Datasource, ReadTask
 from engine.errors import MyCanvasError, from_json, to_json
 from engine.run.group import Group
 from engine.run.pipeline import Pipeline
-from engine.run.recipe import Pool
+from engine.run.pool import Pool
 from engine.storage.commits import CommittedUnits, Receipt
 
 CHUNK, MOST_TASKS = 512, 256  # units per read task; a task costs the driver 1.5 ms and 10 KB

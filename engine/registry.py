@@ -28,8 +28,17 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._table
 
+    def add(self, name: str, target: str) -> None:
+        """Enter one more ``"module:attribute"``, such as a record or a stage of your own.
+
+        Raises:
+            ValueError: the name is taken by another one.
+        """
+        if self._table.setdefault(name, target) != target:
+            raise ValueError(f"{name!r} is taken: a {self._kind} of that name is {self._table[name]}")
+
     def require(self, name: str) -> str:
-        """The name, if it is in the table: a validator for the fields of a stage.
+        """The name, if it is in the table: a validator for the fields of a spec.
 
         Raises:
             ValueError: lists the right names.

@@ -1,20 +1,25 @@
-"""Run a pipeline over what is missing of a dataset, and say how it went."""
+"""The one run loop: make what is missing of some units, watch how many rows fail, and say how it went."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from cluster.session import Capacity
+from cluster.session import Capacity, session
 from cluster.stream import stream
 from engine.errors import OverBudget, UsageError
 from engine.run.pipeline import Pipeline
-from engine.run.recipe import Pool
+from engine.run.pool import Pool
 from engine.storage.commits import CommittedUnits, Receipt, list_committed
 from engine.storage.extents import Extents
-from engine.storage.store import Store
+from engine.storage.stores import open_store
 from jobs.console import Console
 from planners.capacity.replicas import replicas
+
+Make = Callable[[Sequence[Pool], Sequence[int], CommittedUnits], Iterator[Receipt]]
+"""Makes the units that are not done, with this many replicas of each pool, inside a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,112 @@ class Budget:
         return failed <= (self.count if self.count is not None else (self.share or 0.0) * rows)
 
 
+ANY_FAILURES = Budget(share=1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Units that are to be made.
+
+    Attributes:
+        label: what the progress is called.
+        out: where they are committed.
+        make: makes those that are missing.
+        pools: what the processes need that make them.
+        done: which units are committed, and how many there are to be.
+        rows: of all units together, which the budget is a share of.
+        rows_left: of the units that are missing.
+        failed: rows that failed in earlier runs and count against the budget.
+        budget: how many rows may fail.
+    """
+
+    label: str
+    out: str
+    make: Make
+    pools: tuple[Pool, ...]
+    done: CommittedUnits
+    rows: int
+    rows_left: int
+    failed: int = 0
+    budget: Budget = ANY_FAILURES
+
+    @property
+    def missing(self) -> int:
+        """Units that are to be made."""
+        return self.done.units - self.done.count
+
+
+def pipeline_work(
+    pipeline: Pipeline, pools: tuple[Pool, ...], *, label: str, extents: Extents, samples: int, budget: Budget
+) -> Work:
+    """What is missing of the first `samples` samples of a pipeline's output.
+
+    Raises:
+        UsageError: as `Pipeline.check`.
+    """
+    pipeline.check()
+    done = list_committed(open_store(pipeline.run.out), extents.limit(samples))
+    return Work(
+        label=label,
+        out=pipeline.run.out,
+        make=partial(stream, pipeline),
+        pools=pools,
+        done=done,
+        rows=samples,
+        rows_left=extents.samples_of(done.missing()),
+        budget=budget,
+    )
+
+
+def make_missing(work: Work, capacity: Capacity, console: Console) -> Tally:
+    """Make every unit that is missing, inside a session; returns the rows made now.
+
+    Raises:
+        OverBudget: FAILURES, as soon as more rows failed than the budget allows; what was made stays.
+    """
+    tally = Tally()
+    if not work.missing:
+        return tally
+    sizes = replicas(work.pools, cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
+    if work.done.count:
+        units = work.done.units
+        console.say(f"resume  {work.done.count:,} of {units:,} units are committed, {work.missing:,} to do")
+    progress = console.progress(work.label, work.rows_left)
+    try:
+        for receipt in work.make(work.pools, sizes, work.done):
+            tally = tally.plus(receipt)
+            progress.advance(receipt.rows, f"{tally.failed} failed" if tally.failed else "")
+            _watch(work, tally.failed)
+    finally:
+        progress.close()
+    return tally
+
+
+def make_all(works: Sequence[Work], address: str, console: Console) -> list[Tally]:
+    """Make what is missing of each work in turn; a cluster is asked for only where something is.
+
+    Raises:
+        OverBudget: as `make_missing`.
+        EnvironmentProblem: those of `cluster.session.session`.
+    """
+    for work in works:
+        _watch(work, 0)  # rows that failed before may be too many now
+    if not any(work.missing for work in works):
+        return [Tally() for _ in works]
+    with session(address) as capacity:
+        return [make_missing(work, capacity, console) for work in works]
+
+
+def _watch(work: Work, failed: int) -> None:
+    if not work.budget.allows(work.failed + failed, work.rows):
+        raise OverBudget(
+            "FAILURES",
+            f"{work.failed + failed:,} of {work.rows:,} rows failed, more than --max-failures allows",
+            where=work.out,
+            fix="see what they say with `mycanvas stats OUT`, mend the input, or raise --max-failures",
+        )
+
+
 def parse_budget(text: str) -> Budget:
     """``1%`` or ``20``.
 
@@ -68,56 +179,6 @@ def parse_budget(text: str) -> Budget:
     )
 
 
-def make_missing(
-    pipeline: Pipeline,
-    pools: tuple[Pool, ...],
-    *,
-    store: Store,
-    extents: Extents,
-    samples: int,
-    capacity: Capacity,
-    budget: Budget,
-    console: Console,
-    label: str,
-) -> Tally:
-    """Commit every unit of the first `samples` samples that is not there yet; returns the rows made now.
-
-    Raises:
-        OverBudget: stopped because more rows failed than the budget allows; what was made stays.
-    """
-    units = extents.limit(samples)
-    done = list_committed(store, units)
-    pipeline.check()
-    sizes = replicas(pools, cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
-    if done.count:
-        console.say(f"resume  {done.count:,} of {units:,} units are committed, {units - done.count:,} to do")
-    progress = console.progress(label, _samples_left(extents, done))
-    tally = Tally()
-    for receipt in stream(pipeline, pools, sizes, done):
-        tally = tally.plus(receipt)
-        progress.advance(receipt.rows, f"{tally.failed} failed" if tally.failed else "")
-        if not budget.allows(tally.failed, samples):
-            progress.close()
-            raise over_budget(tally.failed, samples, store.uri)
-    progress.close()
-    return tally
-
-
-def _samples_left(extents: Extents, done: CommittedUnits) -> int:
-    """Samples of the units that are not committed; only the last unit of an extent may be short."""
-    return extents.samples_of(done.missing())
-
-
-def over_budget(failed: int, rows: int, where: str) -> OverBudget:
-    """Too many rows failed."""
-    return OverBudget(
-        "FAILURES",
-        f"{failed:,} of {rows:,} rows failed, more than --max-failures allows",
-        where=where,
-        fix="see what they say with `mycanvas stats OUT`, mend the input, or raise --max-failures",
-    )
-
-
-def run_id() -> str:
+def new_run_id() -> str:
     """A name for this run, by which the journal tells its own deaths from others'."""
     return uuid.uuid4().hex[:12]

@@ -12,7 +12,7 @@ from actors.chat.server import Server
 from engine.errors import SampleError
 from engine.registry import Registry
 from engine.rows.values import Model
-from engine.run.stage import Run, Timed
+from engine.run.stage import PLACEMENT, Run, Timed
 from planners.chat.question import Question
 
 ANSWERS = "_answers"
@@ -64,7 +64,9 @@ class ChatSpec(Timed, ABC):
     thinking_off: bool = Field(
         default=True, description="answer without thinking first; false for servers that refuse to be told"
     )
-    server: Server | None = Field(default=None, description="openai: where the model is served")
+    server: Server | None = Field(
+        default=None, description="openai: where the model is served", json_schema_extra=PLACEMENT
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -88,9 +90,9 @@ class ChatSpec(Timed, ABC):
         """
         if self.backend == self.plain:
             return None
-        return CHAT_MODELS.resolve(self.backend)(self._with_answer_store(f"{run.out}/{ANSWERS}"))
+        return CHAT_MODELS.resolve(self.backend)(self.with_answer_store(f"{run.out}/{ANSWERS}"))
 
-    def _with_answer_store(self, answers: str) -> Self:
+    def with_answer_store(self, answers: str) -> Self:
         """The spec with a place for answers, where it needs one and names none."""
         if self.server is None or self.server.answers:
             return self

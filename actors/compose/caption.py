@@ -33,6 +33,7 @@ class Caption(ChatSpec, Stage):
 
     name: ClassVar[str] = "caption"
     reads: ClassVar[tuple[str, ...]] = ("cast", "concepts", "background_prompt", "image")
+    needs: ClassVar[tuple[str, ...]] = ("library",)
     writes: ClassVar[tuple[str, ...]] = (
         "caption", "caption_template", "caption_detailed", "caption_source", "captioners",
     )  # fmt: skip

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Protocol, final
+from dataclasses import replace
+from typing import Annotated, ClassVar, Protocol, final
 
 from pydantic import AfterValidator, Field
 
+from engine.photos.images import encode_jpeg
 from engine.registry import Registry
+from engine.rows.backgrounds import PaintedBackground
 from engine.rows.values import Model, Pixels
-from engine.run.stage import Spec
+from engine.run.stage import Run, Spec, Stage, Worker
+from engine.seeds import derive
 
 
 class BackgroundGenerator(Protocol):
@@ -48,3 +52,35 @@ class Generation(Spec):
     negative_prompt: str = Field(
         default="people, animals, objects in the foreground, text, watermark, frame", description="what not to paint"
     )
+
+
+@final
+class PaintBackground(Stage):
+    """Paint places from phrases."""
+
+    name: ClassVar[str] = "paint_background"
+    reads: ClassVar[tuple[str, ...]] = ("phrase", "take")
+    writes: ClassVar[tuple[str, ...]] = ("image", "models")
+
+    batch_size: int = Field(1, ge=1, description="pictures at once")
+    generation: Generation = Field(description="which model paints, and how")
+    root_seed: int = Field(0, ge=0, description="of every picture, with its phrase and take")
+
+    def load(self, run: Run) -> Worker:
+        """A worker that paints `run.size` x `run.size` pictures.
+
+        Raises:
+            UsageError: those of the model.
+            EnvironmentProblem: those of the model.
+        """
+        generator = GENERATORS.resolve(self.generation.backend)(self.generation)
+
+        def work(rows: Sequence[PaintedBackground]) -> list[object]:
+            seeds = [derive(self.root_seed, row.phrase, row.take) for row in rows]
+            pictures = generator.generate([row.phrase for row in rows], seeds, run.size)
+            return [
+                replace(row, image=encode_jpeg(picture), models=(generator.model,))
+                for row, picture in zip(rows, pictures, strict=True)
+            ]
+
+        return work

@@ -48,6 +48,7 @@ class Layout(ChatSpec, Stage):
 
     name: ClassVar[str] = "layout"
     reads: ClassVar[tuple[str, ...]] = ("cast", "concepts", "ground_line")
+    needs: ClassVar[tuple[str, ...]] = ("library",)
     writes: ClassVar[tuple[str, ...]] = ("placements", "layout_source", "planners")
 
     plain: ClassVar[str] = "solver"

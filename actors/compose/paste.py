@@ -41,6 +41,7 @@ class Paste(Stage):
 
     name: ClassVar[str] = "paste"
     reads: ClassVar[tuple[str, ...]] = ("background_id", "ground_line", "placements")
+    needs: ClassVar[tuple[str, ...]] = ("library", "backgrounds")
     writes: ClassVar[tuple[str, ...]] = (
         "background", "foreground", "layers", "repaint_mask", "color_gains", "color_offsets",
     )  # fmt: skip

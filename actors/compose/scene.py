@@ -23,6 +23,7 @@ class Scene(Stage):
 
     name: ClassVar[str] = "scene"
     reads: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("library", "backgrounds")
     writes: ClassVar[tuple[str, ...]] = (
         "concepts", "num_objects", "scene", "background_prompt", "background_id", "ground_line", "cast",
     )  # fmt: skip

@@ -28,6 +28,7 @@ class Score(Judged):
         "concepts", "cast", "placements", "layers", "foreground", "image", "caption", "background_prompt",
         "ground_line", "color_gains", "color_offsets", "planners", "painters", "captioners", "caption_detailed",
     )  # fmt: skip
+    needs: ClassVar[tuple[str, ...]] = ("library",)
     writes: ClassVar[tuple[str, ...]] = (
         "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall",
         "surplus", "surplus_detection", "unsafe", "harm", "models",

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engine.errors import Damaged, UsageError
+from engine.rows.kinds import kind_of, record_of
 from engine.storage.commits import data_files
 from engine.storage.lock import LOCK
 from engine.storage.parquet import open_shard, read_shard, write_table
@@ -79,19 +80,28 @@ class Dataset:
         """
         return sum(table.num_rows for table in self.tables(["sample_id"]))
 
-    def require_compositions(self) -> None:
-        """Refuse what has no rows, or rows of another kind.
+    def record(self) -> type[Any]:
+        """The kind of its rows, as its first shard names it.
 
         Raises:
-            UsageError: DATASET_EMPTY, ROWS_KIND.
+            UsageError: DATASET_EMPTY, ROWS_KIND where the shard names none that is known.
         """
         path, _ = next(self.shards(), ("", None))
         if not path:
             raise empty(self.uri)
         with open_shard(self.store, path) as shard:
-            if "objects" not in shard.schema_arrow.names:
-                fix = "give the output of compose"
-                raise UsageError("ROWS_KIND", "the rows are no compositions", where=self.uri, fix=fix)
+            return record_of(shard.schema_arrow.metadata, self.uri)
+
+    def require(self, record: type) -> None:
+        """Refuse what has no rows, or rows of another kind.
+
+        Raises:
+            UsageError: DATASET_EMPTY, ROWS_KIND.
+        """
+        found = self.record()
+        if found is not record:
+            what = f"the rows are of the kind {kind_of(found)!r}, not {kind_of(record)!r}"
+            raise UsageError("ROWS_KIND", what, where=self.uri, fix="give the output of another command")
 
 
 def empty(where: str) -> UsageError:

@@ -1,10 +1,14 @@
-"""Background photos with what a CLIP model makes of each, so that a phrase can find the ones that it describes."""
+"""Background photos with what a CLIP model makes of each, so that a phrase can find the ones that it describes.
+
+The embeddings are a run of their own, committed below the folder of the photos; a pointer says which run is meant.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -12,12 +16,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.errors import UsageError
-from engine.photos.backgrounds import Background
-from engine.storage.parquet import open_shard, write_table
+from engine.photos.backgrounds import Background, to_jsonl
+from engine.storage.commits import data_files
+from engine.storage.parquet import open_shard
+from engine.storage.sealed import seal, unseal
 from engine.storage.store import Store
+from engine.storage.stores import open_store
 
-PATH = ".mycanvas/backgrounds.parquet"  # in the folder of the photos; names with a dot are no photos
-_CLIP = "clip"
+POINTER = ".mycanvas/backgrounds.json"  # in the folder of the photos; names with a dot are no photos
+COLUMNS = tuple(Background.__slots__)
+_KIND = "index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +43,15 @@ class BackgroundIndex:
     embeddings: NDArray[np.float32]
 
 
-def write_index(store: Store, index: BackgroundIndex) -> None:
-    """Put an index into the folder of its photos, in place of an earlier one."""
-    columns = {name: [getattr(item, name) for item in index.backgrounds] for name in Background.__slots__}
-    table = pa.table({**columns, "embedding": [row.tolist() for row in index.embeddings]})
-    table = table.cast(table.schema.set(len(columns), pa.field("embedding", pa.list_(pa.float32()))))
-    store.put(PATH, write_table(table, metadata={_CLIP: json.dumps(dict(index.clip), sort_keys=True)}))
+def index_folder(backgrounds: Sequence[Background], clip: Mapping[str, Any]) -> str:
+    """Where the embeddings of these photos by this model lie, below the folder of the photos."""
+    told = to_jsonl(backgrounds) + json.dumps(dict(clip), sort_keys=True).encode()
+    return f".mycanvas/index-{blake2b(told, digest_size=8).hexdigest()}"
+
+
+def point_to_index(store: Store, folder: str, clip: Mapping[str, Any]) -> None:
+    """Say that the embeddings in `folder`, all of which are there, are the index; an earlier one is forgotten."""
+    store.put(POINTER, seal(_KIND, {"folder": folder, "clip": dict(clip)}))
 
 
 def read_index(store: Store) -> BackgroundIndex:
@@ -48,19 +59,27 @@ def read_index(store: Store) -> BackgroundIndex:
 
     Raises:
         UsageError: BACKGROUNDS_NO_INDEX.
-        Damaged: SHARD_DAMAGED, SHARD_FOREIGN.
+        Damaged: SEAL_BROKEN, SHARD_DAMAGED, SHARD_FOREIGN.
     """
-    if not store.exists(PATH):
+    if not store.exists(POINTER):
         raise _no_index(store, "the backgrounds have no index, so phrases cannot find any")
-    with open_shard(store, PATH) as shard:
-        table = shard.read()
-    try:
-        clip = json.loads(table.schema.metadata[_CLIP.encode()])
-        rows = table.select(list(Background.__slots__)).to_pylist()
-        embeddings = np.asarray(table.column("embedding").to_pylist(), np.float32)
-    except (KeyError, TypeError, ValueError) as error:  # of another release, or somebody else's file
-        raise _no_index(store, f"{PATH} is no index of this release ({type(error).__name__}: {error})") from None
-    return BackgroundIndex(clip, tuple(Background(**row) for row in rows), embeddings)
+    pointer = unseal(store.read(POINTER), _KIND, where=POINTER, fix=f"mycanvas backgrounds index {store.uri}")
+    folder = str(pointer.get("folder"))
+    tables = [*_tables(open_store(f"{store.uri}/{folder}"))] if folder.startswith(".mycanvas/index-") else []
+    if not tables:
+        raise _no_index(store, f"the index that {POINTER} names is not there")
+    table = pa.concat_tables(tables)
+    backgrounds = tuple(Background(**row) for row in table.select(list(COLUMNS)).to_pylist())
+    embeddings = np.asarray(table.column("embedding").to_pylist(), np.float32)
+    return BackgroundIndex(pointer.get("clip") or {}, backgrounds, embeddings)
+
+
+def _tables(store: Store) -> list[pa.Table]:
+    tables = []
+    for path in data_files(store):
+        with open_shard(store, path) as shard:
+            tables.append(shard.read(columns=[*COLUMNS, "embedding"]))
+    return tables
 
 
 def _no_index(store: Store, what: str) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from engine.rows.values import TRANSIENT, Model
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddedScores:
     """Further scores of a composition that is committed already. Lists are in the order of its objects."""
+
+    kind: ClassVar[str] = "added_scores"
 
     # plan
     sample_id: str

@@ -6,6 +6,7 @@ A field marked `transient` travels between stages and is never stored; all other
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from engine.rows.values import TRANSIENT, Model, Pixels
 
@@ -49,6 +50,8 @@ class PlacedObject:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:
     """One composed training image with everything needed to make it again."""
+
+    kind: ClassVar[str] = "composition"
 
     # plan
     sample_id: str

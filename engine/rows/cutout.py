@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from engine.rows.values import UNKNOWN_LICENSE, Model
 
@@ -10,6 +11,8 @@ from engine.rows.values import UNKNOWN_LICENSE, Model
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutout:
     """One concept instance cut out of one photo. `box` is the tight box in the photo, xyxy in 0..1."""
+
+    kind: ClassVar[str] = "cutout"
 
     # plan
     sample_id: str

@@ -11,6 +11,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import numpy as np
 import pyarrow as pa
 
+from engine.rows.kinds import RECORD_KEY, kind_of
+
 R = TypeVar("R")
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -36,9 +38,10 @@ def column_names(record: type, *, stored: bool) -> tuple[str, ...]:
 
 @cache
 def arrow_schema(record: type, columns: tuple[str, ...]) -> pa.Schema:
-    """The Arrow schema of `columns` of a record."""
-    hints = get_type_hints(record)
-    return pa.schema([pa.field(name, _arrow_type(hints[name], name)) for name in columns])
+    """The Arrow schema of `columns` of a record; its metadata names the record's kind."""
+    hints, kind = get_type_hints(record), kind_of(record)
+    fields = [pa.field(name, _arrow_type(hints[name], name)) for name in columns]
+    return pa.schema(fields, {RECORD_KEY: kind.encode()} if kind else None)
 
 
 def to_table(record: type, rows: Sequence[Any], columns: tuple[str, ...]) -> pa.Table:

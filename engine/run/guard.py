@@ -51,5 +51,5 @@ def _failure(stage: str, error: Exception) -> Failure:
 
 
 def _storable_text(text: str) -> str:
-    """What a shard can hold and every run repeats: no half characters, no addresses in memory."""
+    """The message without what a shard cannot hold or no two runs share: lone surrogates, memory addresses."""
     return _ADDRESS.sub("", text.encode("utf-8", "replace").decode())[:MAX_MESSAGE]

@@ -1,54 +1,29 @@
-"""Recipes: YAML in, a checked tree of stage specs out. A wrong one dies here, with file, line and a suggestion."""
+"""A recipe: what to make, phase by phase, and where each part of it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
-from typing import Any, Literal, Self, TypeVar, get_args
+from collections.abc import Iterator
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field
 
 from engine.errors import UsageError
-from engine.registry import Registry
-from engine.run.recipe_yaml import Origins, Path, override, read_yaml
+from engine.run.phase import Phase
+from engine.run.pool import COMMIT, Pool
 from engine.run.stage import Spec, Stage
-
-COMMIT = "commit"
-SEGMENT_POOL = ("segment", COMMIT)
-PLACEMENT = {"timeout_s", "server"}  # how long and where a stage works, not what it makes
-UNKNOWN_KEY = "extra_forbidden"  # as pydantic calls it
-
-S = TypeVar("S", bound=Spec)
-
-
-class Pool(Spec):
-    """Stages that share one process, and what one such process needs. Grouping is placement: it never changes data."""
-
-    stages: tuple[str, ...] = Field(min_length=1, description="consecutive stages; the last pool ends with `commit`")
-    cpus: float = Field(1.0, ge=0, description="CPU cores of one replica")
-    gpus: float = Field(0.0, ge=0, description="GPUs of one replica; 0.25 lets four share a card")
-    memory_gb: float = Field(0.0, ge=0, description="host memory reserved for one replica; 0 reserves none")
-    min_replicas: int = Field(1, ge=1)
-    max_replicas: int | None = Field(None, ge=1, description="none: as many as the cluster holds")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.max_replicas is not None and self.min_replicas > self.max_replicas:
-            raise ValueError("min_replicas must not be more than max_replicas")
-        return self
 
 
 class Choice(Spec):
     """Which of all rows are wanted in the end: a view beside them. Rows do not depend on it, so it may change."""
 
     where: str = Field("", description="a condition, as `filter --where` has it; empty: accepted rows")
-    by: str = Field("", description="what is best: `clip_score`, `min(objects.identity)`, …")
+    by: str = Field("", description="what is best: a score, or `min(objects.identity)` and the like")
     top: str = Field(
         "",
         coerce_numbers_to_str=True,
         description="how many of the best: a share such as `10%`, or a number; needs `by`",
     )
-    per_concept: int | None = Field(None, ge=1, description="at most so many rows of each concept, the best")
+    per_concept: int | None = Field(None, ge=1, description="at most this many rows of each concept, the best")
     balance: Literal["concepts", "scene", "count"] | None = Field(
         None, description="as many rows of each as of the rarest"
     )
@@ -65,142 +40,138 @@ class Recipe(Spec):
     accept_licence: tuple[str, ...] = Field(
         (), description="models that may be used though their licence is restricted"
     )
-    segment: Stage
-    stages: tuple[Stage, ...]
-    pools: tuple[Pool, ...]
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    pools: dict[str, Pool] = Field(description="which stages share a process, by a name of your own")
     choose: Choice | None = Field(None, description="which rows are wanted; they become the view `OUT/chosen`")
-    segment_pool: Pool = Pool(stages=SEGMENT_POOL)
 
-    @field_validator("segment_pool", mode="before")
-    @classmethod
-    def _with_stages(cls, pool: Any) -> Any:
-        """Its stages are always the same: ``--set segment_pool.gpus=1`` need not name them."""
-        return {"stages": SEGMENT_POOL, **pool} if isinstance(pool, dict) else pool
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of all phases."""
+        return tuple(stage for phase in self.phases for stage in phase.stages)
 
-    def affects_data(self) -> dict[str, Any]:
-        """The part of the recipe on which the rows depend; a resume must agree with it."""
+    def phase(self, name: str) -> Phase:
+        """The phase of that name, by itself.
+
+        Raises:
+            UsageError: PHASE_UNKNOWN.
+        """
+        whole = self.whole(name)
+        return self._phase(name).model_copy(update={"record": whole.record, "unit_size": whole.unit_size})
+
+    def _phase(self, name: str) -> Phase:
+        found = next((phase for phase in self.phases if phase.name == name), None)
+        if found is None:
+            raise UsageError(
+                "PHASE_UNKNOWN",
+                f"the recipe {self.name!r} has no phase {name!r}",
+                fix=f"its phases: {', '.join(phase.name for phase in self.phases)}",
+            )
+        return found
+
+    def whole(self, name: str) -> Phase:
+        """The phase of that name with all those whose rows it goes on with, as one.
+
+        Raises:
+            UsageError: PHASE_UNKNOWN.
+        """
+        phase = self._phase(name)
+        names = [each.name for each in self.phases]
+        while phase.source in names:
+            phase = phase.after(self._phase(phase.source))
+        return phase
+
+    def has_phase(self, name: str) -> bool:
+        """Whether there is a phase of that name."""
+        return any(phase.name == name for phase in self.phases)
+
+    def with_stage(self, stage: Stage) -> Self:
+        """The recipe with another configuration of one of its stages."""
+        phases = tuple(
+            phase.model_copy(
+                update={"stages": tuple(stage if each.name == stage.name else each for each in phase.stages)}
+            )
+            for phase in self.phases
+        )
+        return self.model_copy(update={"phases": phases})
+
+    def ends(self) -> Iterator[Phase]:
+        """The phases that no other goes on with, each with those before it."""
+        continued = {phase.source for phase in self.phases}
+        yield from (self.whole(phase.name) for phase in self.phases if phase.name not in continued)
+
+    def pools_of(self, phase: Phase) -> tuple[Pool, ...]:
+        """The pools that run a phase, or several as one; the last of them commits.
+
+        Of a pool that other phases share only the stages of this one are left. A phase whose stages no pool names runs
+        in one process of one CPU core.
+        """
+        names, ends_here = set(phase.stage_names()), any(phase.stages[-1] is end.stages[-1] for end in self.ends())
+        wanted = names | {COMMIT} if ends_here else names
+        own = [(pool, tuple(name for name in pool.stages if name in wanted)) for pool in self._shares(phase)]
+        pools = [pool.only(kept) for pool, kept in own if kept] or [Pool(stages=phase.stage_names())]
+        if pools[-1].stages[-1] != COMMIT:
+            pools[-1] = pools[-1].only((*pools[-1].stages, COMMIT))
+        return tuple(pools)
+
+    def _shares(self, phase: Phase) -> list[Pool]:
+        """The pools of the chain to which a phase belongs; one that only commits belongs to the pool before it."""
+        chains = {name: number for number, end in enumerate(self.ends()) for name in end.stage_names()}
+        shares: list[Pool] = []
+        chain = 0
+        for pool in self.pools.values():
+            chain = next((chains[name] for name in pool.stages if name in chains), chain)
+            shares += [pool] if chain == chains[phase.stages[0].name] else []
+        return shares
+
+    def unit_size_of(self, phase: Phase) -> int:
+        """Samples per unit of a phase."""
+        return phase.unit_size or self.unit_size
+
+    def affects_data(self, phase: Phase) -> dict[str, Any]:
+        """The part of the recipe on which the rows of a phase depend; a resume must agree with it."""
         return {
             "size": self.size,
             "seed": self.seed,
-            "unit_size": self.unit_size,
-            "stages": {stage.name: stage.model_dump(mode="json", exclude=PLACEMENT) for stage in self.stages},
+            "unit_size": self.unit_size_of(phase),
+            "stages": phase.affects_data(),
         }
 
-    def groups(self) -> list[tuple[Stage, ...]]:
-        """The stages of each pool.
+    def check_pools(self) -> None:
+        """Refuse pools that do not hold every stage of a phase once, in order, with `commit` last.
 
         Raises:
-            UsageError: POOLS_ORDER when the pools do not hold every stage once, in order, with `commit` last.
+            UsageError: POOLS_ORDER.
         """
-        by_name = {stage.name: stage for stage in self.stages}
-        self._agree("pools", self.pools, [*by_name, COMMIT])
-        self._agree("segment_pool", [self.segment_pool], list(SEGMENT_POOL))
-        return [tuple(by_name[name] for name in pool.stages if name != COMMIT) for pool in self.pools]
+        orders = {phase.name: [*phase.stage_names(), COMMIT] for phase in self.ends()}
+        told = "; ".join(", ".join(names) for names in orders.values())
+        for phase in self.ends():
+            given = [name for pool in self._shares(phase) for name in pool.stages]
+            if given not in ([], orders[phase.name]):
+                raise UsageError(
+                    "POOLS_ORDER",
+                    f"the pools run {', '.join(given)}",
+                    where=f"recipe {self.name}, pools",
+                    fix=f"list each stage once, in this order: {told}",
+                )
 
-    def _agree(self, key: str, pools: Sequence[Pool], wanted: list[str]) -> None:
-        given = [name for pool in pools for name in pool.stages]
-        if given != wanted:
-            raise UsageError(
-                "POOLS_ORDER",
-                f"the pools run {', '.join(given) or 'nothing'}",
-                where=f"recipe {self.name}, {key}",
-                fix=f"list each stage once, in this order: {', '.join(wanted)}",
-            )
+    def check_phases(self) -> None:
+        """Refuse phases that go on with what comes later, and stages that stand in two of them.
 
+        Raises:
+            UsageError: PHASES_ORDER.
+        """
+        seen: dict[str, str] = {}
+        for number, phase in enumerate(self.phases):
+            later = [each.name for each in self.phases[number:]]
+            if phase.source in later:
+                raise self._phases_wrong(phase, f"goes on with {phase.source!r}, which comes later", "reorder them")
+            for name in phase.stage_names():
+                if name in seen:
+                    raise self._phases_wrong(phase, f"has the stage {name!r}, as {seen[name]!r} has", "keep one")
+                seen[name] = phase.name
+            earlier = next((each for each in self.phases[:number] if each.name == phase.source), None)
+            if earlier and phase.record and phase.record != self.whole(earlier.name).record:
+                raise self._phases_wrong(phase, "goes on with rows of another record", "leave `record` out")
 
-def parse_recipe(text: str, *, where: str, stages: Registry[type[Stage]], overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe from YAML and ``--set a.b=value`` overrides.
-
-    Args:
-        text: the YAML document.
-        where: file name for messages.
-        stages: stage classes by name.
-        overrides: ``key=value`` with a YAML value; a stage's key may be written without ``stages.``.
-
-    Raises:
-        UsageError: RECIPE_YAML, RECIPE_SET, RECIPE_KEY, RECIPE_VALUE, each with line or option and a suggestion.
-    """
-    tree, origins = read_yaml(text, where)
-    for item in overrides:
-        origins = override(tree, item, origins, stage_names=[name for name in stages if name != "segment"])
-    for key in ("segment", "stages"):
-        if not isinstance(tree.get(key), dict):
-            raise UsageError("RECIPE_KEY", f"{key!r} is missing or no mapping", where=where, fix="see `mycanvas init`")
-    segment = _stage(tree["segment"], ("segment",), origins, stages)
-    steps = tuple(_stage(value, ("stages", str(name)), origins, stages) for name, value in tree["stages"].items())
-    return validate_spec(Recipe, {**tree, "segment": segment, "stages": steps}, (), origins)
-
-
-def _stage(value: Any, path: Path, origins: Origins, stages: Registry[type[Stage]]) -> Stage:
-    if path[-1] not in stages:
-        raise UsageError(
-            "RECIPE_KEY",
-            f"there is no stage {path[-1]!r}",
-            where=origins.of(path),
-            fix=_suggestion(path[-1], list(stages)),
-        )
-    return validate_spec(stages.resolve(path[-1]), {} if value is None else value, path, origins)
-
-
-def validate_spec(kind: type[S], values: Any, path: Path, origins: Origins, see: str = "`mycanvas recipe schema`") -> S:
-    """A spec from what a person wrote.
-
-    Args:
-        kind: of the spec.
-        values: its keys.
-        path: where they stand in the document.
-        origins: what line that is.
-        see: where values are described.
-
-    Raises:
-        UsageError: RECIPE_KEY, RECIPE_VALUE, with line and suggestion.
-    """
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        problems = sorted(error.errors(), key=lambda problem: problem["type"] != UNKNOWN_KEY)
-        first = problems[0]  # a misspelt key before the field that it leaves out
-        place = (*path, *(str(part) for part in first["loc"]))
-        unknown = first["type"] == UNKNOWN_KEY
-        raise UsageError(
-            "RECIPE_KEY" if unknown else "RECIPE_VALUE",
-            f"unknown key {'.'.join(place)!r}"
-            if unknown
-            else f"{'.'.join(place)}: {first['msg'].removeprefix('Value error, ')}",
-            where=origins.of(place),
-            fix=_suggestion(place[-1], _known_keys(kind, first["loc"])) if unknown else f"see {see}",
-        ) from error
-
-
-def spec_from_overrides(kind: type[S], overrides: Sequence[str], *, see: str) -> S:
-    """A spec with its defaults, but for ``key=value`` items; values are YAML.
-
-    Raises:
-        UsageError: RECIPE_SET, RECIPE_YAML, RECIPE_KEY, RECIPE_VALUE.
-    """
-    tree: dict[str, Any] = {}
-    origins = Origins("--set", {})
-    for item in overrides:
-        origins = override(tree, item, origins, stage_names=())
-    return validate_spec(kind, tree, (), origins, see)
-
-
-def _known_keys(kind: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
-    """The keys that may stand where `loc` ends: those of `kind`, or of a spec inside it."""
-    for part in loc[:-1]:
-        if isinstance(part, str) and part in kind.model_fields:
-            kind = next(_specs(kind.model_fields[part].annotation), kind)
-    return list(kind.model_fields)
-
-
-def _specs(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The specs that a field may hold: itself, or inside a tuple or a union."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _specs(inner)
-
-
-def _suggestion(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return (f"did you mean {near[0]!r}? " if near else "") + f"known keys: {', '.join(known)}"
+    def _phases_wrong(self, phase: Phase, what: str, fix: str) -> UsageError:
+        return UsageError("PHASES_ORDER", what, where=f"recipe {self.name}, phases.{phase.name}", fix=fix)

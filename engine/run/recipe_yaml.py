@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +60,8 @@ def read_yaml(text: str, document: str) -> tuple[dict[str, Any], Origins]:
     return tree, Origins(document, places)
 
 
-def override(tree: dict[str, Any], item: str, origins: Origins, *, stage_names: Sequence[str]) -> Origins:
-    """Put one ``a.b=value`` into `tree`; a path that begins with a stage's name goes below ``stages``.
+def override(tree: dict[str, Any], item: str, origins: Origins, *, places: Mapping[str, Path]) -> Origins:
+    """Put one ``a.b=value`` into `tree`; a path whose first part is in `places` goes below the place that stands there.
 
     Raises:
         UsageError: RECIPE_SET, RECIPE_YAML.
@@ -70,8 +70,8 @@ def override(tree: dict[str, Any], item: str, origins: Origins, *, stage_names: 
     path: Path = tuple(part.strip() for part in key.split("."))
     if not equals or not all(path):
         raise UsageError("RECIPE_SET", f"{item!r} is not key=value", where="--set", fix="--set inpaint.steps=30")
-    if len(path) > 1 and path[0] in stage_names:
-        path = ("stages", *path)
+    if len(path) > 1 and path[0] in places:
+        path = (*places[path[0]], *path)
     node = tree
     for part in path[:-1]:
         child = node.setdefault(part, {})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from engine.errors import UsageError
 
@@ -21,9 +22,7 @@ class Run:
 
     out: str
     library: str
-    backgrounds: str
     size: int
-    seed: int
 
 
 class Spec(BaseModel):
@@ -32,10 +31,24 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
 
+PLACEMENT: JsonDict = {"placement": True}
+"""Marks a field (as `json_schema_extra`) that says how long or where work is done, and not what it makes."""
+
+
 class Timed(Spec):
     """A spec of work that may hang."""
 
-    timeout_s: float = Field(600.0, gt=0, description="a batch that takes longer ends its process and is isolated")
+    timeout_s: float = Field(
+        600.0,
+        gt=0,
+        description="a batch that takes longer ends its process and is isolated",
+        json_schema_extra=PLACEMENT,
+    )
+
+    def affects_data(self, *, besides: Collection[str] = ()) -> dict[str, Any]:
+        """The fields on which rows depend: all but those of placement and those named in `besides`; JSON values."""
+        placed = {name for name, field in type(self).model_fields.items() if field.json_schema_extra == PLACEMENT}
+        return self.model_dump(mode="json", exclude=placed | set(besides))
 
 
 class Stage(Timed, ABC):
@@ -44,6 +57,8 @@ class Stage(Timed, ABC):
     name: ClassVar[str]
     reads: ClassVar[tuple[str, ...]]
     writes: ClassVar[tuple[str, ...]]
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What its worker finds beside the run: `library`, `backgrounds`."""
 
     batch_size: int = Field(16, ge=1, description="rows per call of the worker; never more than a unit holds")
 

@@ -12,8 +12,8 @@ from engine.storage.sealed import seal, unseal
 from engine.storage.store import Store
 
 LOCK = "run.lock.json"
-PHOTOS, BACKGROUNDS, PLAN = "photos.jsonl", "backgrounds.jsonl", "chosen.parquet"
-"""Beside it: what a library is made of, a run, and a copy."""
+PHOTOS, BACKGROUNDS, PLAN, LISTED = "photos.jsonl", "backgrounds.jsonl", "chosen.parquet", "listed.jsonl"
+"""Beside it: what a library is made of, a run, a copy, and any other run whose rows are listed."""
 _KIND = "lock"
 _ABSENT = "(absent)"
 _SHOWN = 80  # characters of a value in a message

@@ -20,7 +20,7 @@ from engine.failpoints import reach
 from engine.storage.commits import Receipt, list_committed, rebuild_receipt, receipts
 from engine.storage.extents import FOLDER as EXTENTS
 from engine.storage.extents import read_extents
-from engine.storage.lock import BACKGROUNDS, LOCK, PHOTOS, PLAN
+from engine.storage.lock import BACKGROUNDS, LISTED, LOCK, PHOTOS, PLAN
 from engine.storage.parquet import open_shard, without_pixels, write_table
 from engine.storage.receipts import data_path
 from engine.storage.sealed import digest, seal, unseal
@@ -207,6 +207,7 @@ def _single_files(store: Store) -> list[str]:
         CARD,
         CROISSANT,
         PLAN,
+        LISTED,
         f"{LIBRARY}/{MANIFEST}",
         *(f"{EXTENTS}/{name}" for name in store.names(EXTENTS)),
     ]

@@ -175,7 +175,7 @@ def configure(kind: type[C], overrides: Sequence[str] = ()) -> C:
     tree = kind().model_dump(mode="json")
     origins = Origins(f"course {kind.part}", {})
     for item in overrides:
-        origins = override(tree, item, origins, stage_names=())
+        origins = override(tree, item, origins, places={})
     try:
         return kind.model_validate(tree)
     except ValidationError as error:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.options import Output, group
+from jobs.cli.options import Address, Output, group
 from jobs.console import Console
 
 commands = group()
@@ -22,6 +22,7 @@ def backgrounds_index(
     pretrained: Annotated[str, typer.Option(help="tag of its weights, where the name has several")] = "openai",
     revision: Annotated[str, typer.Option(help="commit of its weights on the hub")] = "",
     backend: Annotated[str, typer.Option(help="open_clip or siglip")] = "open_clip",
+    address: Address = "local",
     output: Output = "auto",
 ) -> None:
     """Write down what a CLIP model makes of each photo, so that scene.phrases can find the ones that fit.
@@ -33,7 +34,7 @@ def backgrounds_index(
 
     console = Console(output)
     clip = ClipSpec(backend=backend, model=model, pretrained=pretrained, revision=revision)
-    made = index(folder, clip, console)
+    made = index(folder, clip, console, address)
     for line in made.unreadable:
         console.say(f"left out  {line}")
     console.result(
@@ -52,6 +53,7 @@ def backgrounds_generate(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="model, revision, steps, guidance, prompt_template, …")
     ] = None,
+    address: Address = "local",
     output: Output = "auto",
 ) -> None:
     """Paint places that nobody has photographed, as a folder for --backgrounds; licence and model are noted with each.
@@ -59,9 +61,10 @@ def backgrounds_generate(
     Example: mycanvas backgrounds generate phrases.txt --out places/ --set model=shipped:micro/generator
     """
     from actors.compose.generate import Generation
-    from engine.run.recipe import spec_from_overrides
+    from engine.run.parse import spec_from_overrides
     from jobs.compose.backgrounds import generate, read_phrases
 
     spec = spec_from_overrides(Generation, override or [], see="docs/recipes.md")
-    made = generate(read_phrases(phrases), out, spec, each=each, size=size, seed=seed)
-    Console(output).result({"pictures": len(made), "out": str(out)}, [f"{len(made):,} pictures in {out}"])
+    console = Console(output)
+    made = generate(read_phrases(phrases), out, spec, each=each, size=size, seed=seed, console=console, address=address)
+    console.result({"pictures": len(made), "out": str(out)}, [f"{len(made):,} pictures in {out}"])

@@ -63,9 +63,9 @@ def segment(
 @commands.command()
 def compose(
     recipe: RecipeName,
-    photos: Photos,
     samples: Samples,
     out: Annotated[str, typer.Option(help="folder or s3:// prefix of the dataset")],
+    photos: Photos = "",
     backgrounds: Backgrounds = "",
     library: Library = "",
     layouts: Annotated[str, typer.Option(help="what `mycanvas layout` made; none: laid out here")] = "",
@@ -80,22 +80,22 @@ def compose(
     Example: mycanvas compose classic --photos photos/ --samples 1000 --out out/mine --set unit_size=8
     """
     from jobs.compose.compose import compose as job
-    from jobs.compose.order import ComposeRequest
+    from jobs.compose.request import ComposeRequest
 
     console = Console(output)
-    order = ComposeRequest(
+    request = ComposeRequest(
         recipe=_load_recipe(recipe, override, seed), photos=photos, samples=samples, out=out, library=library,
         backgrounds=backgrounds, layouts=layouts, address=address, budget=_budget(max_failures),
     )  # fmt: skip
-    _report(console, job(order, console), out, f"mycanvas gallery {out} -o gallery.html")
+    _report(console, job(request, console), out, f"mycanvas gallery {out} -o gallery.html")
 
 
 @commands.command()
 def layout(
     recipe: RecipeName,
-    photos: Photos,
     samples: Samples,
     out: Annotated[str, typer.Option(help="folder or s3:// prefix of the layouts")],
+    photos: Photos = "",
     backgrounds: Backgrounds = "",
     library: Library = "",
     seed: Seed = None,
@@ -109,14 +109,14 @@ def layout(
     Example: mycanvas layout modern --photos photos/ --samples 1000 --out out/layouts --library out/library
     """
     from jobs.compose.layout import layout as job
-    from jobs.compose.order import ComposeRequest
+    from jobs.compose.request import ComposeRequest
 
     console = Console(output)
-    order = ComposeRequest(
+    request = ComposeRequest(
         recipe=_load_recipe(recipe, override, seed), photos=photos, samples=samples, out=out, library=library,
         backgrounds=backgrounds, address=address, budget=_budget(max_failures),
     )  # fmt: skip
-    _report(console, job(order, console), out, f"mycanvas compose {recipe} --layouts {out} …")
+    _report(console, job(request, console), out, f"mycanvas compose {recipe} --layouts {out} …")
 
 
 @commands.command()

@@ -25,7 +25,9 @@ def filter_(
     dedup: Annotated[str, typer.Option(help="phash:4 or embedding:0.95, no two rows that look alike")] = "",
     by: Annotated[str, typer.Option(help="what is best: clip_score, min(objects.identity), …")] = "",
     top: Annotated[str, typer.Option(help="keep the best: 10% or 500; needs --by")] = "",
-    per_concept: Annotated[int | None, typer.Option(min=1, help="at most so many rows of each concept")] = None,
+    per_concept: Annotated[
+        int | None, typer.Option(min=1, help="keep at most N rows of each concept, the best")
+    ] = None,
     balance: Annotated[Group | None, typer.Option(help="as many rows of each as of the rarest")] = None,
     view: Annotated[str, typer.Option(help="folder to write the choice into; no pixel is copied")] = "",
     out: Annotated[str, typer.Option(help="folder or s3:// prefix to copy the chosen rows into, as a dataset")] = "",
@@ -76,7 +78,7 @@ def score(
     Example: mycanvas score out/mine --name vitl --with clip.model=ViT-L-14 --with clip.pretrained=openai
     """
     from actors.score.rescore import Rescore
-    from engine.run.recipe import spec_from_overrides
+    from engine.run.parse import spec_from_overrides
     from jobs.curate.score import POOL
     from jobs.curate.score import score as job
     from jobs.run_loop import parse_budget
@@ -156,10 +158,11 @@ def gate_calibrate(
     labels: Annotated[Path, typer.Option(help="CSV of sample_id and rating, as a gallery page downloads it")],
     accept: Annotated[float, typer.Option(help="the least rating of a good row")] = 4.0,
     precision: Annotated[
-        float | None, typer.Option(min=0, max=1, help="share of what passes that is good; as much recall as can be")
+        float | None,
+        typer.Option(min=0, max=1, help="minimum precision (good rows among those that pass); recall is maximised"),
     ] = None,
     recall: Annotated[
-        float | None, typer.Option(min=0, max=1, help="share of the good that passes; as little else as can be")
+        float | None, typer.Option(min=0, max=1, help="minimum recall (good rows that pass); precision is maximised")
     ] = None,
     output: Output = "auto",
 ) -> None:

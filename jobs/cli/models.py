@@ -65,10 +65,10 @@ def models_dummy(
     Example: mycanvas models dummy gen4gen --to dummies
     """
     from jobs.compose.recipes import load
-    from jobs.models.models import dummies
+    from jobs.models.models import write_dummies
 
     console = Console(output)
-    _show_models(console, list(dummies(load(recipe, override or []), to, console)))
+    _show_models(console, write_dummies(load(recipe, override or []), to, console))
 
 
 @models.command("check")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.options import Output, Overrides, RecipeName, group
+from jobs.cli.options import Address, Output, Overrides, RecipeName, group
 from jobs.console import Console
 
 commands = group()
@@ -22,6 +22,7 @@ def scenes_propose(
     out: Annotated[Path, typer.Option(help="recipe to write, with the proposals in it")],
     phrases: Annotated[int, typer.Option(min=1, help="places in all")] = 48,
     override: Overrides = None,
+    address: Address = "local",
     output: Output = "auto",
 ) -> None:
     """Write a recipe with places for a library's concepts and with groups that belong together.
@@ -34,7 +35,7 @@ def scenes_propose(
     from jobs.compose.scenes import propose
 
     console = Console(output)
-    made = propose(load(recipe, override or []), library, out, phrases, console)
+    made = propose(load(recipe, override or []), library, out, count=phrases, console=console, address=address)
     console.result(
         {
             "phrases": list(made.phrases),

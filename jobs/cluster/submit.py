@@ -25,7 +25,8 @@ from actors.models.preflight import local_folders
 from cluster.submit import Job, Submissions
 from engine.errors import UsageError
 from engine.photos.listing import open_folder
-from engine.run.recipe import Recipe, validate_spec
+from engine.run.parse import validate_spec
+from engine.run.recipe import Recipe
 from engine.run.recipe_yaml import read_yaml
 from engine.run.stage import Spec
 from jobs.compose.choose import selection_of_recipe
@@ -88,7 +89,7 @@ def submit(path: Path, address: str, console: Console) -> Job:
         EnvironmentProblem: RAY_UNREACHABLE.
     """
     run, recipe = read_run(path)
-    specs = (recipe.segment, *recipe.stages)
+    specs = recipe.stages
     check_recipe(specs, recipe.accept_licence, here=False)
     selection_of_recipe(recipe)
     for model in local_folders(specs):

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from actors.compose.generate import GENERATORS, Generation
-from actors.models.licences import check_licences
-from actors.score.clip import ClipScorer
-from actors.score.scorers import CLIP_SCORERS, ClipSpec
-from engine.errors import SampleError
-from engine.photos.background_index import PATH, BackgroundIndex, read_index, write_index
-from engine.photos.backgrounds import Background, list_backgrounds
-from engine.photos.images import decode_photo, encode_jpeg, resize
-from engine.photos.listing import METADATA, read_file
-from engine.run.recipe import validate_spec
-from engine.run.recipe_yaml import Origins
-from engine.seeds import derive
+from actors.compose.embed import EmbedPhotos
+from actors.compose.generate import Generation, PaintBackground
+from actors.models.licences import check_licences, check_recipe
+from actors.score.scorers import ClipSpec
+from cluster.session import LOCAL, session
+from engine.errors import UsageError
+from engine.photos.background_index import COLUMNS, index_folder, point_to_index
+from engine.photos.backgrounds import list_backgrounds
+from engine.photos.listing import METADATA
+from engine.rows.backgrounds import BackgroundEmbedding, PaintedBackground
+from engine.storage.commits import failure_files
+from engine.storage.parquet import open_shard
+from engine.storage.store import Store
 from engine.storage.stores import open_store
+from jobs.compose.listed import ListedRun, fill_listed, read_rows
 from jobs.console import Console
-from planners.compose.background_retrieval import retrieve
 from planners.compose.captions import printable
 
-CHUNK, SIDE = 64, 512  # photos in memory at once, and the longest side that CLIP is shown
+PHOTOS_PER_UNIT, PICTURES_PER_UNIT = 64, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,49 +38,59 @@ class Indexed:
     model: str
 
 
-def index(uri: str, clip: ClipSpec, console: Console) -> Indexed:
+def index(uri: str, clip: ClipSpec, console: Console, address: str = LOCAL) -> Indexed:
     """Write down what a CLIP model makes of every photo of a folder, beside the photos; what cannot be read is named.
 
     Raises:
-        UsageError: those of `engine.photos.backgrounds.list_backgrounds`, and of the model.
+        UsageError: those of `engine.photos.backgrounds.list_backgrounds`, BACKGROUNDS_UNREADABLE, and of the model.
         EnvironmentProblem: those of the model.
     """
-    listed = list_backgrounds(uri)
-    scorer = CLIP_SCORERS.resolve(clip.backend)(clip)
-    known: list[Background] = []
-    embeddings: list[NDArray[np.float32]] = []
-    unreadable: list[str] = []
-    for start in range(0, len(listed), CHUNK):
-        pixels = list(_decode_photos(listed[start : start + CHUNK], unreadable))
-        known += [background for background, _ in pixels]
-        embeddings.append(scorer.embed_images([image for _, image in pixels]))
-        console.say(f"indexed  {len(known):,} of {len(listed):,}")
-    write_index(
-        open_store(uri), BackgroundIndex(clip.model_dump(mode="json"), tuple(known), np.concatenate(embeddings))
+    listed, named = list_backgrounds(uri), clip.model_dump(mode="json")
+    stage = EmbedPhotos(clip=clip)
+    check_recipe((stage,), (), here=address == LOCAL)
+    store, folder = open_store(uri), index_folder(listed, named)
+    out = f"{store.uri}/{folder}"
+    run = ListedRun(
+        record=BackgroundEmbedding,
+        columns=COLUMNS,
+        rows=[asdict(item) for item in listed],
+        stage=stage,
+        out=out,
+        unit_size=PHOTOS_PER_UNIT,
     )
-    return Indexed(len(known), tuple(unreadable), scorer.model.name)
+    with session(address) as capacity:
+        fill_listed(run, capacity, console)
+    rows = list(read_rows(out, BackgroundEmbedding))
+    unreadable = tuple(_failed_photos(open_store(out)))
+    if not rows:
+        raise UsageError("BACKGROUNDS_UNREADABLE", "none of the photos can be read", where=uri, why=unreadable[0])
+    point_to_index(store, folder, named)
+    return Indexed(len(rows), unreadable, rows[0].models[0].name)
 
 
-def find_backgrounds(uri: str, phrases: Sequence[str], *, count: int, diversity: float) -> tuple[Background, ...]:
-    """The backgrounds of an indexed folder that phrases call for, the shortlist of each after that of the one before.
-
-    Raises:
-        UsageError: BACKGROUNDS_NO_INDEX, RECIPE_KEY, RECIPE_VALUE, LICENCE_REFUSED, and those of the model that made
-            the index.
-        Damaged: those of `engine.photos.background_index.read_index`.
-    """
-    known = read_index(open_store(uri))
-    clip = validate_spec(ClipSpec, known.clip, (), Origins(f"{uri}/{PATH}", {}), see="`mycanvas backgrounds index`")
-    check_licences((clip,), ())
-    scorer: ClipScorer = CLIP_SCORERS.resolve(clip.backend)(clip)
-    words = scorer.embed_texts([f"a photo {phrase}" for phrase in phrases])
-    return retrieve(phrases, words, known.backgrounds, known.embeddings, count=count, diversity=diversity)
+def _failed_photos(store: Store) -> list[str]:
+    lines = []
+    for path in failure_files(store):
+        with open_shard(store, path) as shard:
+            rows = shard.read(columns=["inputs", "code"]).to_pylist()
+        lines += [f"{json.loads(row['inputs'])['uri']}  {row['code']}" for row in rows]
+    return lines
 
 
-def generate(phrases: Sequence[str], out: Path, spec: Generation, *, each: int, size: int, seed: int) -> list[Path]:
+def generate(
+    phrases: Sequence[str],
+    out: Path,
+    spec: Generation,
+    *,
+    each: int,
+    size: int,
+    seed: int,
+    console: Console,
+    address: str = LOCAL,
+) -> list[Path]:
     """Pictures of phrases as a folder of backgrounds, with the model and its licence in their metadata.
 
-    What is there already is not made again.
+    What is there already is not made again; phrases may be added behind those that are there.
 
     Args:
         phrases: such as "on a sandy beach".
@@ -90,43 +99,50 @@ def generate(phrases: Sequence[str], out: Path, spec: Generation, *, each: int, 
         each: pictures of every phrase.
         size: pixels, the side of a picture.
         seed: of what is drawn.
+        console: where progress is shown.
+        address: of Ray.
 
     Raises:
-        UsageError: LICENCE_REFUSED, and those of the model.
+        UsageError: LICENCE_REFUSED, RUN_CHANGED, and those of the model.
         EnvironmentProblem: those of the model.
     """
     check_licences((spec,), spec.accept_licence)
-    generator = GENERATORS.resolve(spec.backend)(spec)
-    out.mkdir(parents=True, exist_ok=True)
-    made = []
-    for number, phrase in enumerate(phrases):
-        for copy in range(each):
-            path = out / f"{number:04d}-{copy:02d}.jpg"
-            if not path.exists():
-                (picture,) = generator.generate([phrase], [derive(seed, phrase, copy)], size)
-                path.write_bytes(encode_jpeg(picture))
-            told = f"{generator.model.name} {generator.model.revision}"
-            made.append((path, {"phrase": phrase, "license": generator.model.license, "generator": told}))
-    lines = [json.dumps({"file_name": path.name, **facts}, ensure_ascii=False) for path, facts in made]
-    (out / METADATA).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return [path for path, _ in made]
+    stage = PaintBackground(generation=spec, root_seed=seed)
+    check_recipe((stage,), spec.accept_licence, here=address == LOCAL)
+    asked = json.dumps([stage.affects_data(), each, size])
+    store = open_store(str(out))
+    run = ListedRun(
+        record=PaintedBackground,
+        columns=("file_name", "phrase", "take"),
+        rows=[
+            {"file_name": f"{number:04d}-{take:02d}.jpg", "phrase": phrase, "take": take}
+            for number, phrase in enumerate(phrases)
+            for take in range(each)
+        ],
+        stage=stage,
+        out=f"{store.uri}/.mycanvas/painted-{blake2b(asked.encode(), digest_size=8).hexdigest()}",
+        unit_size=PICTURES_PER_UNIT,
+        size=size,
+    )
+    with session(address) as capacity:
+        fill_listed(run, capacity, console)
+    return [out / name for name in _write_pictures(store, run.out)]
+
+
+def _write_pictures(store: Store, run: str) -> list[str]:
+    """Pictures of a run as files, and what is known of them; returns their names."""
+    lines = []
+    for row in read_rows(run, PaintedBackground):
+        if not store.exists(row.file_name):
+            store.put(row.file_name, row.image or b"")
+        model = row.models[0]
+        facts = {"phrase": row.phrase, "license": model.license, "generator": f"{model.name} {model.revision}"}
+        lines.append({"file_name": row.file_name, **facts})
+    store.put(METADATA, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+    return [line["file_name"] for line in lines]
 
 
 def read_phrases(path: Path) -> list[str]:
     """One phrase a line; empty lines and those that begin with # are left out."""
     lines = (printable(line) for line in path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
-
-
-def _decode_photos(
-    listed: Sequence[Background], unreadable: list[str]
-) -> Iterator[tuple[Background, NDArray[np.uint8]]]:
-    for background in listed:
-        try:
-            pixels = decode_photo(read_file(background.uri), where=background.uri)[..., :3]
-        except SampleError as error:
-            unreadable.append(f"{background.uri}  {error.code}")
-            continue
-        height, width = pixels.shape[:2]
-        share = min(1.0, SIDE / max(height, width))
-        yield background, resize(pixels, max(1, round(width * share)), max(1, round(height * share)))

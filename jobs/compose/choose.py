@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.dataset.score_table import slim_types
 from engine.dataset.views import CHOSEN_VIEW, old_view, remove_view
-from engine.rows.composition import Composition
+from engine.rows.kinds import RECORDS
 from engine.rows.schema import arrow_schema, column_names
 from engine.run.recipe import Recipe
 from jobs.console import Console
@@ -22,7 +22,8 @@ def selection_of_recipe(recipe: Recipe, out: str = "") -> Wanted | None:
     if recipe.choose is None:
         return None
     wanted = Wanted(**recipe.choose.model_dump())
-    select(wanted, schema_of(slim_types(arrow_schema(Composition, column_names(Composition, stored=True)))))
+    record = RECORDS.resolve(recipe.whole("compose").record)
+    select(wanted, schema_of(slim_types(arrow_schema(record, column_names(record, stored=True)))))
     if out:
         old_view(f"{out}/{CHOSEN_VIEW}")
     return wanted

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from jobs.compose.compose import compose
-from jobs.compose.order import ComposeRequest
 from jobs.compose.recipes import load
+from jobs.compose.request import ComposeRequest
 from jobs.compose.toybox import toybox
 from jobs.console import Console
 from jobs.report.gallery import gallery
@@ -25,10 +25,10 @@ def demo(samples: int, out: Path, console: Console) -> None:
         toybox(CONCEPTS, PHOTOS_EACH, PHOTO_SIZE, seed=SEED, out=out, console=Console("quiet"))
     console.say("recipe  micro: IS-Net, a Qwen2, SDXL inpainting, OpenCLIP, DINOv2, OWL-ViT, all small and shipped")
     recipe = load("micro", [f"unit_size={UNIT_SIZE}"])
-    order = ComposeRequest(
+    request = ComposeRequest(
         recipe=recipe, photos=str(photos), samples=samples, out=str(dataset), budget=Budget(share=0.05)
     )
-    tally = compose(order, console)
+    tally = compose(request, console)
     cards = gallery(str(dataset), page, limit=samples)
     console.result(
         {"dataset": str(dataset), "gallery": str(page), **asdict(tally)},

@@ -12,11 +12,14 @@ import yaml
 from actors.compose.stages import STAGES
 from actors.models.licences import named_models
 from engine.errors import UsageError
-from engine.rows.composition import Composition
+from engine.rows.kinds import RECORDS
 from engine.rows.schema import column_names
-from engine.run.recipe import Recipe, parse_recipe
+from engine.run.parse import parse_recipe
+from engine.run.phase import Phase
+from engine.run.recipe import Recipe
+from engine.run.sources import SOURCES, Origin
 from engine.run.stage import check_pipeline
-from engine.run.unit import IDENTITY
+from engine.storage.extents import Extents
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 COMMITTED = ("image", "status")  # what a row must have to be committed
@@ -52,51 +55,70 @@ def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """A checked recipe, whose stages fit together.
 
     Raises:
-        UsageError: RECIPE_MISSING, and as `engine.run.recipe.parse_recipe`, `Recipe.groups` and `check_pipeline`.
+        UsageError: RECIPE_MISSING, and as `engine.run.recipe.parse_recipe`, `check_pipeline`.
     """
     text, where = read(name)
     recipe = parse_recipe(text, where=where, stages=STAGES, overrides=overrides)
-    recipe.groups()
-    check_pipeline(recipe.stages, IDENTITY, column_names(Composition, stored=False))
+    for phase in recipe.ends():
+        _check_phase(phase, where)
+    return recipe
+
+
+def _check_phase(phase: Phase, where: str) -> None:
+    """Refuse stages that do not fit together, or that leave out what a row must have to be committed.
+
+    Raises:
+        UsageError: BACKEND_UNKNOWN for a record or a source, PIPELINE_ORDER, and as `check_pipeline`.
+    """
+    record: type[Any] = RECORDS.resolve(phase.record)
+    columns = column_names(record, stored=False)
+    source = SOURCES.resolve(phase.source)(Origin(record=record, extents=Extents(), seed=0, out=""))
+    check_pipeline(phase.stages, source.planned, columns)
     for column in COMMITTED:
-        if not any(column in stage.writes for stage in recipe.stages):
+        if column in columns and column not in phase.columns():
+            writers = [name for name in STAGES if column in STAGES.resolve(name).writes]
             raise UsageError(
                 "PIPELINE_ORDER",
-                f"the commit needs {column!r}, which no stage writes",
+                f"the commit needs {column!r}, which no stage of {phase.name!r} writes",
                 where=where,
-                fix="add the stage that writes it: `restore` the image, `gate` the status",
+                fix=f"add the stage that writes it: {' or '.join(writers) or 'one of your own'}",
             )
-    return recipe
 
 
 def show(recipe: Recipe) -> str:
     """The recipe as YAML with every default written out."""
     tree = {
-        **recipe.model_dump(mode="json", exclude={"segment", "stages", "pools", "segment_pool"}),
-        "segment": recipe.segment.model_dump(mode="json"),
-        "stages": {stage.name: stage.model_dump(mode="json") for stage in recipe.stages},
-        "pools": [pool.model_dump(mode="json") for pool in recipe.pools],
-        "segment_pool": recipe.segment_pool.model_dump(mode="json"),
+        **recipe.model_dump(mode="json", exclude={"phases", "pools"}),
+        "phases": {
+            phase.name: {
+                **phase.model_dump(mode="json", exclude={"name", "stages"}),
+                "stages": {stage.name: stage.model_dump(mode="json") for stage in phase.stages},
+            }
+            for phase in recipe.phases
+        },
+        "pools": {name: pool.model_dump(mode="json") for name, pool in recipe.pools.items()},
     }
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
 def models(recipe: Recipe) -> list[str]:
     """A line for each model that the recipe names: name, commit, licence, size."""
-    return list(dict.fromkeys(str(each) for each in named_models((recipe.segment, *recipe.stages))))
+    return list(dict.fromkeys(str(each) for each in named_models(recipe.stages)))
 
 
 def schema() -> dict[str, Any]:
     """JSON schema of a recipe file, for editors."""
     stages = {name: STAGES.resolve(name).model_json_schema() for name in STAGES}
     base = Recipe.model_json_schema()
-    segment = stages.pop("segment")
     definitions = {key: value for key, value in base.pop("$defs", {}).items() if key != "Stage"}
-    for stage in [segment, *stages.values()]:
+    for stage in stages.values():
         definitions.update(stage.pop("$defs", {}))
     steps = {name: {"anyOf": [stage, {"type": "null"}]} for name, stage in stages.items()}
-    base["properties"]["segment"] = segment
-    base["properties"]["stages"] = {"type": "object", "properties": steps, "additionalProperties": False}
+    phase = definitions["Phase"]
+    del phase["properties"]["name"]
+    phase["required"].remove("name")
+    phase["properties"]["stages"] = {"type": "object", "properties": steps, "additionalProperties": False}
+    base["properties"]["phases"] = {"type": "object", "additionalProperties": {"$ref": "#/$defs/Phase"}}
     return {**base, "$defs": definitions}
 
 

@@ -7,22 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from actors.chat.chat_stage import ANSWERS
 from actors.compose.layout import Layout
+from actors.compose.propose import ProposeScenes
 from actors.compose.scene import Scene
 from actors.models.licences import check_recipe
+from cluster.session import LOCAL, session
 from engine.errors import SampleError, UsageError
 from engine.photos.library import add_metres, open_library
+from engine.rows.proposals import SceneProposal
 from engine.run.recipe import Recipe
-from engine.run.stage import Run
-from engine.seeds import derive, rng
+from engine.seeds import rng
+from engine.storage.store import Store
 from engine.storage.stores import open_store
+from jobs.compose.listed import ListedRun, fill_listed, read_rows
 from jobs.compose.recipes import show
 from jobs.console import Console
-from planners.chat.scene_question import THINGS, Proposal, read_proposal, scene_question
+from jobs.run_loop import new_run_id
+from planners.chat.scene_question import THINGS, Proposal, read_proposal
 from planners.compose.scenes import ensembles
 from planners.compose.sizes import real_size
 
 EACH, LONGEST = 12, 1024  # phrases asked for in one question, and tokens of its answer
+QUESTIONS_PER_UNIT = 8
 WARMTH = 0.8  # at 0 the same concepts would call for the same places each time they are asked about
 
 
@@ -36,7 +43,7 @@ class Proposed:
     unusable: int
 
 
-def propose(recipe: Recipe, library: str, out: Path, count: int, console: Console) -> Proposed:
+def propose(recipe: Recipe, library: str, out: Path, *, count: int, console: Console, address: str = LOCAL) -> Proposed:
     """Ask the language model of the recipe's layout, and write the recipe with its proposals to `out`.
 
     Sizes are written into the library, whose classes they are of.
@@ -45,29 +52,59 @@ def propose(recipe: Recipe, library: str, out: Path, count: int, console: Consol
         UsageError: SCENES_NO_MODEL, SCENES_NONE, TOO_FEW_CONCEPTS, and those of the model.
         EnvironmentProblem: those of the model.
     """
-    layout = next(stage for stage in recipe.stages if isinstance(stage, Layout))
-    if layout.backend == layout.plain:
+    stage = ProposeScenes(layout=_asking_layout(recipe), phrases=EACH)
+    check_recipe((stage.layout,), recipe.accept_licence, here=address == LOCAL)
+    store, cutouts = open_store(library), open_library(library).cutouts
+    ensembles(cutouts)  # enough concepts, or an error
+    groups = _groups_to_ask(sorted({item.class_name for item in cutouts.values()}), count, recipe.seed)
+    console.say(f"asking {stage.layout.model} about {len(groups)} groups of concepts")
+    run = _proposals_run(stage, groups, store, recipe.seed)
+    with session(address) as capacity:
+        fill_listed(run, capacity, console)
+    answers = _take_answers(run)
+    made = _merge([_read(answers.get(tuple(things), ""), things) for things in groups], count)
+    out.write_text(show(_with_proposals(recipe, made)), encoding="utf-8")
+    if made.metres:
+        add_metres(store, made.metres)
+    return made
+
+
+def _asking_layout(recipe: Recipe) -> Layout:
+    """The layout of a recipe, with room for longer answers.
+
+    Raises:
+        UsageError: SCENES_NO_MODEL.
+    """
+    layout = next((stage for stage in recipe.stages if isinstance(stage, Layout)), None)
+    if layout is None or layout.backend == layout.plain:
         raise UsageError(
             "SCENES_NO_MODEL",
             f"the layout of {recipe.name!r} asks no language model",
             fix="--set layout.backend=vllm --set layout.model=Qwen/Qwen3-8B --set layout.revision=…",
         )
-    check_recipe((layout,), recipe.accept_licence, here=True)
-    cutouts = open_library(library).cutouts
-    ensembles(cutouts)  # enough concepts, or an error
-    asked = _groups_to_ask(sorted({item.class_name for item in cutouts.values()}), count, recipe.seed)
-    spec = layout.model_copy(update={"max_tokens": LONGEST, "temperature": max(layout.temperature, WARMTH)})
-    folder = open_store(str(out.parent)).uri
-    chat = spec.chat(Run(out=folder, library=library, backgrounds="", size=recipe.size, seed=recipe.seed))
-    assert chat is not None
-    console.say(f"asking {chat.model.name} about {len(asked)} groups of concepts")
-    seeds = [derive(recipe.seed, "propose", number) for number in range(len(asked))]
-    answers = chat.write([scene_question(things, EACH) for things in asked], seeds)
-    made = _merge([_read(answer, things) for answer, things in zip(answers, asked, strict=True)], count)
-    out.write_text(show(_with(recipe, made)), encoding="utf-8")
-    if made.metres:
-        add_metres(open_store(library), made.metres)
-    return made
+    return layout.model_copy(update={"max_tokens": LONGEST, "temperature": max(layout.temperature, WARMTH)})
+
+
+def _proposals_run(stage: ProposeScenes, groups: Sequence[Sequence[str]], store: Store, seed: int) -> ListedRun:
+    return ListedRun(
+        record=SceneProposal,
+        columns=("things",),
+        rows=[{"things": list(things)} for things in groups],
+        stage=stage.model_copy(update={"layout": stage.layout.with_answer_store(f"{store.uri}/{ANSWERS}")}),
+        out=f"{store.uri}/_proposals/{new_run_id()}",
+        unit_size=QUESTIONS_PER_UNIT,
+        library=store.uri,
+        seed=seed,
+    )
+
+
+def _take_answers(run: ListedRun) -> dict[tuple[str, ...], str]:
+    """The answers by the things that were asked about; the run goes, so that what got none may be asked again."""
+    store = open_store(run.out)
+    answers = {row.things: row.answer for row in read_rows(run.out, SceneProposal)}
+    for entry in list(store.list()):
+        store.delete(entry.path)
+    return answers
 
 
 def _groups_to_ask(classes: Sequence[str], count: int, seed: int) -> list[list[str]]:
@@ -80,9 +117,9 @@ def _groups_to_ask(classes: Sequence[str], count: int, seed: int) -> list[list[s
     return groups
 
 
-def _read(answer: str | SampleError, things: Sequence[str]) -> Proposal | None:
+def _read(answer: str, things: Sequence[str]) -> Proposal | None:
     try:
-        return None if isinstance(answer, SampleError) else read_proposal(answer, things)
+        return read_proposal(answer, things)
     except SampleError:
         return None
 
@@ -105,7 +142,8 @@ def _merge(proposals: Sequence[Proposal | None], count: int) -> Proposed:
     return Proposed(tuple(phrases)[:count], tuple(together), sizes, len(proposals) - len(usable))
 
 
-def _with(recipe: Recipe, made: Proposed) -> Recipe:
-    update = {"phrases": made.phrases, "together": made.together}
-    stages = [stage.model_copy(update=update) if isinstance(stage, Scene) else stage for stage in recipe.stages]
-    return recipe.model_copy(update={"stages": tuple(stages)})
+def _with_proposals(recipe: Recipe, made: Proposed) -> Recipe:
+    scene = next((stage for stage in recipe.stages if isinstance(stage, Scene)), None)
+    if scene is None:
+        return recipe
+    return recipe.with_stage(scene.model_copy(update={"phrases": made.phrases, "together": made.together}))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.dataset.score_table import Scores, open_scores
 from engine.dataset.views import open_dataset
 from engine.errors import UsageError
+from engine.rows.composition import Composition
 from planners.curate.calibrate import MEASURES, Fit, Goal, Measure, Values, calibrate, passes
 from planners.curate.expression import Schema
 from planners.curate.gate import Thresholds
@@ -95,7 +96,7 @@ def measure_rows(uri: str) -> tuple[list[str], NDArray[np.int64], list[Measure],
         UsageError: those of `engine.dataset.views`.
     """
     dataset = open_dataset(uri)
-    dataset.require_compositions()
+    dataset.require(Composition)
     with open_scores(dataset) as scores:
         known = _known_measures(schema_of(scores.types()))
         names, counts, values = _table(scores, [*known.values()])

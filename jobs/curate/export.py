@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from engine.dataset.export.rows import Exporter
 from engine.dataset.views import Dataset, open_dataset
 from engine.errors import UsageError
 from engine.registry import Registry
-from engine.rows.composition import Composition
 from engine.rows.schema import column_names, from_table
 from engine.rows.values import ACCEPTED
 from engine.storage.commits import list_committed
@@ -18,7 +17,7 @@ from engine.storage.store import Store
 from engine.storage.stores import open_store
 from jobs.console import Console
 
-FORMATS: Registry[Callable[[Store, int], Exporter]] = Registry(
+FORMATS: Registry[type[Exporter]] = Registry(
     "format",
     {
         "coco": "engine.dataset.export.coco:Coco",
@@ -46,13 +45,14 @@ def export(uri: str, to: str, out: str, *, shard_mb: int, rejected: bool, consol
     Raises:
         UsageError: EXPORT_PLACE, ROWS_KIND, and DATASET_EMPTY.
     """
-    dataset, store = open_dataset(uri), open_store(out)
-    dataset.require_compositions()
+    dataset, store, kind = open_dataset(uri), open_store(out), FORMATS.resolve(to)
+    dataset.require(kind.record)
     _begin(store, {"rows": _fingerprint(dataset), "to": to, "shard_mb": shard_mb, "rejected": rejected})
-    exporter, written = FORMATS.resolve(to)(store, shard_mb * 1_000_000), 0
+    exporter, written = kind(store, shard_mb * 1_000_000), 0
     progress = console.progress("export units", sum(1 for _ in dataset.shards()))
-    for table in dataset.tables(column_names(Composition, stored=True)):
-        for row in from_table(Composition, table, table.column_names):
+    for table in dataset.tables(column_names(kind.record, stored=True)):
+        rows: list[Any] = from_table(kind.record, table, table.column_names)
+        for row in rows:
             if rejected or row.status == ACCEPTED:
                 exporter.add(row)
                 written += 1

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from engine.dataset.column_bytes import column_bytes
 from engine.dataset.near_duplicates import unlike
 from engine.dataset.score_table import Scores, open_scores
 from engine.dataset.views import Dataset, open_dataset, write_view
@@ -98,25 +98,9 @@ def write(chosen: Chosen, wanted: Wanted, out: str) -> None:
 
 def _explain(scores: Scores, selection: Selection) -> Account:
     counts = [column[0].as_py() for column in scores.ask(selection.counts).columns]
-    read, total = _sizes(scores, selection.reads)
+    read, total = column_bytes(scores.files, selection.reads)
     steps = [(text, count) for (text, _), count in zip(selection.steps, counts, strict=True)]
     return Account(steps, read, total)
-
-
-def _sizes(scores: Scores, reads: frozenset[str]) -> tuple[dict[str, int], int]:
-    """Bytes of the columns that a question reads, and of all, from the footers."""
-    read, total = dict.fromkeys(sorted(reads), 0), 0
-    for file, names in scores.files.items():
-        metadata = pq.read_metadata(file)
-        for group in range(metadata.num_row_groups):
-            for place in range(metadata.num_columns):
-                column = metadata.row_group(group).column(place)
-                total += column.total_compressed_size
-                path = column.path_in_schema.replace(".list.element", "")
-                name = names.get(path, path)
-                if name in read:
-                    read[name] += column.total_compressed_size
-    return read, total
 
 
 def refuse_nothing(chosen: Chosen) -> None:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from cluster.rewrite import rewrite
-from cluster.session import session
 from engine.dataset.added_scores import ScoreSet, added_score_sets, publish_scores, score_store
 from engine.dataset.rewrite import Rewrite, write_plan
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import VIEW, Dataset
 from engine.errors import UsageError
-from engine.run.recipe import COMMIT, Pool
+from engine.run.pool import COMMIT, Pool
 from engine.storage.commits import CommittedUnits, list_committed
 from engine.storage.lock import claim, read_lock
 from engine.storage.manifest import all_receipts, write_manifest
 from engine.storage.sealed import digest
 from engine.storage.store import Store
 from engine.storage.stores import open_store
-from jobs.console import Console, Progress
+from jobs.console import Console
 from jobs.curate.filter import Chosen, refuse_nothing
 from jobs.report.card import write_card
-from jobs.run_loop import Tally
-from planners.capacity.replicas import replicas
+from jobs.run_loop import Tally, Work, make_all
 
 COPIES = 3  # of a unit's bytes that a worker holds at once: the rows that were read, the table, the file
 
@@ -53,7 +52,6 @@ def materialise(
     if store.uri == chosen.store.uri or store.exists(VIEW):
         what = "is the dataset itself" if store.uri == chosen.store.uri else "is a view"
         raise UsageError("FILTER_PLACE", what, where=out, fix="name another folder")
-    chosen.dataset.require_compositions()
     unit_rows = _locked_rows(store) or _unit_rows(chosen, shard_mb)
     listed = "".join(f"{unit}:{name}\n" for unit, name in zip(*(c.to_pylist() for c in rows.columns), strict=True))
     said = {"dataset": chosen.store.uri, "rows": digest(listed.encode()), "unit_rows": unit_rows}
@@ -61,11 +59,10 @@ def materialise(
     own = _begin_copy(chosen.store, store, rows, unit_rows)
     whole = whole_scores(chosen, console)
     beside = [_begin_score_copy(further, store, rows, unit_rows) for further in whole]
-    if own.done.count:
-        console.say(f"resume  {own.done.count:,} of {own.done.units:,} units are committed")
-    progress = console.progress("rows", max(0, rows.num_rows - own.done.count * unit_rows))
-    tally = _copy_missing(own, beside, COPIES * shard_mb / 1024, address, progress)
-    progress.close()
+    memory_gb = COPIES * shard_mb / 1024
+    labels = ["rows", *(f"scores {further.name}" for further in whole)]
+    works = [_work(label, copy, memory_gb) for label, copy in zip(labels, (own, *beside), strict=True)]
+    tally = make_all(works, address, console)[0]
     for further in whole:
         write_manifest(score_store(store, further.name))
         publish_scores(store, further.name, [*further.columns.values()])
@@ -75,15 +72,17 @@ def materialise(
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Rows that go from one place to another, and the units that are there."""
+    """Rows that go from one place to another, the units that are there, and how many rows there are to be."""
 
     make: Rewrite
     done: CommittedUnits
+    rows: int
 
 
 def _begin_copy(source: Store, out: Store, rows: pa.Table, unit_rows: int) -> Copy:
     write_plan(out, rows)
-    return Copy(Rewrite(source.uri, out.uri, unit_rows), list_committed(out, -(-rows.num_rows // unit_rows)))
+    done = list_committed(out, -(-rows.num_rows // unit_rows))
+    return Copy(Rewrite(source.uri, out.uri, unit_rows), done, rows.num_rows)
 
 
 def _begin_score_copy(further: ScoreSet, out: Store, rows: pa.Table, unit_rows: int) -> Copy:
@@ -105,20 +104,18 @@ def whole_scores(chosen: Chosen, console: Console) -> list[ScoreSet]:
     return found
 
 
-def _copy_missing(own: Copy, beside: Sequence[Copy], memory_gb: float, address: str, progress: Progress) -> Tally:
-    tally = Tally()
-    if all(copy.done.count == copy.done.units for copy in (own, *beside)):
-        return tally
-    pool = Pool(stages=("copy", COMMIT), memory_gb=memory_gb)
-    with session(address) as capacity:
-        (size,) = replicas((pool,), cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
-        for receipt in rewrite(own.make, pool, size, own.done):
-            tally = tally.plus(receipt)
-            progress.advance(receipt.rows)
-        for copy in beside:
-            for _ in rewrite(copy.make, pool, size, copy.done):
-                pass
-    return tally
+def _work(label: str, copy: Copy, memory_gb: float) -> Work:
+    """The units of a copy that are missing; only the last of all may be short."""
+    done, unit_rows = copy.done, copy.make.unit_rows
+    return Work(
+        label=label,
+        out=copy.make.out,
+        make=partial(rewrite, copy.make),
+        pools=(Pool(stages=("copy", COMMIT), memory_gb=memory_gb),),
+        done=done,
+        rows=copy.rows,
+        rows_left=max(0, copy.rows - done.count * unit_rows),
+    )
 
 
 def _locked_rows(store: Store) -> int:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
 
 from actors.models.licences import check_recipe
 from actors.score.rescore import Rescore
-from cluster.session import LOCAL, session
+from cluster.session import LOCAL
 from cluster.stream import stream
 from engine.dataset.added_scores import FOLDER, NAME, publish_scores, score_store
+from engine.dataset.committed_rows import CommittedRows
 from engine.dataset.views import empty, open_dataset
 from engine.errors import UsageError
 from engine.photos.library import open_library
 from engine.rows.added_scores import AddedScores
 from engine.run.pipeline import Pipeline
-from engine.run.recipe import COMMIT, Pool
-from engine.run.sources import CommittedRows
+from engine.run.pool import COMMIT, Pool
 from engine.run.stage import Run
 from engine.storage.commits import CommittedUnits, list_committed
 from engine.storage.lock import claim
-from engine.storage.manifest import all_receipts, read_manifest, write_manifest
+from engine.storage.manifest import all_receipts, write_manifest
 from engine.storage.store import Store
 from engine.storage.stores import open_store
 from jobs.console import Console
-from jobs.run_loop import Budget, Tally, over_budget, run_id
-from planners.capacity.replicas import replicas
+from jobs.run_loop import Budget, Tally, Work, make_all, new_run_id
 
 POOL = Pool(stages=(Rescore.name, COMMIT))
 KEPT = ("sample_id", "unit_id", "seed", "models", "status")
@@ -67,13 +67,12 @@ def score(
     known = _library(cutouts) if spec.compares else ""
     place = score_store(store, name)
     done = _todo(store, place)
-    asked = spec.model_dump(mode="json", exclude={"timeout_s", "batch_size", "accept_licence"})
+    asked = spec.affects_data(besides={"batch_size", "accept_licence"})
     claim(place, {"data": {"spec": asked, "library": known}})
-    tally = _score_missing(_pipeline(spec, store, place, cutouts), pool, done, address, console)
+    (tally,) = make_all(
+        [_work(spec, store, place, library=cutouts, pool=pool, done=done, budget=budget)], address, console
+    )
     write_manifest(place)
-    totals = read_manifest(place).totals
-    if not budget.allows(totals["failed"], totals["rows"]):
-        raise over_budget(totals["failed"], totals["rows"], place.uri)
     publish_scores(store, name, spec.measured)
     return tally
 
@@ -117,29 +116,29 @@ def _todo(store: Store, place: Store) -> CommittedUnits:
     return CommittedUnits(there.units, np.packbits(flags))
 
 
-def _pipeline(spec: Rescore, store: Store, place: Store, library: str) -> Pipeline:
-    return Pipeline(
+def _work(
+    spec: Rescore, store: Store, place: Store, *, library: str, pool: Pool, done: CommittedUnits, budget: Budget
+) -> Work:
+    """The units that are not scored yet; rows that failed in earlier runs count against the budget too."""
+    pipeline = Pipeline(
         record=AddedScores,
-        run=Run(out=place.uri, library=library, backgrounds="", size=0, seed=0),
-        run_id=run_id(),
+        run=Run(out=place.uri, library=library, size=0),
+        run_id=new_run_id(),
         source=CommittedRows(store.uri),
         groups=((spec,),),
         unit_size=1,
         keeps=(*KEPT, *spec.measured),
     )
-
-
-def _score_missing(pipeline: Pipeline, pool: Pool, done: CommittedUnits, address: str, console: Console) -> Tally:
-    units = len(done.missing())
-    tally = Tally()
-    if not units:
-        return tally
     pipeline.check()
-    progress = console.progress(f"score units, into {FOLDER}", units)
-    with session(address) as capacity:
-        sizes = replicas((pool,), cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
-        for receipt in stream(pipeline, (pool,), sizes, done):
-            tally = tally.plus(receipt)
-            progress.advance(1, f"{tally.failed} rows failed" if tally.failed else "")
-    progress.close()
-    return tally
+    rows = {receipt.unit_id: receipt.accepted + receipt.rejected for receipt in all_receipts(store)}
+    return Work(
+        label=f"score rows, into {FOLDER}",
+        out=place.uri,
+        make=partial(stream, pipeline),
+        pools=(pool,),
+        done=done,
+        rows=sum(rows.values()),
+        rows_left=sum(rows.get(unit_id, 0) for unit_id in done.missing().tolist()),
+        failed=sum(receipt.failed for receipt in all_receipts(place)),
+        budget=budget,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from actors.models.licences import NamedModel, check_licences, named_models
 from actors.models.mirror import VARIABLE, damage_report, push, read_index, seal
 from actors.models.provenance import DUMMY
 from actors.models.weights import HALF_FILES, check_folder, from_hub, local_weights
+from cluster.call import call
+from cluster.session import session
 from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 from engine.run.recipe import Recipe
 from jobs.console import Console
@@ -40,7 +43,7 @@ def pull(recipe: Recipe, to: str, console: Console) -> list[Found]:
         UsageError: LICENCE_REFUSED, WEIGHTS_UNPINNED, WEIGHTS_PICKLE_ONLY, WEIGHTS_CUSTOM_CODE.
         EnvironmentProblem: WEIGHTS_MISSING, WEIGHTS_UNREADABLE.
     """
-    check_licences((recipe.segment, *recipe.stages), recipe.accept_licence)
+    check_licences(recipe.stages, recipe.accept_licence)
     found = []
     for each in _models(recipe):
         place = each.place
@@ -74,24 +77,29 @@ def check(recipe: Recipe) -> Iterator[Found]:
         yield Found(each, place, tuple(wrong))
 
 
-def dummies(recipe: Recipe, to: Path, console: Console) -> Iterator[Found]:
+def write_dummies(recipe: Recipe, to: Path, console: Console) -> list[Found]:
     """Write a recipe's models with random weights at full size, as if they had been pulled to `to`.
 
     Raises:
         UsageError: DUMMY_UNKNOWN where the sizes of a model are not known; nothing is written then.
+        EnvironmentProblem: WORKER_DIED, and those of `cluster.session.session`.
     """
     wanted = [each for each in _models(recipe) if each.repository]
     _require_known(wanted)
-    from actors.models.dummy.write import write_dummy  # torch and its libraries: 8 s
-
-    for each in wanted:
-        revision = each.revision or DUMMY_REVISION
-        folder = to / each.repository / revision
-        if not folder.with_name(f"{revision}.json").is_file():
+    root = to.absolute()
+    folders = [root / each.repository / (each.revision or DUMMY_REVISION) for each in wanted]
+    missing = [(each, at) for each, at in zip(wanted, folders, strict=True) if not _index_of(at).is_file()]
+    with session() if missing else nullcontext():
+        for each, folder in missing:
             console.say(f"writing  {each.place}  {each.fact.gigabytes or 'less than 1'} GB of random numbers")
-            write_dummy(PUBLISHED[each.place], folder)
-            seal(folder, each.repository, revision, str(to))
-        yield Found(each, str(to if each.revision else folder))
+            call("actors.models.dummy.write:write_dummy", PUBLISHED[each.place], folder)
+            seal(folder, each.repository, folder.name, str(root))
+    return [Found(each, str(to if each.revision else at)) for each, at in zip(wanted, folders, strict=True)]
+
+
+def _index_of(folder: Path) -> Path:
+    """The file that says that a folder is whole."""
+    return folder.with_name(f"{folder.name}.json")
 
 
 def _require_known(models: Sequence[NamedModel]) -> None:
@@ -118,7 +126,7 @@ def _fetch(each: NamedModel) -> Path:
 
 
 def _models(recipe: Recipe) -> list[NamedModel]:
-    return list(dict.fromkeys(named_models((recipe.segment, *recipe.stages))))
+    return list(dict.fromkeys(named_models(recipe.stages)))
 
 
 def _place(each: NamedModel) -> str:

@@ -15,6 +15,7 @@ from engine.dataset.score_table import open_scores
 from engine.dataset.views import Dataset, open_dataset
 from engine.errors import UsageError
 from engine.photos.images import decode, resize
+from engine.rows.schema import column_names
 from engine.rows.values import Pixels
 from jobs.report.pages import write_page
 from jobs.report.stats import stats
@@ -81,7 +82,8 @@ def sheet(first: str, second: str, page: Path, *, count: int, side: int) -> None
 
 def _block(uri: str, count: int, side: int) -> Pixels:
     dataset = open_dataset(uri)
-    dataset.require_compositions()
+    if "image" not in column_names(dataset.record(), stored=True):
+        raise UsageError("ROWS_KIND", "the rows have no picture", where=uri, fix="leave --sheet out")
     images = (
         row["image"]["bytes"] for table in _spaced_rows(dataset, count).tables(["image"]) for row in table.to_pylist()
     )

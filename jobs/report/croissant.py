@@ -5,11 +5,10 @@ Benjelloun et al., Croissant Format Specification 1.1, 2026. Identifiers are tho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from jobs.report.card import CardSources
+from jobs.report.data_sources import DataSources
 
 CONFORMS = "http://mlcommons.org/croissant/1.1"
 _CR = (
@@ -55,14 +54,16 @@ LICENSES = {
 }
 
 
-def croissant(name: str, report: Mapping[str, Any], sources: CardSources) -> dict[str, Any]:
+def croissant(name: str, columns: Collection[str], report: Mapping[str, Any], sources: DataSources) -> dict[str, Any]:
     """The description as JSON-LD.
 
     Args:
         name: of the recipe.
+        columns: of the rows.
         report: of `jobs.report.stats.stats`.
         sources: licences and models.
     """
+    fields = [_field(each) for each in FIELDS if each in columns]
     licenses = [str(license_) for license_, *_ in sources.licenses] or ["unknown"]
     return {
         "@context": dict(CONTEXT),
@@ -82,7 +83,7 @@ def croissant(name: str, report: Mapping[str, Any], sources: CardSources) -> dic
             }
         ],
         "recordSet": [
-            {"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": [_field(each) for each in FIELDS]}
+            {"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": fields}
         ],
         **_provenance(sources),
     }  # fmt: skip
@@ -99,7 +100,7 @@ def _field(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _provenance(sources: CardSources) -> dict[str, Any]:
+def _provenance(sources: DataSources) -> dict[str, Any]:
     """Photos that the rows derive from, models that had a hand in them, and what a user should know of both."""
     photos = [
         {"@type": "prov:Entity", "@id": f"photos-{number}", "name": f"{count} photos under {license_}"}

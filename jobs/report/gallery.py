@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.dataset.views import Dataset, empty, of_ids, open_dataset
-from engine.errors import UsageError
 from engine.rows.composition import Composition
 from engine.rows.cutout import Cutout
+from engine.rows.kinds import record_of
 from engine.rows.schema import column_names, from_table
 from engine.storage.parquet import open_shard
 from engine.storage.store import Store
-from jobs.report.gallery_cards import Card, composition_card, cutout_card
+from jobs.report.gallery_cards import Card, card_of
 from jobs.report.gallery_layouts import paste_layouts
 from jobs.report.gallery_scores import SCORES
 from jobs.report.pages import write_page
@@ -52,7 +52,7 @@ class Contents:
 
 
 def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, library: str = "") -> int:
-    """Write the first `limit` committed rows of a dataset, of layouts or of a library of cut-outs as one HTML page.
+    """Write the first `limit` committed rows of a dataset, of layouts, or of any other run as one HTML page.
 
     Args:
         dataset_uri: folder or bucket prefix of a run or a library.
@@ -65,7 +65,7 @@ def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, li
         The number of cards.
 
     Raises:
-        UsageError: DATASET_EMPTY where nothing is committed, GALLERY_KIND where the rows are of no such kind.
+        UsageError: DATASET_EMPTY where nothing is committed, ROWS_KIND where the rows name no kind that is known.
         EnvironmentProblem: PAGE_NOT_WRITTEN.
         Damaged: a shard is not what was committed.
     """
@@ -76,10 +76,7 @@ def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, li
         shown = paste_layouts(contents.rows, store.uri, library or f"{store.uri}/library")
         contents = replace(contents, rows=shown)
     large = large_side(len(contents.rows), thumb)
-    cards = [
-        composition_card(row, thumb, large) if isinstance(row, Composition) else cutout_card(row, thumb, large)
-        for row in contents.rows
-    ]
+    cards = [card_of(row, thumb, large) for row in contents.rows]
     text = render(dataset.uri.rstrip("/").rpartition("/")[2], contents, cards)
     write_page(page, text.encode(), option="-o")
     return len(cards)
@@ -111,7 +108,7 @@ def read_contents(dataset: Dataset, limit: int) -> Contents:
 
 
 def _rows(shard: pq.ParquetFile, where: str, limit: int, ids: pa.Array | None) -> list[Any]:
-    record = _record(shard.schema_arrow, where)
+    record = record_of(shard.schema_arrow.metadata, where)
     columns = [name for name in column_names(record, stored=False) if name in shard.schema_arrow.names]
     rows: list[Any] = []
     for batch in shard.iter_batches(batch_size=BATCH_ROWS, columns=columns):
@@ -119,16 +116,6 @@ def _rows(shard: pq.ParquetFile, where: str, limit: int, ids: pa.Array | None) -
         if len(rows) >= limit:
             break
     return rows[:limit]
-
-
-def _record(schema: pa.Schema, where: str) -> type[Composition | Cutout]:
-    if "cutout_id" in schema.names:
-        return Cutout
-    if "objects" in schema.names or "placements" in schema.names:
-        return Composition
-    raise UsageError(
-        "GALLERY_KIND", "rows are no compositions, layouts or cut-outs", where=where, fix="give the output of compose"
-    )
 
 
 def _failures(store: Store, path: str) -> list[dict[str, str]]:
@@ -177,9 +164,11 @@ def json_block(data: object) -> str:
     return re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _key(name: str, first: Composition | Cutout | None) -> str:
+def _key(name: str, first: Any) -> str:
     """Under which a browser keeps the ratings: the same for a page with more cards, another for another dataset."""
-    start = b"" if first is None else f"{first.sample_id} {first.seed} ".encode() + (first.image or b"")
+    start = (
+        b"" if first is None else f"{first.sample_id} {first.seed} ".encode() + (getattr(first, "image", None) or b"")
+    )
     return f"mycanvas:{name}:{blake2b(start, digest_size=8).hexdigest()}"
 
 

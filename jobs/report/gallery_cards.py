@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -19,6 +20,7 @@ from jobs.report.gallery_scores import composition_scores, finite
 
 WEBP_QUALITY = 80
 MASK_SIDE = 256  # px, longest side of an object's mask on the page: enough for a tint and a cut-out
+HIDDEN = ("unit_id", "seed")  # numbers that are no scores
 MASK_FLOOR = 8  # of 255: fainter alpha does not widen the part that a mask is cropped to
 
 Facts = tuple[tuple[str, str], ...]
@@ -69,6 +71,32 @@ class Card:
     objects: tuple[CardObject, ...]
     lineage: Facts
     models: Facts
+
+
+def card_of(row: Any, thumb: int, large: int | None) -> Card:
+    """The card of a row of any kind; `thumb` and `large` are longest sides in pixels."""
+    return CARDS.get(type(row), plain_card)(row, thumb, large)
+
+
+def plain_card(row: Any, thumb: int, large: int | None) -> Card:
+    """The card of a row of a kind that has none of its own: its picture, its numbers, its texts."""
+    values = {field.name: getattr(row, field.name) for field in fields(row) if not field.metadata.get("transient")}
+    numbers = {key: value for key, value in values.items() if isinstance(value, (int, float)) and key not in HIDDEN}
+    texts = [(key.replace("_", " "), value) for key, value in values.items() if isinstance(value, str)]
+    return Card(
+        id=row.sample_id,
+        status=row.status,
+        reasons=values.get("reasons", ()),
+        caption=values.get("caption", ""),
+        template="",
+        concepts=(),
+        scene="",
+        pictures=pictures(values.get("image"), thumb, large),
+        scores=finite(**numbers),
+        objects=(),
+        lineage=_known_facts(*texts, *((key, f"{value:g}") for key, value in numbers.items())),
+        models=_models(values.get("models", ())),
+    )
 
 
 def composition_card(row: Composition, thumb: int, large: int | None) -> Card:
@@ -208,3 +236,7 @@ def _decimal(value: float | None, digits: int, unit: str = "") -> str:
 
 def _box(box: tuple[float, ...]) -> str:
     return " ".join(f"{value:.3f}" for value in box)
+
+
+CARDS: Mapping[type, Callable[[Any, int, int | None], Card]] = {Composition: composition_card, Cutout: cutout_card}
+"""How rows of a kind are shown, where it is not by their columns alone."""

@@ -29,7 +29,7 @@ def paste_layouts(rows: Sequence[Composition], layouts: str, library: str) -> li
         UsageError: those of `engine.photos.library.open_library`.
         Damaged: those of `engine.photos.library.open_library`.
     """
-    run = Run(out=layouts, library=library, backgrounds="", size=SIDE, seed=0)
+    run = Run(out=layouts, library=library, size=SIDE)
     answers: list[object] = list(rows)
     for stage in (Paste(), Inpaint(), Restore(), Caption(), Score()):
         work = stage.load(run)

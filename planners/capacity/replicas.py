@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import final
 
 from engine.errors import UsageError
-from engine.run.recipe import Pool
+from engine.run.pool import Pool
 
 _STEPS = 10_000  # Ray's own grain: resources are counted in ten-thousandths
 

@@ -19,7 +19,8 @@ ROWS = 1 / 3, 2 / 3, 1.0
 """Where things may stand, from the ground line to `FRONT`."""
 FRONT = 0.97
 FRONT_AREA, WIDEST, TALLEST, ALL_WIDTHS = 0.48, 0.62, 0.85, 0.88
-"""Of all objects together, were all at the front; of one, twice; of all side by side."""
+"""Upper limits as shares of the canvas: area of all objects if all stood in the front row, width and height of one
+object, width of all objects side by side."""
 LEAST_SHARE = 1.1
 """Of the minimum area: the smallest box that is named, so that rounding does not fall below it."""
 

@@ -9,7 +9,7 @@ from cluster.stream import stream
 from engine.errors import EnvironmentProblem
 from engine.rows.composition import Composition
 from engine.run.pipeline import Pipeline
-from engine.run.recipe import Pool
+from engine.run.pool import Pool
 from engine.run.stage import Run
 from engine.seeds import sample_id
 from engine.storage.commits import list_committed
@@ -21,7 +21,7 @@ UNIT = 8
 
 
 def pipeline(out, groups, samples):
-    run = Run(out=str(out), library="", backgrounds="", size=64, seed=0)
+    run = Run(out=str(out), library="", size=64)
     made = Pipeline(
         record=Composition, run=run, run_id="run", source=Numbers(samples, UNIT), groups=groups, unit_size=UNIT
     )

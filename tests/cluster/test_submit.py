@@ -41,7 +41,8 @@ def mycanvas(head):
 def run_file(folder, **changes):
     out = folder / "dataset"
     run = {"recipe": "classic", "photos": concept_folder(folder / "photos"), "samples": 6, "out": str(out)}
-    run |= {"set": ["unit_size=3", "size=96", "segment_pool.cpus=0.5", "scene.max_objects=2"], "code": "send"} | changes
+    settings = ["unit_size=3", "size=96", "pools.segment.cpus=0.5", "scene.max_objects=2"]
+    run |= {"set": settings, "code": "send"} | changes
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(run))
     return path, out

@@ -4,21 +4,20 @@ from cluster.session import Capacity
 from engine.compose.backdrops import catalogue
 from engine.photos.library import open_library
 from engine.photos.listing import list_photos, to_jsonl
-from engine.rows.cutout import Cutout
 from engine.run.pipeline import Pipeline
-from engine.run.sources import Photos
 from engine.run.stage import Run
 from engine.storage.extents import extend
 from engine.storage.lock import PHOTOS, claim
 from engine.storage.manifest import write_manifest
 from engine.storage.stores import open_store
-from jobs.compose.compose import compose_pipeline, lock
-from jobs.compose.layout import _lock as lock_layouts
-from jobs.compose.layout import check_layouts, layout_pipeline
-from jobs.compose.order import ComposeRequest, Materials
+from jobs.compose.compose import compose_work, lock_run
+from jobs.compose.inputs import Inputs
+from jobs.compose.layout import check_layouts, layout_work, lock_layouts
+from jobs.compose.phases import phase_work
 from jobs.compose.recipes import load
+from jobs.compose.request import ComposeRequest
 from jobs.report.card import write_card
-from jobs.run_loop import Budget
+from jobs.run_loop import ANY_FAILURES
 from tests.support.inline import through
 
 SMALL = ("size=128", "unit_size=4", "segment.max_side=128")
@@ -26,61 +25,55 @@ SMALL = ("size=128", "unit_size=4", "segment.max_side=128")
 
 def cut(photos, out, *overrides, unit_size=4, recipe="classic", small=SMALL):
     """Cut the photos of a folder out into a library; returns the receipts."""
-    recipe, listed, store = load(recipe, [*small, *overrides]), list_photos(photos), open_store(out)
+    recipe = load(recipe, [*small, *overrides, f"phases.segment.unit_size={unit_size}"])
+    listed, store, phase = list_photos(photos), open_store(out), recipe.phase("segment")
     claim(store, {"data": {}})
     store.create(PHOTOS, to_jsonl(listed))
     extents = extend(store, len(listed), unit_size)
-    pipeline = Pipeline(
-        record=Cutout,
-        run=Run(out=out, library=out, backgrounds="", size=recipe.size, seed=recipe.seed),
-        run_id="test",
-        source=Photos(extents, recipe.seed, out),
-        groups=((recipe.segment,),),
-        unit_size=unit_size,
-    )
-    pipeline.check()
-    receipts = through(pipeline, range(extents.units))
+    run = Run(out=out, library=out, size=recipe.size)
+    work = phase_work(recipe, phase, run=run, extents=extents, samples=len(listed), budget=ANY_FAILURES)
+    receipts = through(pipeline_of(work), range(extents.units))
     write_manifest(store)
     return receipts
 
 
 def compose(library, out, samples, *overrides, backgrounds=(), recipe="classic", small=SMALL, layouts=""):
     """Make compositions from a library; returns the receipts."""
-    order = ordered(library, out, samples, overrides, recipe=recipe, small=small, layouts=layouts)
-    made_of, store = made(order, backgrounds), open_store(out)
-    drawn = check_layouts(order, made_of) if layouts else None
-    extents = lock(order, store, made_of)
-    pipeline = compose_pipeline(order, extents, drawn)
-    pipeline.check()
-    receipts = through(pipeline, range(extents.limit(samples)))
-    write_card(store)
+    request = requested(library, out, samples, overrides, recipe=recipe, small=small, layouts=layouts)
+    ready = inputs(request, backgrounds)
+    drawn = check_layouts(request, ready) if layouts else None
+    extents = lock_run(request, ready)
+    receipts = through(pipeline_of(compose_work(request, extents, drawn)), range(extents.limit(samples)))
+    write_card(open_store(out))
     return receipts
 
 
 def lay_out(library, out, samples, *overrides, backgrounds=(), recipe="classic", small=SMALL):
     """Make layouts from a library; returns the receipts."""
-    order = ordered(library, out, samples, overrides, recipe=recipe, small=small)
-    store = open_store(out)
-    extents = lock_layouts(order, store, made(order, backgrounds))
-    pipeline = layout_pipeline(order, extents)
-    pipeline.check()
-    receipts = through(pipeline, range(extents.limit(samples)))
-    write_manifest(store)
+    request = requested(library, out, samples, overrides, recipe=recipe, small=small)
+    extents = lock_layouts(request, inputs(request, backgrounds))
+    receipts = through(pipeline_of(layout_work(request, extents)), range(extents.limit(samples)))
+    write_manifest(open_store(out))
     return receipts
 
 
-def ordered(library, out, samples, overrides, *, recipe, small, layouts=""):
-    """An order without photos, since its library is there."""
+def pipeline_of(work) -> Pipeline:
+    """The pipeline that a work streams."""
+    return work.make.args[0]
+
+
+def requested(library, out, samples, overrides, *, recipe, small, layouts=""):
+    """A request without photos, since its library is there."""
     chosen = load(recipe, [*small, *overrides])
     return ComposeRequest(
-        recipe=chosen, photos="", samples=samples, out=out, library=library, layouts=layouts, budget=Budget(share=1.0)
+        recipe=chosen, samples=samples, out=out, library=library, layouts=layouts, budget=ANY_FAILURES
     )
 
 
-def made(order, backgrounds):
-    """What the order is made of, without a cluster."""
-    return Materials(
+def inputs(request, backgrounds):
+    """What the request is made of, without a cluster."""
+    return Inputs(
         capacity=Capacity(cpus=1, gpus=0, memory_gb=4, nodes=1),
-        library=open_library(order.library),
+        library=open_library(request.library),
         backgrounds=tuple(backgrounds) or catalogue(),
     )

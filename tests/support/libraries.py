@@ -38,4 +38,4 @@ def run_with_library(folder, classes=None, backgrounds=(BEACH, TABLE)):
     table = to_table(Cutout, rows, column_names(Cutout, stored=True))
     commit_unit(open_store(f"{folder}/library"), 0, table, [], attempt=1, timings={})
     open_store(str(folder)).put(BACKGROUNDS, to_jsonl(backgrounds))
-    return Run(out=str(folder), library=f"{folder}/library", backgrounds="", size=64, seed=0)
+    return Run(out=str(folder), library=f"{folder}/library", size=64)

@@ -4,7 +4,7 @@ import pytest
 
 from actors.compose.stages import STAGES
 from engine.errors import UsageError
-from engine.run.recipe import parse_recipe
+from engine.run.parse import parse_recipe
 
 MINE = """\
 name: mine
@@ -12,34 +12,43 @@ size: 512
 seed: 0
 unit_size: 16  # samples
 
-segment:
-  backend: grabcut
-
-stages:
-  scene:
-    min_objects: 2
-    max_objects: 5
+phases:
+  segment:
+    record: cutout
+    source: photos
+    stages:
+      segment:
+        backend: grabcut
   layout:
-    mirror: true
-  paste:
-  inpaint:
-  restore:
-  caption:
-  score:
-  gate:
-    min_identity_psnr: 34.0
-    min_visible_fraction: 0.7
+    record: composition
+    source: samples
+    stages:
+      scene:
+        min_objects: 2
+        max_objects: 5
+      layout:
+        mirror: true
+  compose:
+    source: layout
+    stages:
+      paste:
+      inpaint:
+      restore:
+      caption:
+      score:
+      gate:
+        min_identity_psnr: 34.0
+        min_visible_fraction: 0.7
 
 pools:
-  - stages: [scene, layout, paste, inpaint, restore, caption, score, gate, commit]
+  all:
+    stages: [scene, layout, paste, inpaint, restore, caption, score, gate, commit]
     cpus: 1
 """
 
 
 def parsed(text=MINE, *overrides):
-    recipe = parse_recipe(text, where="mine.yaml", stages=STAGES, overrides=overrides)
-    recipe.groups()
-    return recipe
+    return parse_recipe(text, where="mine.yaml", stages=STAGES, overrides=overrides)
 
 
 def refused(text, *overrides):

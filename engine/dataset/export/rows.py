@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ SCORES = (
 
 
 class Exporter(ABC):
-    """Takes rows in order, writes files below a store, and finishes with what lists them."""
+    """Takes rows of one kind in order, writes files below a store, and finishes with what lists them."""
+
+    record: ClassVar[type] = Composition
 
     def __init__(self, store: Store, shard_bytes: int) -> None:
         self.store, self.shard_bytes = store, shard_bytes

@@ -2,7 +2,7 @@ from actors.compose.gate import Gate
 from engine.rows.composition import Composition
 from engine.run.stage import Run
 
-RUN = Run(out="", library="", backgrounds="", size=64, seed=0)
+RUN = Run(out="", library="", size=64)
 ROW = Composition(sample_id="0", unit_id=0, seed=0, layout_valid=True, seam=0.01)
 
 

@@ -14,7 +14,7 @@ from engine.rows.composition import Composition, Placement
 from engine.run.stage import Run
 
 SIZE = 64
-RUN = Run(out="", library="", backgrounds="", size=SIZE, seed=0)
+RUN = Run(out="", library="", size=SIZE)
 
 
 def _row():

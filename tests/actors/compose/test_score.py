@@ -210,7 +210,7 @@ def test_all_models_of_a_stage_are_loaded_and_named(row, library, monkeypatch):
     monkeypatch.setattr("actors.compose.score.open_library", lambda uri: library)
     monkeypatch.setattr("engine.registry.Registry.resolve", lambda self, name: lambda *given: made[KINDS[name]])
     stage = Score.model_validate({kind: {"model": "x"} for kind in made})
-    (scored,) = stage.load(Run(out="", library="", backgrounds="", size=SIZE, seed=0))([row])
+    (scored,) = stage.load(Run(out="", library="", size=SIZE))([row])
     assert [model.name for model in scored.models] == ["mean colour", "scripted"]
     assert (scored.object_recall, scored.surplus) == (0.0, 0)
     assert scored.clip_score is not None

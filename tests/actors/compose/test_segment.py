@@ -13,7 +13,7 @@ from engine.rows.schema import from_table, to_table
 from engine.rows.values import Model
 from engine.run.stage import Run
 
-RUN = Run(out="", library="", backgrounds="", size=512, seed=0)
+RUN = Run(out="", library="", size=512)
 
 
 class Stencil:

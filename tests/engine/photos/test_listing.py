@@ -16,7 +16,8 @@ from engine.photos.listing import (
     read_file,
     to_jsonl,
 )
-from engine.run.sources import Photos
+from engine.rows.cutout import Cutout
+from engine.run.sources import Origin, photos
 from engine.storage.extents import extend
 from engine.storage.lock import PHOTOS
 from engine.storage.stores import open_store
@@ -214,7 +215,8 @@ def test_the_catalogue_that_was_locked_is_what_workers_read(tmp_path):
     listed = list_photos(touch(tmp_path / "photos", *(f"{name}/0.jpg" for name in "abcde")))
     library = str(tmp_path / "library")
     write(tmp_path / "library" / PHOTOS, to_jsonl(listed))
-    source = Photos(extend(open_store(library), len(listed), 2), 0, library)
+    extents = extend(open_store(library), len(listed), 2)
+    source = photos(Origin(record=Cutout, extents=extents, seed=0, out=library))
     rows = [row for unit_id in range(3) for row in source.unit(unit_id).rows]
     assert [(row.source, row.concept, row.class_name, row.license, row.ensemble) for row in rows] == [
         astuple(item) for item in listed

@@ -27,7 +27,7 @@ COMMIT_APART = ((Draw(), Nap()), (Finish(),), ())
 def pipeline(out, groups=WHOLE, run_id="run"):
     made = Pipeline(
         record=Composition,
-        run=Run(out=str(out), library="", backgrounds="", size=64, seed=0),
+        run=Run(out=str(out), library="", size=64),
         run_id=run_id,
         source=Numbers(SAMPLES, UNIT),
         groups=groups,

@@ -7,11 +7,13 @@ import pytest
 from pydantic import Field
 
 from engine.errors import UsageError
-from engine.run.recipe import Pool
+from engine.run.pool import Pool
 from engine.run.stage import Spec
 from tests.support.recipe_text import MINE, edited, line_of, parsed, refused
 
 CLASSIC = (Path(__file__).parents[3] / "recipes" / "classic.yaml").read_text()
+LATER = "[inpaint, restore, caption, score, gate, commit]"
+GATE = "phases.compose.stages.gate"
 RUN_ALL = "[scene, layout, paste, inpaint, restore, caption, score, gate, commit]"
 
 
@@ -19,11 +21,12 @@ RUN_ALL = "[scene, layout, paste, inpaint, restore, caption, score, gate, commit
     ("old", "new", "key", "meant"),
     [
         ("unit_size: 16", "unitsize: 16", "unitsize", "unit_size"),
-        ("    min_objects: 2", "    min_object: 2", "stages.scene.min_object", "min_objects"),
-        ("  score:", "  score: {refernces: 4}", "stages.score.refernces", "references"),
-        ("  score:", "  score: {clip: {mdel: ViT-B-32}}", "stages.score.clip.mdel", "model"),
-        ("    cpus: 1", "    cpu: 1", "pools.0.cpu", "cpus"),
-        ("  backend: grabcut", "  backnd: grabcut", "segment.backnd", "backend"),
+        ("    min_objects: 2", "    min_object: 2", "phases.layout.stages.scene.min_object", "min_objects"),
+        ("  score:", "  score: {refernces: 4}", "phases.compose.stages.score.refernces", "references"),
+        ("  score:", "  score: {clip: {mdel: ViT-B-32}}", "phases.compose.stages.score.clip.mdel", "model"),
+        ("    cpus: 1", "    cpu: 1", "pools.all.cpu", "cpus"),
+        ("    backend: grabcut", "    backnd: grabcut", "phases.segment.stages.segment.backnd", "backend"),
+        ("    record: cutout", "    recrod: cutout", "phases.segment.recrod", "record"),
         ("  restore:", "  restoer:", "restoer", "restore"),
     ],
 )
@@ -46,15 +49,19 @@ def test_an_unknown_key_is_named_with_its_line_and_the_one_that_was_meant(old, n
         ("seed: 0", "seed: .inf", "seed"),
         ("name: mine", "name: ../up", "name"),
         ("name: mine", "name: [a]", "name"),
-        ("    min_identity_psnr: 34.0", "    min_identity_psnr: .nan", "stages.gate.min_identity_psnr"),
-        ("    min_identity_psnr: 34.0", "    min_identity_psnr: -.inf", "stages.gate.min_identity_psnr"),
-        ("    min_visible_fraction: 0.7", "    min_visible_fraction: 70", "stages.gate.min_visible_fraction"),
-        ("    cpus: 1", "    gpus: .nan", "pools.0.gpus"),
-        ("    max_objects: 5", "    max_objects: lots", "stages.scene.max_objects"),
-        ("  paste:", "  paste: false", "stages.paste"),
-        ("  paste:", "  paste: 0", "stages.paste"),
-        ("  paste:", "  paste: []", "stages.paste"),
-        ("  paste:", "  paste: text", "stages.paste"),
+        ("    min_identity_psnr: 34.0", "    min_identity_psnr: .nan", f"{GATE}.min_identity_psnr"),
+        ("    min_identity_psnr: 34.0", "    min_identity_psnr: -.inf", f"{GATE}.min_identity_psnr"),
+        (
+            "    min_visible_fraction: 0.7",
+            "    min_visible_fraction: 70",
+            "phases.compose.stages.gate.min_visible_fraction",
+        ),
+        ("    cpus: 1", "    gpus: .nan", "pools.all.gpus"),
+        ("    max_objects: 5", "    max_objects: lots", "phases.layout.stages.scene.max_objects"),
+        ("  paste:", "  paste: false", "phases.compose.stages.paste"),
+        ("  paste:", "  paste: 0", "phases.compose.stages.paste"),
+        ("  paste:", "  paste: []", "phases.compose.stages.paste"),
+        ("  paste:", "  paste: text", "phases.compose.stages.paste"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(old, new, key):
@@ -66,13 +73,13 @@ def test_a_wrong_value_is_named_with_its_line(old, new, key):
 
 def test_values_that_contradict_each_other_are_named_with_their_mapping():
     assert refused(edited("min_objects: 2", "min_objects: 5").replace("max_objects: 5", "max_objects: 3")).where == (
-        line_of(MINE, "  scene:")
+        line_of(MINE, "      scene:")
     )
     error = refused(edited("    cpus: 1", "    min_replicas: 3\n    max_replicas: 2"))
     assert "min_replicas" in error.what
 
 
-@pytest.mark.parametrize("key", ["name", "segment", "stages", "pools"])
+@pytest.mark.parametrize("key", ["name", "phases", "pools"])
 def test_a_missing_part_is_named(key):
     blocks = MINE.replace("\n\n", "\n").splitlines()
     start = next(number for number, line in enumerate(blocks) if line.startswith(f"{key}:"))
@@ -104,36 +111,73 @@ def test_keys_that_are_no_text_are_refused_wherever_they_stand(key):
     ],
 )
 def test_pools_that_miss_or_reorder_a_stage_are_refused_with_the_right_order(stages):
-    error = refused(MINE, f"pools=[{{stages: {stages}}}]")
+    error = refused(MINE, f"pools={{all: {{stages: {stages}}}}}")
     assert (error.code, error.where) == ("POOLS_ORDER", "recipe mine, pools")
     assert RUN_ALL[1:-1] in error.fix
 
 
-def test_no_pool_at_all_and_a_wrong_pool_of_the_library_job_are_refused():
-    assert refused(MINE, "pools=[]").code == "POOLS_ORDER"
-    error = refused(MINE, "segment_pool={stages: [commit]}")
-    assert (error.code, error.where) == ("POOLS_ORDER", "recipe mine, segment_pool")
+def test_a_phase_that_no_pool_names_runs_in_one_process_of_one_core():
+    recipe = parsed(MINE, "pools={}")
+    for name in ("segment", "compose"):
+        phase = recipe.whole(name)
+        (pool,) = recipe.pools_of(phase)
+        assert (pool.stages, pool.cpus, pool.gpus) == ((*phase.stage_names(), "commit"), 1.0, 0.0)
+
+
+def test_a_pool_that_names_half_a_phase_is_refused():
+    assert refused(MINE, "pools.library={stages: [commit, segment]}").code == "POOLS_ORDER"
+    assert refused(MINE, "pools.all.stages=[segment, scene]").code == "POOLS_ORDER"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("source: samples", "source: compose", "comes later"),
+        ("    source: layout\n", "    source: layout\n    record: cutout\n", "another record"),
+        ("      paste:\n", "      scene:\n      paste:\n", "has the stage 'scene'"),
+    ],
+)
+def test_phases_that_do_not_follow_each_other_are_refused(old, new, what):
+    error = refused(edited(old, new))
+    assert (error.code, error.exit_code) == ("PHASES_ORDER", 2)
+    assert what in error.what
+
+
+def test_a_phase_alone_runs_on_its_part_of_the_pools():
+    recipe = parsed(MINE, f"pools={{a: {{stages: [scene, layout, paste], gpus: 2}}, b: {{stages: {LATER}}}}}")
+    (first,) = recipe.pools_of(recipe.phase("layout"))
+    assert (first.stages, first.gpus) == (("scene", "layout", "commit"), 2.0)
+    later = recipe.pools_of(recipe.phase("compose"))
+    assert [pool.stages for pool in later] == [("paste",), ("inpaint", "restore", "caption", "score", "gate", "commit")]
+    assert recipe.phase("compose").record == "composition"
 
 
 def test_pools_cut_the_stages_into_groups_and_change_no_data():
     one = parsed()
-    apart = parsed(MINE, f"pools=[{{stages: {RUN_ALL.replace(', paste', ']}, {stages: [paste')}}}]")
-    assert [[stage.name for stage in group] for group in apart.groups()] == [
+    parts = RUN_ALL.replace(", paste", "]}, b: {stages: [paste")
+    apart = parsed(MINE, f"pools={{a: {{stages: {parts}}}}}")
+    whole = apart.whole("compose")
+    groups = whole.groups(apart.pools_of(whole))
+    assert [[stage.name for stage in group] for group in groups] == [
         ["scene", "layout"],
         ["paste", "inpaint", "restore", "caption", "score", "gate"],
     ]
-    assert [stage for group in apart.groups() for stage in group] == list(one.groups()[0])
-    assert apart.affects_data() == one.affects_data()
+    assert [stage for group in groups for stage in group] == list(one.whole("compose").stages)
+    assert apart.affects_data(whole) == one.affects_data(one.whole("compose"))
 
 
 def test_what_only_says_how_long_to_wait_affects_no_data():
-    assert parsed(MINE, "gate.timeout_s=5").affects_data() == parsed().affects_data()
+    def locked(*overrides):
+        recipe = parsed(MINE, *overrides)
+        return recipe.affects_data(recipe.whole("compose"))
+
+    assert locked("gate.timeout_s=5") == locked()
     for item in ("seed=1", "size=256", "unit_size=8", "gate.max_seam=0.3", "layout.mirror=false"):
-        assert parsed(MINE, item).affects_data() != parsed().affects_data()
+        assert locked(item) != locked()
 
 
 def test_a_suggestion_is_of_the_spec_in_which_the_key_stands():
-    from engine.run.recipe import _known_keys
+    from engine.run.parse import _known_keys
 
     @final
     class Inner(Spec):

@@ -24,7 +24,9 @@ def test_every_tag_and_literal_of_yaml_ends_in_a_usage_error(value):
     assert refused(MINE, f"seed={value}").code in ("RECIPE_YAML", "RECIPE_VALUE")
 
 
-@pytest.mark.parametrize(("old", "key"), [("seed: 0", "seed"), ("    mirror: true", "stages.layout.mirror")])
+@pytest.mark.parametrize(
+    ("old", "key"), [("seed: 0", "seed"), ("        mirror: true", "phases.layout.stages.layout.mirror")]
+)
 def test_a_key_that_is_written_twice_is_refused_at_the_second(old, key):
     line = next(line for line in MINE.splitlines() if line.startswith(old))
     text = MINE.replace(line, f"{line}\n{line}")
@@ -50,17 +52,17 @@ def test_huge_and_deep_texts_are_refused_at_once(text):
 
 
 def test_one_value_may_be_changed_from_outside():
-    recipe = parsed(MINE, "unit_size=8", "stages.gate.max_seam=0.2", "gate.min_visible_fraction=null")
+    recipe = parsed(MINE, "unit_size=8", "phases.compose.stages.gate.max_seam=0.2", "gate.min_visible_fraction=null")
     gate = recipe.stages[-1].model_dump()
     assert (recipe.unit_size, gate["max_seam"], gate["min_visible_fraction"]) == (8, 0.2, None)
     assert gate["min_identity_psnr"] == 34.0, "its neighbours stay"
 
 
 def test_a_value_may_be_set_below_what_the_file_leaves_empty_or_out():
-    assert parsed(MINE, "paste.margin_px=2").stages[2].model_dump()["margin_px"] == 2
-    assert parsed(MINE, "score.clip.model=ViT-B-32").stages[6].model_dump()["clip"]["model"] == "ViT-B-32"
-    assert parsed(MINE, "segment_pool.gpus=0.5").segment_pool.gpus == 0.5
-    assert parsed(MINE, "segment.max_side=256").segment.model_dump()["max_side"] == 256
+    assert parsed(MINE, "paste.margin_px=2").stages[3].model_dump()["margin_px"] == 2
+    assert parsed(MINE, "score.clip.model=ViT-B-32").stages[7].model_dump()["clip"]["model"] == "ViT-B-32"
+    assert parsed(MINE, "pools.all.gpus=0.5").pools["all"].gpus == 0.5
+    assert parsed(MINE, "segment.max_side=256").stages[0].model_dump()["max_side"] == 256
 
 
 def test_the_last_of_two_overrides_counts_and_the_file_is_not_needed_to_be_right():
@@ -79,18 +81,18 @@ def test_an_override_that_is_not_key_and_value_is_refused_with_an_example(item):
     ("item", "code"),
     [
         ("name.x=1", "RECIPE_SET"),
-        ("pools.0.cpus=1", "RECIPE_SET"),
-        ("stages.gate.max_seam.x=1", "RECIPE_VALUE"),
+        ("name.0=1", "RECIPE_SET"),
+        ("phases.compose.stages.gate.max_seam.x=1", "RECIPE_VALUE"),
         ("unit_size=[", "RECIPE_YAML"),
         ("unit_size=a: b: c", "RECIPE_YAML"),
         ("unit_size=\x1b", "RECIPE_YAML"),
         ("unit_sice=8", "RECIPE_KEY"),
         ("new.key=8", "RECIPE_KEY"),
         ("gate=8", "RECIPE_KEY"),
-        ("stages.new.key=8", "RECIPE_KEY"),
+        ("phases.compose.stages.new.key=8", "RECIPE_KEY"),
         ("gate.max_sean=0.1", "RECIPE_KEY"),
         ("gate.max_seam=wide", "RECIPE_VALUE"),
-        ("stages.gate={min_identity_psnr: wide}", "RECIPE_VALUE"),
+        ("phases.compose.stages.gate={min_identity_psnr: wide}", "RECIPE_VALUE"),
         ("score.clip.mdel=x", "RECIPE_KEY"),
         ("inpaint.steps=", "RECIPE_VALUE"),
     ],

@@ -41,9 +41,8 @@ def test_a_table_without_rows_is_a_shard_too():
 
 def test_the_same_rows_are_the_same_bytes_however_they_are_chunked():
     table, _ = unit(3, 0, 14)
-    pieces = pa.concat_tables([table.slice(0, 1), table.slice(1, 8), table.slice(9)]).replace_schema_metadata(
-        {"a": "b"}
-    )
+    pieces = pa.concat_tables([table.slice(0, 1), table.slice(1, 8), table.slice(9)])
+    pieces = pieces.replace_schema_metadata({"a": "b", **table.schema.metadata})
     assert write_table(pieces, metadata={}) == write_table(table, metadata={})
 
 

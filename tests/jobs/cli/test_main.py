@@ -135,7 +135,7 @@ def test_everything_wrong_is_found_before_anything_is_written(run, tmp_path):
         (("--photos", photos, "--max-failures", "lots"), "BUDGET_VALUE"),
         (("--photos", photos, "--set", "unit_sise=4"), "RECIPE_KEY"),
         (("--photos", photos, "--set", "unit_size"), "RECIPE_SET"),
-        (("--photos", photos, "--set", "pools=[]"), "POOLS_ORDER"),
+        (("--photos", photos, "--set", "pools={all: {stages: [gate, commit]}}"), "POOLS_ORDER"),
         (("--photos", photos, "--backgrounds", tmp_path / "nowhere"), "PHOTOS_UNREADABLE"),
     ]:
         code, _, err = run(*order, *arguments)

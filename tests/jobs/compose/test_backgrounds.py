@@ -1,27 +1,27 @@
 """Backgrounds that phrases find, with the CLIP and the generator that ship."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 
 from actors.compose.generate import Generation
 from actors.score.scorers import ClipSpec
+from cluster.session import session
 from engine.compose.backdrops import BACKDROPS, render
-from engine.errors import UsageError
-from engine.photos.background_index import PATH, read_index
+from engine.errors import Damaged, UsageError
+from engine.photos.background_index import POINTER, point_to_index, read_index
 from engine.photos.backgrounds import list_backgrounds, read_catalogue
-from engine.storage.parquet import write_table
 from engine.storage.stores import open_store
-from jobs.compose.backgrounds import find_backgrounds, generate, index, read_phrases
-from jobs.compose.order import _backgrounds
-from jobs.compose.recipes import load
+from jobs.compose.backgrounds import generate, index, read_phrases
+from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
+from jobs.compose.inputs import gather_inputs
 from jobs.console import Console
-from tests.support.inprocess import cut, lay_out, ordered
+from tests.support.inprocess import cut, lay_out, requested
 from tests.support.photos import concept_folder
 
 PLACES = tuple(BACKDROPS)[:6]
@@ -46,9 +46,16 @@ def places(tmp_path_factory):
     return str(folder)
 
 
-def test_a_phrase_finds_the_photos_of_its_place(places):
+def found(places, phrases, out, count):
+    with session() as capacity:
+        return find_backgrounds(
+            places, phrases, count=count, diversity=0.0, out=str(out), capacity=capacity, console=QUIET
+        )
+
+
+def test_a_phrase_finds_the_photos_of_its_place(places, tmp_path):
     phrases = [BACKDROPS[name].phrase for name in PLACES]
-    chosen = find_backgrounds(places, phrases, count=2, diversity=0.0)
+    chosen = found(places, phrases, tmp_path, 2)
     right = [Path(item.uri).name[0] == str(phrases.index(item.phrase)) for item in chosen]
     assert len(right) == 12
     assert np.mean(right) >= 0.9
@@ -58,29 +65,32 @@ def test_what_is_known_of_a_photo_stays_with_it(places):
     known = {Path(item.uri).name: item for item in read_index(open_store(places)).backgrounds}
     assert (known["0-0.png"].license, known["0-0.png"].ground_line) == ("CC0-1.0", 0.6)
     assert known["1-0.png"].license == "unknown"
-    assert "backgrounds.parquet" not in {Path(item.uri).name for item in list_backgrounds(places)}
+    assert len(list_backgrounds(places)) == 19, "the index is no photo"
 
 
 def test_a_run_keeps_the_backgrounds_that_it_began_with(places, tmp_path):
-    cut(concept_folder(tmp_path / "photos"), str(tmp_path / "library"))
+    photos = concept_folder(tmp_path / "photos")
+    cut(photos, str(tmp_path / "library"))
     out, phrase = str(tmp_path / "layouts"), BACKDROPS[PLACES[2]].phrase
     wanted = (f"scene.phrases=[{phrase}]", "scene.shortlist=3", "scene.diversity=0")
-    order = ordered(str(tmp_path / "library"), out, 8, wanted, recipe="classic", small=())
-    chosen = _backgrounds(replace(order, backgrounds=places))
+    chosen = found(places, [phrase], out, 3)
     assert {item.phrase for item in chosen} == {phrase}
     lay_out(str(tmp_path / "library"), out, 8, *wanted, backgrounds=chosen)
     assert read_catalogue(open_store(out)) == chosen
-    assert _backgrounds(replace(order, backgrounds="")) == chosen, "a resume asks neither the model nor the folder"
+    request = requested("", out, 8, wanted, recipe="classic", small=("size=128", "segment.max_side=128"))
+    with gather_inputs(replace(request, photos=photos, backgrounds=""), QUIET) as ready:
+        assert ready.backgrounds == chosen, "a resume asks neither the model nor the folder"
 
 
-def test_phrases_without_an_index_are_refused(tmp_path):
+def test_phrases_without_an_index_are_refused_before_anything_starts(tmp_path):
+    photos = concept_folder(tmp_path / "photos", each=1)
     Image.fromarray(render(PLACES[0], 0, 64)).save(tmp_path / "a.png")
-    with pytest.raises(UsageError, match=r"BACKGROUNDS_NO_INDEX(.|\n)*backgrounds index"):
-        find_backgrounds(str(tmp_path), ["on a beach"], count=1, diversity=0.0)
-    order = ordered("", str(tmp_path / "out"), 1, ("scene.phrases=[on a beach]",), recipe="classic", small=())
-    with pytest.raises(UsageError, match=r"BACKGROUNDS_NO_INDEX(.|\n)*--backgrounds"):
-        _backgrounds(order)
-    assert load("classic").stages[0].phrases == ()
+    request = requested("", str(tmp_path / "out"), 1, ("scene.phrases=[on a beach]",), recipe="classic", small=())
+    for places, cure in ((str(tmp_path), "backgrounds index"), ("", "--backgrounds")):
+        asked = replace(request, photos=photos, backgrounds=places)
+        with pytest.raises(UsageError, match=rf"BACKGROUNDS_NO_INDEX(.|\n)*{cure}"), gather_inputs(asked, QUIET):
+            pass
+    assert not (tmp_path / "out").exists()
 
 
 def test_places_are_painted_from_phrases_with_model_and_licence(tmp_path):
@@ -89,13 +99,15 @@ def test_places_are_painted_from_phrases_with_model_and_licence(tmp_path):
     phrases = read_phrases(listed)
     assert phrases == ["on a sandy beach", "in the (snow)"]
     spec = Generation(model="shipped:micro/generator", revision="", steps=2, prompt_template="a photo {background}")
-    made = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3)
+    made = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET)
     assert [path.name for path in made] == ["0000-00.jpg", "0000-01.jpg", "0001-00.jpg", "0001-01.jpg"]
     first = made[0].read_bytes()
     assert first != made[1].read_bytes()
     made[0].unlink()
-    again = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3)
+    again = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET)
     assert again[0].read_bytes() == first
+    with pytest.raises(UsageError, match="RUN_CHANGED"):
+        generate(phrases[::-1], tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET)
     backgrounds = list_backgrounds(str(tmp_path / "places"))
     assert [item.phrase for item in backgrounds] == ["on a sandy beach"] * 2 + ["in the (snow)"] * 2
     assert {item.license for item in backgrounds} == {"apache-2.0"}
@@ -103,23 +115,31 @@ def test_places_are_painted_from_phrases_with_model_and_licence(tmp_path):
     assert line["generator"].startswith("micro/generator blake2b:")
 
 
-@pytest.mark.parametrize("metadata", [{}, {"clip": "{"}, {"clip": '{"model": 1}'}, {"clip": '{"modle": "x"}'}])
-def test_a_file_that_is_no_index_of_ours_is_named(tmp_path, metadata):
-    columns = {name: [""] for name in ("background_id", "scene", "phrase", "license", "uri", "sha256")}
-    table = pa.table({**columns, "ground_line": [0.5], "embedding": [[1.0, 0.0]]})
-    open_store(str(tmp_path)).put(PATH, write_table(table, metadata=metadata))
-    with pytest.raises(UsageError, match=r"BACKGROUNDS_NO_INDEX|RECIPE_KEY|RECIPE_VALUE"):
-        find_backgrounds(str(tmp_path), ["on a beach"], count=1, diversity=0.0)
-    open_store(str(tmp_path)).put(PATH, write_table(pa.table({"a": [1]}), metadata={"clip": "{}"}))
-    with pytest.raises(UsageError, match=r"BACKGROUNDS_NO_INDEX(.|\n)*no index of this release"):
-        find_backgrounds(str(tmp_path), ["on a beach"], count=1, diversity=0.0)
+@pytest.mark.parametrize("clip", [{}, {"model": 1}, {"modle": "x"}])
+def test_an_index_of_a_model_that_is_none_is_named(places, tmp_path, clip):
+    pointer = json.loads((Path(places) / POINTER).read_text())
+    copy = tmp_path / "copy"
+    shutil.copytree(places, copy)
+    point_to_index(open_store(str(copy)), pointer["folder"], clip)
+    with pytest.raises(UsageError, match=r"RECIPE_KEY|RECIPE_VALUE"):
+        read_indexed(str(copy))
+
+
+def test_an_index_that_is_gone_or_elsewhere_is_named(places, tmp_path):
+    for folder in (".mycanvas/index-0000", "../elsewhere"):
+        point_to_index(open_store(str(tmp_path)), folder, {"model": "x"})
+        with pytest.raises(UsageError, match=r"BACKGROUNDS_NO_INDEX(.|\n)*is not there"):
+            read_indexed(str(tmp_path))
+    (tmp_path / POINTER).write_text("{")
+    with pytest.raises(Damaged, match="SEAL_BROKEN"):
+        read_indexed(str(tmp_path))
 
 
 def test_a_generator_with_a_restricted_licence_is_accepted_by_name_alone(tmp_path):
     model = "black-forest-labs/FLUX.2-dev"
     refused = Generation(model=model, revision="")
     with pytest.raises(UsageError, match="LICENCE_REFUSED"):
-        generate(["on a beach"], tmp_path / "out", refused, each=1, size=64, seed=0)
+        generate(["on a beach"], tmp_path / "out", refused, each=1, size=64, seed=0, console=QUIET)
     accepted = Generation(model=model, revision="", accept_licence=(model,))
     with pytest.raises(UsageError, match="WEIGHTS_UNPINNED"):  # which is looked at next
-        generate(["on a beach"], tmp_path / "out", accepted, each=1, size=64, seed=0)
+        generate(["on a beach"], tmp_path / "out", accepted, each=1, size=64, seed=0, console=QUIET)

@@ -137,7 +137,7 @@ def test_a_resume_with_another_recipe_is_refused_with_the_difference(tmp_path, o
         library,
         out,
         4,
-        "pools=[{stages: [scene, layout, paste, inpaint, restore, caption, score, gate]}, {stages: [commit]}]",
+        "pools={a: {stages: [scene, layout, paste, inpaint, restore, caption, score, gate]}, b: {stages: [commit]}}",
     )
 
 

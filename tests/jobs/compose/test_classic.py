@@ -28,7 +28,8 @@ from tests.support.photos import CONCEPTS, concept_folder, encoded, thing, write
 
 SAMPLES = 10  # units of 4: the last is short
 THREE_POOLS = (
-    "pools=[{stages: [scene, layout]}, {stages: [paste, inpaint, restore]}, {stages: [caption, score, gate, commit]}]"
+    "pools={one: {stages: [scene, layout]}, two: {stages: [paste, inpaint, restore]},"
+    " three: {stages: [caption, score, gate, commit]}}"
 )
 PUBLIC = [
     "sample_id", "unit_id", "seed", "image", "caption", "caption_template", "scene", "background_prompt",

@@ -106,4 +106,4 @@ def test_the_published_constants_are_in_the_recipe():
     inpaint = next(stage for stage in recipe.stages if stage.name == "inpaint")
     assert (recipe.size, inpaint.steps, inpaint.guidance, inpaint.strength) == (1024, 60, 6.0, 0.9)
     assert (inpaint.refiner.start, inpaint.prompt_template) == (0.75, "a realistic photo {background}")
-    assert recipe.segment.backend == "isnet"
+    assert recipe.phase("segment").stages[0].backend == "isnet"

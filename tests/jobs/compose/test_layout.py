@@ -9,8 +9,8 @@ from actors.compose.layout import Layout, Solver
 from actors.compose.scene import Scene
 from engine.dataset.verify import verify
 from engine.errors import Damaged, SampleError, UsageError
-from engine.run.phases import from_layouts, laying_out
-from engine.run.sources import Layouts
+from engine.rows.composition import Composition
+from engine.run.sources import Origin, PhaseRows
 from engine.storage.extents import extend, read_extents
 from engine.storage.stores import open_store
 from jobs.compose.recipes import built_in, load
@@ -99,13 +99,14 @@ def test_what_paints_may_change_between_the_two(library, layouts, tmp_path):
 @pytest.mark.parametrize("name", built_in())
 def test_every_recipe_falls_in_two(name):
     recipe = load(name)
-    first, pool = laying_out(recipe)
-    groups, pools = from_layouts(recipe)
-    assert [stage.name for stage in first] == ["scene", "layout"]
+    (pool,) = recipe.pools_of(recipe.phase("layout"))
     assert pool.stages == ("scene", "layout", "commit")
-    assert pool.gpus == next(each for each in recipe.pools if "layout" in each.stages).gpus
-    assert [stage for group in groups for stage in group] == list(recipe.stages[2:])
-    assert [name for each in pools for name in each.stages] == [*(stage.name for stage in recipe.stages[2:]), "commit"]
+    assert pool.gpus == next(each for each in recipe.pools.values() if "layout" in each.stages).gpus
+    later = recipe.phase("compose")
+    assert [*recipe.phase("layout").stages, *later.stages] == list(recipe.whole("compose").stages)
+    pools = recipe.pools_of(later)
+    assert [stage for group in later.groups(pools) for stage in group] == list(later.stages)
+    assert [name for each in pools for name in each.stages] == [*later.stage_names(), "commit"]
 
 
 def test_a_unit_that_is_gone_is_damage_with_a_way_out(library, layouts, tmp_path):
@@ -113,7 +114,8 @@ def test_a_unit_that_is_gone_is_damage_with_a_way_out(library, layouts, tmp_path
     (tmp_path / "layouts/data/part-00000001.parquet").unlink()
     store = open_store(str(tmp_path / "layouts"))
     extents = extend(open_store(str(tmp_path / "out")), SAMPLES, 4)
-    source = Layouts(extents, store.uri, read_extents(store), ("sample_id", "unit_id", "seed", "cast"))
+    origin = Origin(record=Composition, extents=extents, seed=0, out=str(tmp_path / "out"))
+    source = PhaseRows(origin, store.uri, read_extents(store), ("sample_id", "unit_id", "seed", "cast"))
     assert len(source.unit(0).rows) == 4
     with pytest.raises(Damaged, match=r"LAYOUTS_LACK(.|\n)*mycanvas layout"):
         source.unit(1)
@@ -132,7 +134,7 @@ def test_a_refused_painting_leaves_no_trace(library, layouts, tmp_path):
 
 
 def test_the_shards_hold_what_the_first_stages_write_and_nothing_else(layouts):
-    kept = {"sample_id", "unit_id", "seed", *Scene.writes, *Layout.writes, "status", "reasons"}
+    kept = {"sample_id", "unit_id", "seed", *Scene.writes, *Layout.writes, "status"}
     for file in Path(layouts, "data").glob("*.parquet"):
         assert set(pq.read_schema(file).names) == kept
 

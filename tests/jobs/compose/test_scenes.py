@@ -39,15 +39,15 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path):
 
     out = tmp_path / "mine.yaml"
     with chat_server(answer) as (url, asked):
-        made = propose(asking(url), library, out, 30, QUIET)
-        again = propose(asking(url), library, out, 30, QUIET)
+        made = propose(asking(url), library, out, count=30, console=QUIET)
+        again = propose(asking(url), library, out, count=30, console=QUIET)
     assert len(asked) == 3, "thirty places take three questions, and no answer is asked for twice"
     assert made == again
     assert made.unusable == 1
     assert len(made.phrases) == 2
-    recipe = load(str(out))
-    assert recipe.stages[0].phrases == made.phrases
-    assert recipe.stages[0].together == made.together != ()
+    scene = load(str(out)).phase("layout").stages[0]
+    assert scene.phrases == made.phrases
+    assert scene.together == made.together != ()
     said = {item.class_name: item.metres for item in open_library(library).cutouts.values() if item.metres}
     assert said == made.metres
     assert list(said) == ["flumph"], "the sizes of the others are known"
@@ -55,18 +55,18 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path):
 
 def test_a_model_that_has_no_idea_is_named(library, tmp_path):
     with chat_server(lambda *_: says("no")) as (url, _), pytest.raises(UsageError, match="SCENES_NONE"):
-        propose(asking(url), library, tmp_path / "mine.yaml", 4, QUIET)
+        propose(asking(url), library, tmp_path / "mine.yaml", count=4, console=QUIET)
     assert not (tmp_path / "mine.yaml").exists()
 
 
 def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path):
     with pytest.raises(UsageError, match=r"SCENES_NO_MODEL(.|\n)*layout.backend"):
-        propose(load("classic"), library, tmp_path / "mine.yaml", 4, QUIET)
+        propose(load("classic"), library, tmp_path / "mine.yaml", count=4, console=QUIET)
 
 
 def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path):
     (tmp_path / "library").mkdir()
     with chat_server(lambda *_: says("{}")) as (url, asked):
         with pytest.raises(MyCanvasError):
-            propose(asking(url), str(tmp_path / "library"), tmp_path / "mine.yaml", 4, QUIET)
+            propose(asking(url), str(tmp_path / "library"), tmp_path / "mine.yaml", count=4, console=QUIET)
         assert asked == []

@@ -14,7 +14,7 @@ from engine.dataset.score_table import open_scores
 from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset
 from engine.errors import OverBudget, UsageError
-from engine.run.recipe import spec_from_overrides
+from engine.run.parse import spec_from_overrides
 from engine.storage.stores import open_store
 from jobs.console import Console
 from jobs.curate.filter import choose

@@ -93,12 +93,16 @@ def test_hostile_names_are_text_in_the_card(tmp_path):
     json.loads((folder / "croissant.json").read_text())
 
 
+def test_rows_of_another_kind_have_a_card_that_says_which(data):
+    text = Path(card(str(data / "library"))).read_text()
+    assert "# Rows of the kind 'cutout' by the recipe" in text
+    assert "Made by machines" not in text, "cut-outs are photographs"
+
+
 def test_what_has_no_card_is_named(data, tmp_path):
     write(choose(str(data), Wanted(), explain=False), Wanted(), str(tmp_path / "view"))
     with pytest.raises(UsageError, match="CARD_VIEW"):
         card(str(tmp_path / "view"))
-    with pytest.raises(UsageError, match="ROWS_KIND"):
-        card(str(data / "library"))
     with pytest.raises(UsageError, match="DATASET_EMPTY"):
         card(str(tmp_path / "nothing"))
     assert not (tmp_path / "nothing").exists()

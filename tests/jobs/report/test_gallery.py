@@ -178,7 +178,7 @@ def test_an_empty_folder_is_a_mistake_of_use(tmp_path):
 def test_rows_of_another_kind_are_refused(tmp_path):
     table = pa.table({"sample_id": ["0000000000"], "unit_id": [0], "status": ["accepted"]})
     commit_unit(open_store(str(tmp_path)), 0, table, (), attempt=1, timings={})
-    with pytest.raises(UsageError, match="GALLERY_KIND"):
+    with pytest.raises(UsageError, match=r"ROWS_KIND(.|\n)*do not say what they are"):
         gallery(str(tmp_path), tmp_path / "page.html")
 
 

@@ -10,8 +10,8 @@ from engine.errors import EnvironmentProblem, UsageError
 from engine.registry import Registry
 from engine.training.course import LocalDesk, Metric
 from jobs.compose.compose import compose
-from jobs.compose.order import ComposeRequest as ComposeOrder
 from jobs.compose.recipes import load
+from jobs.compose.request import ComposeRequest
 from jobs.console import Console
 from jobs.run_loop import Budget
 from jobs.train.micro import MicroRequest, choose, evaluate_family, plan, train_part
@@ -153,7 +153,7 @@ def test_compose_refuses_models_that_cannot_be_loaded_before_anything_starts(tmp
     photos = concept_folder(tmp_path / "photos", each=1)
     for model, code in (("shipped:micro/none", "WEIGHTS_NOT_SHIPPED"), (str(tmp_path), "WEIGHTS_MISSING")):
         recipe = load("classic", [f"score.clip.model={model}"])
-        asked = ComposeOrder(
+        asked = ComposeRequest(
             recipe=recipe, photos=str(photos), samples=1, out=str(tmp_path / "out"), budget=Budget(count=0)
         )
         with pytest.raises(EnvironmentProblem, match=code):

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from engine.errors import UsageError
-from engine.run.recipe import Pool
+from engine.run.pool import Pool
 from planners.capacity.replicas import replicas
 
 

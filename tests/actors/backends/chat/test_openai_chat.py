@@ -10,7 +10,7 @@ from actors.chat.answer_cache import Answers, question_key
 from actors.compose.layout import Layout
 from engine.errors import EnvironmentProblem, UsageError
 from engine.rows.composition import Composition
-from engine.run.recipe import parse_recipe
+from engine.run.parse import parse_recipe
 from engine.storage.stores import open_store
 from planners.compose.layout import problems
 from tests.support.chat_server import MODEL, Reply, chat_server, says
@@ -218,19 +218,14 @@ def test_an_address_that_is_none_is_refused(url):
 
 def test_the_server_is_no_part_of_what_a_resume_must_agree_with():
     def text(url):
-        return json.dumps(
-            {
-                "name": "x",
-                "segment": {},
-                "stages": {"layout": {"backend": "openai", "model": MODEL, "server": {"url": url}}},
-                "pools": [{"stages": ["layout", "commit"]}],
-            }
-        )
+        layout = {"backend": "openai", "model": MODEL, "server": {"url": url}}
+        phase = {"record": "composition", "source": "samples", "stages": {"layout": layout}}
+        return json.dumps({"name": "x", "phases": {"layout": phase}, "pools": {}})
 
     from actors.compose.stages import STAGES
 
     one, other = (parse_recipe(text(f"http://{host}/v1"), where="x", stages=STAGES) for host in ("a", "b"))
-    assert one.affects_data() == other.affects_data()
+    assert one.affects_data(one.phase("layout")) == other.affects_data(other.phase("layout"))
 
 
 def test_a_damaged_answer_is_replaced(tmp_path):

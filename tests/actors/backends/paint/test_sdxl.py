@@ -176,7 +176,7 @@ def test_a_part_that_brings_its_own_class_is_refused_and_not_run(folder, tmp_pat
 
 
 def test_the_stage_paints_rows_through_it(painter, folder):
-    run = Run(out="", library="", backgrounds="", size=64, seed=0)
+    run = Run(out="", library="", size=64)
     (answer,) = spec(folder).load(run)([row()])
     assert distance(answer.painted, painter.paint([row()])[0]) == 0
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from actors.micro.detector.detector import DetectorCourse, new_net, prepared
+from actors.micro.detector.detector import DetectorCourse, new_net
+from actors.micro.detector.net import prepare_images
 from actors.micro.detector.words import train_tokenizer
 from engine.toybox import CLASSES
 from tests.support.tiny_models import tiny_tower
@@ -28,7 +29,9 @@ def towers():
 
 def test_adopted_patches_look_as_they_did(towers):
     tower, net = towers
-    pixels = prepared(np.random.default_rng(1).integers(0, 256, (4, 56, 56, 3), dtype=np.uint8), torch.device("cpu"))
+    pixels = prepare_images(
+        np.random.default_rng(1).integers(0, 256, (4, 56, 56, 3), dtype=np.uint8), torch.device("cpu")
+    )
     with torch.no_grad():
         tokens = tower.embeddings(pixels)
         vision = net.owlvit.vision_model
@@ -43,7 +46,9 @@ def test_adopted_patches_look_as_they_did(towers):
 
 def test_the_merged_features_begin_as_the_sum_of_patch_and_picture(towers):
     _, net = towers
-    pixels = prepared(np.random.default_rng(1).integers(0, 256, (2, 56, 56, 3), dtype=np.uint8), torch.device("cpu"))
+    pixels = prepare_images(
+        np.random.default_rng(1).integers(0, 256, (2, 56, 56, 3), dtype=np.uint8), torch.device("cpu")
+    )
     with torch.no_grad():
         features, outputs = net.image_embedder(pixels)
         normal = functional.layer_norm(outputs.last_hidden_state, (64,))

@@ -164,8 +164,8 @@ def test_the_painter_runs_in_the_production_backend(family, data):
 
 def test_both_are_measured_by_the_familys_scorer(family, data, monkeypatch):
     for module in ("generator", "painter"):
-        monkeypatch.setattr(f"actors.micro.{module}.STEPS", 2)
-        monkeypatch.setattr(f"actors.micro.{module}.MEASURED", 2)
+        monkeypatch.setattr(f"actors.micro.diffusion.{module}.STEPS", 2)
+        monkeypatch.setattr(f"actors.micro.diffusion.{module}.MEASURED", 2)
     monkeypatch.setattr("actors.micro.diffusion.generator.CLASSES", CLASSES[:2])
     made, placed = Generator().evaluate(family, data, seed=0)
     (painted,) = PainterCourse().evaluate(family, data, seed=0)

@@ -1,0 +1,54 @@
+"""One call in a process of the cluster: for work that is no row's, such as measuring a model or writing one.
+
+The function is named and not given, so that the process that asks need not import it, nor the model library behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from engine.errors import EnvironmentProblem, MyCanvasError, from_json, to_json
+
+
+def call(function: str, *arguments: Any, cpus: float = 1.0, gpus: float = 0.0, env: Mapping[str, str] = {}) -> Any:
+    """What a function answers in a worker, inside a session.
+
+    Args:
+        function: ``"module:attribute"``.
+        arguments: of the call; they go to the worker.
+        cpus: cores that are reserved for it.
+        gpus: GPUs that it gets.
+        env: of the worker's process.
+
+    Raises:
+        MyCanvasError: what the function raised.
+        EnvironmentProblem: WORKER_DIED where its process ended, or it raised anything else.
+    """
+    import ray
+
+    remote = ray.remote(num_cpus=cpus, num_gpus=gpus or None, max_retries=0, runtime_env={"env_vars": dict(env)})(
+        _answer
+    )
+    try:
+        answer, problem = ray.get(remote.remote(function, arguments))
+    except Exception as error:
+        raise EnvironmentProblem(
+            "WORKER_DIED",
+            f"the process that ran {function!r} ended before it answered",
+            why=(str(error).strip() or type(error).__name__).splitlines()[-1],
+            fix="see to memory and cards, then run the same command again",
+        ) from error
+    if problem:
+        raise from_json(problem)
+    return answer
+
+
+def _answer(function: str, arguments: tuple[Any, ...]) -> tuple[Any, str]:
+    """The answer, or the text of a problem of ours: of an exception Ray hands on the text alone."""
+    module, _, attribute = function.partition(":")
+    try:
+        return getattr(import_module(module), attribute)(*arguments), ""
+    except MyCanvasError as error:
+        return None, to_json(error)

@@ -1,0 +1,54 @@
+"""Committed compositions as a source: rows that are scored again, with image, words, cast and placements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+from engine.rows.added_scores import AddedScores
+from engine.rows.composition import Composition, Placement
+from engine.rows.schema import column_names, from_table
+from engine.run.pipeline import Source
+from engine.run.sources import PLANNED
+from engine.run.unit import Unit
+from engine.storage.parquet import open_shard
+from engine.storage.receipts import data_path
+from engine.storage.stores import open_store
+
+
+@final
+@dataclass(frozen=True)
+class CommittedRows(Source):
+    """Compositions that are committed, to be scored again.
+
+    Of their pixels in flight only the masks are left; `engine.rows.composition.PlacedObject` holds them encoded.
+    """
+
+    dataset: str
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        return (*PLANNED, "of", "status")
+
+    def unit(self, unit_id: int) -> Unit:
+        """The unit's rows; of an older dataset without the columns that it lacks."""
+        path = data_path(unit_id)
+        with open_shard(open_store(self.dataset), path) as shard:
+            columns = [name for name in column_names(Composition, stored=True) if name in shard.schema_arrow.names]
+            rows = from_table(Composition, shard.read(columns=columns), columns)
+        return Unit.from_plan(unit_id, (self._row(row) for row in rows))
+
+    def _row(self, row: Composition) -> AddedScores:
+        placements = tuple(
+            Placement(
+                cutout_id=item.cutout_id,
+                box=item.box,
+                flip=item.flip,
+                order=item.order,
+                support=item.support,
+                relative_size=item.relative_size,
+            )
+            for item in row.objects
+        )
+        whole = replace(row, placements=placements, cast=tuple(item.cutout_id for item in row.objects))
+        return AddedScores(sample_id=row.sample_id, unit_id=row.unit_id, seed=row.seed, of=whole, status=row.status)

@@ -1,0 +1,157 @@
+"""What a composition is made of: found and checked before a worker starts, the library made where it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from actors.compose.scene import Scene
+from actors.models.licences import check_recipe
+from cluster.session import LOCAL, Capacity, check_readable, session
+from engine.compose.backdrops import catalogue as procedural_backgrounds
+from engine.errors import UsageError
+from engine.photos.backgrounds import Background, list_backgrounds, read_catalogue, to_jsonl
+from engine.photos.library import Library, open_library
+from engine.photos.listing import Photo, list_photos
+from engine.run.recipe import Recipe
+from engine.storage.lock import BACKGROUNDS
+from engine.storage.store import Store
+from engine.storage.stores import open_store
+from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
+from jobs.compose.request import ComposeRequest
+from jobs.compose.segment import build_library
+from jobs.console import Console
+from planners.compose.scenes import ensembles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a request is made of, checked and there; None and empty where no stage needs it."""
+
+    capacity: Capacity
+    library: Library | None
+    backgrounds: tuple[Background, ...]
+
+    def fingerprints(self) -> dict[str, Any]:
+        """What a lock says of them."""
+        library = {"library": self.library.fingerprint()} if self.library else {}
+        places = {item.background_id: item.sha256 for item in self.backgrounds}
+        return {**library, **({"backgrounds": places} if places else {})}
+
+
+@contextmanager
+def gather_inputs(request: ComposeRequest, console: Console) -> Iterator[Inputs]:
+    """A session with a cluster, and what the request is made of.
+
+    Raises:
+        UsageError: all that can be wrong with photos, backgrounds, models and licences; before a worker starts.
+        EnvironmentProblem: those of `cluster.session.session`.
+    """
+    photos = _listed_photos(request)
+    known = _known_backgrounds(request)
+    check_recipe(request.recipe.stages, request.recipe.accept_licence, here=request.address == LOCAL)
+    with session(request.address) as capacity:
+        _probe(request)
+        library = _library(request, photos, capacity, console) if request.needs("library") else None
+        backgrounds = _found_backgrounds(request, capacity, console) if known is None else known
+        yield Inputs(capacity=capacity, library=library, backgrounds=backgrounds)
+
+
+def scene_of(recipe: Recipe) -> Scene | None:
+    """The stage that casts, if the recipe has one."""
+    return next((stage for stage in recipe.stages if isinstance(stage, Scene)), None)
+
+
+def _listed_photos(request: ComposeRequest) -> tuple[Photo, ...]:
+    """The photos that the library is cut out of.
+
+    Raises:
+        UsageError: PHOTOS_NONE, and those of `list_photos`.
+    """
+    if not request.needs("library"):
+        return ()
+    if not request.photos:
+        fix = "--photos DIR, with <concept>/<image> below it"
+        raise UsageError("PHOTOS_NONE", f"the recipe {request.recipe.name!r} needs photos", where="--photos", fix=fix)
+    return list_photos(request.photos)
+
+
+def _known_backgrounds(request: ComposeRequest) -> tuple[Background, ...] | None:
+    """The backgrounds that need no model to be found: procedural ones, all photos, what is locked with the run.
+
+    None where phrases are to find them among indexed photos.
+
+    Raises:
+        UsageError: BACKGROUNDS_NO_INDEX, and those of `list_backgrounds`.
+    """
+    if not request.needs("backgrounds"):
+        return ()
+    scene, store = scene_of(request.recipe), open_store(request.out)
+    if scene is None or not scene.phrases:
+        return list_backgrounds(request.backgrounds) if request.backgrounds else procedural_backgrounds()
+    if store.exists(BACKGROUNDS):  # the lock holds the phrases: a resume asks no model
+        return read_catalogue(store)
+    if not request.backgrounds:
+        raise UsageError(
+            "BACKGROUNDS_NO_INDEX",
+            "scene.phrases look for backgrounds, and there are none",
+            fix="give --backgrounds, a folder that `mycanvas backgrounds index` has seen",
+        )
+    read_indexed(request.backgrounds)  # a folder without an index is refused before anything starts
+    return None
+
+
+def _found_backgrounds(request: ComposeRequest, capacity: Capacity, console: Console) -> tuple[Background, ...]:
+    """The backgrounds that the phrases of the recipe find among indexed photos."""
+    scene = scene_of(request.recipe)
+    assert scene is not None
+    return find_backgrounds(
+        request.backgrounds,
+        scene.phrases,
+        count=scene.shortlist,
+        diversity=scene.diversity,
+        out=request.out,
+        capacity=capacity,
+        console=console,
+    )
+
+
+def _probe(request: ComposeRequest) -> None:
+    """Ask every node of a joined cluster whether it can read what the request names."""
+    named = {"photos": request.photos, "backgrounds": request.backgrounds, "layouts": request.layouts}
+    for option, uri in named.items() if request.address != LOCAL else ():
+        if uri:
+            check_readable(uri, purpose=f"--{option}")
+
+
+def _library(request: ComposeRequest, photos: tuple[Photo, ...], capacity: Capacity, console: Console) -> Library:
+    """The library of cut-outs, made first where it is missing.
+
+    Raises:
+        UsageError: TOO_FEW_CONCEPTS, and those of `build_library`.
+    """
+    tally = build_library(request.recipe, photos, request.library_uri, capacity, console)
+    if tally.rows:
+        counts = f"{tally.accepted} cut-outs, {tally.rejected} rejected, {tally.failed} failed"
+        console.say(f"library {counts}   {request.library_uri}")
+    library, scene = open_library(request.library_uri), scene_of(request.recipe)
+    ensembles(library.cutouts, scene.together if scene else ())  # enough concepts, or an error
+    return library
+
+
+def lock_backgrounds(store: Store, backgrounds: tuple[Background, ...]) -> None:
+    """Write down the backgrounds beside the lock, where workers read them.
+
+    Raises:
+        UsageError: RUN_CHANGED where others are written there.
+    """
+    content = to_jsonl(backgrounds)
+    if backgrounds and not store.create(BACKGROUNDS, content) and store.read(BACKGROUNDS) != content:
+        raise UsageError(
+            "RUN_CHANGED",
+            "the backgrounds differ",
+            where=store.uri,
+            fix="give the same --backgrounds, or another --out",
+        )
