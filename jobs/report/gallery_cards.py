@@ -14,8 +14,9 @@ from engine.errors import SampleError
 from engine.photos.images import decode_photo, resize
 from engine.rows.composition import Composition, PlacedObject
 from engine.rows.cutout import Cutout
+from engine.rows.metric import metric_fields
 from engine.rows.values import Model, Pixels
-from jobs.report.gallery_scores import composition_scores, finite
+from jobs.report.gallery_scores import row_scores
 
 WEBP_QUALITY = 80
 MASK_SIDE = 256  # px, longest side of an object's mask on the page: enough for a tint and a cut-out
@@ -82,7 +83,7 @@ def composition_card(row: Composition, thumb: int, large: int | None) -> Card:
         concepts=row.concepts,
         scene=row.scene,
         pictures=pictures(row.image, thumb, large),
-        scores=composition_scores(row),
+        scores=row_scores(row),
         objects=tuple(_card_object(item) for item in row.objects),
         lineage=_known_facts(
             ("sample", row.sample_id),
@@ -110,7 +111,7 @@ def cutout_card(row: Cutout, thumb: int, large: int | None) -> Card:
         concepts=(row.concept,),
         scene="",
         pictures=pictures(row.image, thumb, large),
-        scores=finite(quality=row.quality),
+        scores=row_scores(row),
         objects=(),
         lineage=_known_facts(
             ("sample", row.sample_id),
@@ -137,15 +138,24 @@ def _card_object(item: PlacedObject) -> CardObject:
         facts=_known_facts(
             ("class", item.class_name),
             ("licence", item.license),
-            ("visible", f"{item.visible_fraction:.0%}"),
-            ("identity", _words(_decimal(item.identity_psnr, 1, " dB"), _decimal(item.identity, 3, " Seg-DINO"))),
-            ("recognised", _decimal(item.detection, 2)),
+            *_measured_facts(item),
             ("relative size", _decimal(item.relative_size, 2)),
             ("placed", _words(f"order {item.order}", item.support, "flipped" if item.flip else "")),
             ("box", _box(item.box)),
             ("cut-out", item.cutout_id),
         ),
     )
+
+
+def _measured_facts(item: PlacedObject) -> Facts:
+    """What was measured of an object, a line for each label."""
+    lines: dict[str, list[str]] = {}
+    for name, spec in metric_fields(type(item)).items():
+        value = getattr(item, name)
+        if spec.fact is not None and value is not None:
+            label, form = spec.fact
+            lines.setdefault(label, []).append(form.format(value))
+    return tuple((label, _words(*texts)) for label, texts in lines.items())
 
 
 def pictures(data: bytes | None, thumb: int, large: int | None) -> Pictures:
