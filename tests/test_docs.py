@@ -21,8 +21,10 @@ from actors.score.safety import CLASSIFIERS, SafetySpec
 from actors.score.scorers import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS, ClipSpec, DetectorSpec, IdentitySpec
 from engine.errors import MyCanvasError
 from engine.failpoints import NAMES
+from engine.metrics.table import METRICS
 from engine.rows.composition import Composition, PlacedObject
 from engine.rows.cutout import Cutout
+from engine.rows.metric import metric_fields
 from engine.rows.schema import IMAGE, arrow_schema, column_names
 from engine.rows.values import Model
 from engine.run.journal import KILLED, TIMED_OUT
@@ -136,6 +138,37 @@ def _named(kind) -> str:
     if hasattr(kind, "value_type"):
         return f"list<{_named(kind.value_type)}>"
     return str(kind).split("<")[0]
+
+
+def test_every_score_is_documented_as_the_table_of_metrics_has_it():
+    documented = listed("docs/metrics.md", "Every score")
+    assert list(documented) == list(METRICS)
+    for name, spec in METRICS.items():
+        better = {True: "higher", False: "lower", None: "-"}[spec.higher_is_better]
+        needs = ", ".join(f"`{model}`" for model in spec.needs)
+        limit = f"`{spec.limit_key}`" if spec.limit else ""
+        cells = ("object" if spec.per_object else "row", _range(spec), better, needs, limit, spec.source)
+        assert documented[name] == [*(cell or "-" for cell in cells), f"`{spec.function}`"], name
+
+
+def _range(spec) -> str:
+    if spec.kind in (bool, str):
+        return {bool: "true, false", str: "text"}[spec.kind]
+    low, high = ("" if limit is None else f"{limit:g}" for limit in (spec.low, spec.high))
+    return (f"{low} to {high}" if low and high else f"from {low}" if low else "any") + f" {spec.unit}".rstrip()
+
+
+@pytest.mark.parametrize(
+    ("heading", "record"),
+    [("Compositions", Composition), ("An entry of `objects`", PlacedObject), ("Cut-outs", Cutout)],
+)
+def test_the_record_says_the_range_of_every_score_and_the_model_without_which_it_is_null(heading, record):
+    words = {"clip": "a CLIP model", "identity": "an identity model", "detector": "a detector", "safety": "a judge"}
+    documented = listed("docs/record.md", heading)
+    for name, spec in metric_fields(record).items():
+        meaning = documented[name][-1]
+        assert spec.low is None or spec.high is None or _range(spec) in meaning, name
+        assert spec.kind is str or all(f"null without {words[model]}" in meaning for model in spec.needs), name
 
 
 def test_the_stage_that_the_documents_name_writes_the_column():

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 from engine.rows.composition import Composition
 from engine.rows.values import ACCEPTED, REJECTED
 from engine.run.stage import Run, Stage, Worker
-from planners.curate.gate import Thresholds, judge
+from planners.curate.gate import Thresholds, judge, judged_columns
 
 
 @final
@@ -17,10 +17,7 @@ class Gate(Stage, Thresholds):
     """Compare a row's scores with the thresholds."""
 
     name: ClassVar[str] = "gate"
-    reads: ClassVar[tuple[str, ...]] = (
-        "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "object_recall", "surplus",
-        "surplus_detection", "unsafe",
-    )  # fmt: skip
+    reads: ClassVar[tuple[str, ...]] = judged_columns(Composition)
     writes: ClassVar[tuple[str, ...]] = ("status", "reasons")
 
     def load(self, run: Run) -> Worker:

@@ -8,15 +8,14 @@ from typing import ClassVar, final
 
 import cv2
 
-from actors.score.scorers import Judged, ModelScores, judges_of, verdicts
-from engine.compose.paste import fit_cutout
-from engine.metrics.pixels import cut_edge, identity_psnr, seam, visible_fraction
+from actors.score.pixels import MeasuredComposition, MeasuredObject, pixel_columns
+from actors.score.scorers import Judged, ModelScores, judges_of, object_columns, row_columns, verdicts
 from engine.photos.images import decode, encode_png
 from engine.photos.library import Library, open_library
-from engine.rows.composition import Composition, PlacedObject
+from engine.rows.composition import Composition, PlacedObject, UnscoredComposition
+from engine.rows.metric import metric_fields
 from engine.rows.values import Model, Pixels
 from engine.run.stage import Run, Worker
-from planners.compose.layout_rules import problems
 
 
 @final
@@ -30,9 +29,10 @@ class Score(Judged):
     )  # fmt: skip
     needs: ClassVar[tuple[str, ...]] = ("library",)
     writes: ClassVar[tuple[str, ...]] = (
-        "objects", "layout_valid", "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall",
-        "surplus", "surplus_detection", "unsafe", "harm", "models",
-    )  # fmt: skip
+        "objects",
+        *(name for name in metric_fields(Composition) if name not in metric_fields(UnscoredComposition)),
+        "models",
+    )
 
     def load(self, run: Run) -> Worker:
         """Open the library, and the models that are configured."""
@@ -55,23 +55,13 @@ def score_row(
     row: Composition, stored: Pixels, library: Library, verdict: ModelScores, models: tuple[Model, ...]
 ) -> Composition:
     """The row with the columns that `Score` writes; `stored` is its image as decoded from what will be stored."""
-    cast = [library.cutouts[cutout_id] for cutout_id in row.cast]
-    cutters = (model for cutout in cast for model in cutout.models)
+    cutters = (model for cutout_id in row.cast for model in library.cutouts[cutout_id].models)
     return replace(
         row,
         objects=placed_objects(row, stored, library, verdict),
-        layout_valid=not problems(row.placements, cast, row.ground_line),
-        seam=seam(stored, row.layers),
-        clip_score=verdict.clip.clip_score,
-        ti_clip=verdict.clip.ti_clip,
-        cp_clip=verdict.clip.cp_clip,
-        cp_clip_assigned=verdict.clip.cp_clip_assigned,
-        object_recall=verdict.recognised.object_recall,
-        surplus=verdict.recognised.surplus,
-        surplus_detection=verdict.recognised.surplus_detection,
-        unsafe=verdict.harm.unsafe,
-        harm=verdict.harm.reason,
         models=tuple(dict.fromkeys((*cutters, *row.planners, *row.painters, *row.captioners, *models))),
+        **pixel_columns(MeasuredComposition(row, stored, library), type(row)),
+        **row_columns(verdict),
     )
 
 
@@ -90,24 +80,22 @@ def placed_objects(
     for number, placement in enumerate(row.placements):
         waiting.setdefault(placement.cutout_id, []).append(number)
     at = [waiting[cutout_id].pop(0) for cutout_id in row.cast]
-    placed = [
-        _placed_object(row, concept, number, stored, library) for concept, number in zip(row.concepts, at, strict=True)
-    ]
+    image = MeasuredComposition(row, stored, library)
+    placed = [_placed_object(image, concept, number) for concept, number in zip(row.concepts, at, strict=True)]
     if verdict is None:
         return tuple(placed)
-    likeness, scores = verdict.likeness, verdict.recognised.scores
+    columns = object_columns(verdict)
     return tuple(
-        replace(item, identity=likeness[number], detection=scores[number])
+        replace(item, **{name: values[number] for name, values in columns.items()})
         for item, number in zip(placed, at, strict=True)
     )
 
 
-def _placed_object(row: Composition, concept: str, number: int, stored: Pixels, library: Library) -> PlacedObject:
-    assert row.foreground is not None
+def _placed_object(image: MeasuredComposition, concept: str, number: int) -> PlacedObject:
+    row, library = image.row, image.library
     placement, layer = row.placements[number], row.layers[number]
     info = library.cutouts[placement.cutout_id]
-    alpha = library.pixels(placement.cutout_id)[..., 3]
-    whole = fit_cutout(alpha, placement, layer.shape[0])
+    item = MeasuredObject(image, placement, layer, library.pixels(placement.cutout_id)[..., 3], info)
     return PlacedObject(
         concept=concept,
         class_name=info.class_name,
@@ -122,7 +110,5 @@ def _placed_object(row: Composition, concept: str, number: int, stored: Pixels, 
         relative_size=placement.relative_size,
         color_gain=row.color_gains[number],
         color_offset=row.color_offsets[number],
-        visible_fraction=visible_fraction(layer, whole),
-        identity_psnr=identity_psnr(stored, row.foreground, layer),
-        cut_edge=cut_edge(alpha, info.cut_borders),
+        **pixel_columns(item, PlacedObject),
     )

@@ -14,6 +14,7 @@ from engine.compose.paste import box_window, over
 from engine.metrics.similarity import Embeddings, cosine, cp_clip, cp_clip_assigned, similarities
 from engine.photos.library import Library
 from engine.rows.composition import Composition
+from engine.rows.scores import ClipColumns
 from engine.rows.values import Model, Pixels
 
 GREY = 128  # reference cut-outs are seen on middle grey: no background to match
@@ -36,13 +37,9 @@ class ClipScorer(ImageScorer, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClipScores:
-    """The four CLIP columns of a row, and the embedding of its picture; None where no model is configured."""
+class ClipScores(ClipColumns):
+    """The CLIP columns of a row, and the embedding of its picture; None where no model is configured."""
 
-    clip_score: float | None = None
-    ti_clip: float | None = None
-    cp_clip: float | None = None
-    cp_clip_assigned: float | None = None
     image: NDArray[np.float32] | None = field(default=None, compare=False)
 
 

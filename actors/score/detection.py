@@ -9,6 +9,7 @@ from typing import Protocol
 from engine.metrics.detection import Detections, best_scores, surest_surplus, surplus, visible_box
 from engine.photos.library import Library
 from engine.rows.composition import Composition
+from engine.rows.scores import DetectionColumns
 from engine.rows.values import Model, Pixels
 
 
@@ -26,13 +27,10 @@ class Detector(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recognised:
+class Recognised(DetectionColumns):
     """What a detector saw in one row: `scores` and `labels` in the order of the placements; None without a detector."""
 
     scores: tuple[float | None, ...]
-    object_recall: float | None = None
-    surplus: int | None = None
-    surplus_detection: float | None = None
     found: Detections | None = None
     labels: tuple[int, ...] = ()
 

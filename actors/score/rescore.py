@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Protocol, Self, final
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from actors.score.paper_metrics import METRICS, Metric, MetricJudge, metric_judge
-from actors.score.scorers import Judged, Loaded, ModelScores, judges_of, verdicts
+from actors.score.paper_metrics import MetricJudge, metric_functions, metric_judge
+from actors.score.scorers import Judged, Loaded, ModelScores, judges_of, object_columns, row_columns, verdicts
 from engine.metrics.perceptual_hash import phash
+from engine.metrics.table import table_of
 from engine.photos.images import decode
 from engine.photos.library import Library, open_library
 from engine.registry import Registry
 from engine.rows.added_scores import AddedScores
 from engine.rows.composition import Composition
+from engine.rows.metric import metric_fields
+from engine.rows.schema import column_names
 from engine.rows.values import Model, Pixels
 from engine.run.stage import Run, Spec, Worker
 from engine.storage.stores import open_store
@@ -38,6 +41,19 @@ HEADS: Registry[Callable[[str, str, int], AestheticHead]] = Registry(
 )
 
 
+REQUESTS = tuple(dict.fromkeys(spec.request for spec in metric_fields(AddedScores).values() if spec.request))
+"""The metrics that are computed only where they are asked for, by name."""
+
+
+def _require(name: str) -> str:
+    if name not in REQUESTS:
+        raise ValueError(f"no metric is called {name!r}; there are: {', '.join(REQUESTS)}")
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_require), WithJsonSchema({"enum": list(REQUESTS), "type": "string"})]
+
+
 @final
 class HeadSpec(Spec):
     """A linear head over the embeddings of `clip`."""
@@ -52,14 +68,13 @@ class Rescore(Judged):
 
     name: ClassVar[str] = "rescore"
     reads: ClassVar[tuple[str, ...]] = ("of",)
-    writes: ClassVar[tuple[str, ...]] = (
-        "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "identities", "detections", "object_recall", "surplus",
-        "surplus_detection", "unsafe", "harm", "clipscore", "clip_i", "seg_clip_i", "dino", "seg_dino",
-        "cp_clip_detected", "cp_clip_detected_assigned", "concept_recall", "surplus_instances", "aesthetic",
-        "embedding", "phash", "models",
-    )  # fmt: skip
+    writes: ClassVar[tuple[str, ...]] = tuple(
+        name
+        for name in column_names(AddedScores, stored=True)
+        if name not in ("sample_id", "unit_id", "seed", "status")
+    )
 
-    metrics: tuple[Metric, ...] = Field(default=(), description="metrics of papers, see docs/metrics.md")
+    metrics: tuple[MetricName, ...] = Field(default=(), description="metrics of papers, see docs/metrics.md")
     aesthetic: HeadSpec | None = Field(default=None, description="what a picture is worth, by a head over `clip`")
     embedding: Literal["clip", "identity"] | None = Field(
         default=None, description="whose embedding of each image is kept, for `filter --dedup embedding:0.95`"
@@ -71,7 +86,8 @@ class Rescore(Judged):
 
     @model_validator(mode="after")
     def _has_the_models(self) -> Self:
-        wanted = [(f"metric {name}", model) for name in self.metrics for model in METRICS[name].models]
+        asked = [spec for spec in metric_fields(AddedScores).values() if spec.request in self.metrics]
+        wanted: list[tuple[str, str]] = [(f"metric {spec.request}", model) for spec in asked for model in spec.needs]
         wanted += [("aesthetic", "clip")] if self.aesthetic else []
         wanted += [("embedding", self.embedding)] if self.embedding else []
         for what, model in wanted:
@@ -82,17 +98,15 @@ class Rescore(Judged):
     @property
     def measured(self) -> tuple[str, ...]:
         """The columns that are not null with this configuration."""
-        groups = (
-            (self.clip, ("clip_score", "ti_clip", "cp_clip", "cp_clip_assigned")),
-            (self.identity, ("identities",)),
-            (self.detector, ("detections", "object_recall", "surplus", "surplus_detection")),
-            (self.safety, ("unsafe", "harm")),
-            *((True, (name, *METRICS[name].beside)) for name in self.metrics),
-            (self.aesthetic, ("aesthetic",)),
-            (self.embedding, ("embedding",)),
-            (self.phash, ("phash",)),
-        )
-        return tuple(column for asked, columns in groups if asked for column in columns)
+        known = metric_fields(AddedScores)
+        shared = table_of(Composition)
+        given = [name for name, spec in known.items() if spec.needs and self._has(spec.needs)]
+        always = [name for name in given if known[name].column in shared]
+        asked = [name for wanted in self.metrics for name, spec in known.items() if spec.request == wanted]
+        return (*always, *asked, *(key for key in ("aesthetic", "embedding", "phash") if getattr(self, key)))
+
+    def _has(self, models: Sequence[str]) -> bool:
+        return all(getattr(self, model) is not None for model in models)
 
     @property
     def compares(self) -> bool:
@@ -104,7 +118,9 @@ class Rescore(Judged):
         cv2.setNumThreads(1)
         library = open_library(run.library) if self.compares else Library(open_store(run.out), {}, {})
         judges = judges_of(self, library, run)
-        extras = [metric_judge(judges.loaded, library, self.references, self.metrics), *self._per_image(judges.loaded)]
+        functions = metric_functions(AddedScores)
+        asked = {name: functions.resolve(name) for name in functions if name in self.measured}
+        extras = [metric_judge(judges.loaded, library, self.references, asked), *self._per_image(judges.loaded)]
         models = judges.models
         if self.aesthetic:
             head, model = _aesthetic(self.aesthetic, judges.loaded)
@@ -151,20 +167,9 @@ def _aesthetic(spec: HeadSpec, loaded: Loaded) -> tuple[MetricJudge, Model]:
 
 
 def _verdict_columns(said: ModelScores) -> dict[str, Any]:
-    """The columns that `score` has too."""
-    return {
-        "clip_score": said.clip.clip_score,
-        "ti_clip": said.clip.ti_clip,
-        "cp_clip": said.clip.cp_clip,
-        "cp_clip_assigned": said.clip.cp_clip_assigned,
-        "identities": said.likeness,
-        "detections": said.recognised.scores,
-        "object_recall": said.recognised.object_recall,
-        "surplus": said.recognised.surplus,
-        "surplus_detection": said.recognised.surplus_detection,
-        "unsafe": said.harm.unsafe,
-        "harm": said.harm.reason,
-    }
+    """The columns that `score` has too, those of objects as lists."""
+    lists = {spec.column: name for name, spec in metric_fields(AddedScores).items() if spec.many}
+    return row_columns(said) | {lists[name]: values for name, values in object_columns(said).items()}
 
 
 def _with_layers(row: Composition) -> Composition:

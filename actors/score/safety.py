@@ -12,17 +12,15 @@ from actors.chat.chat_stage import ChatModel, ChatSpec
 from engine.errors import SampleError
 from engine.registry import Registry
 from engine.rows.composition import Composition
+from engine.rows.scores import SafetyColumns
 from engine.rows.values import Model, Pixels
 from engine.run.stage import Run
 from planners.chat.safety_question import NONE, read_verdict, safety_question
 
 
-@dataclass(frozen=True, slots=True)
-class Harm:
-    """`unsafe` 0..1, None where nobody could say; `reason` names the likeliest harm."""
-
-    unsafe: float | None = None
-    reason: str = ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harm(SafetyColumns):
+    """`unsafe` 0..1, None where nobody could say; `harm` names the likeliest harm."""
 
 
 SafetyJudge = Callable[[Sequence[Composition], Sequence[Pixels]], list[Harm]]
@@ -103,8 +101,8 @@ def _read(answer: str | SampleError) -> Harm:
             raise answer
         harm = read_verdict(answer)
     except SampleError as error:
-        return Harm(None, error.code)
-    return Harm(0.0) if harm == NONE else Harm(1.0, harm)
+        return Harm(harm=error.code)
+    return Harm(unsafe=0.0) if harm == NONE else Harm(unsafe=1.0, harm=harm)
 
 
 def _words(row: Composition) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, final
+from typing import Annotated, Any, final
 
 from pydantic import AfterValidator, Field
 
@@ -16,6 +16,7 @@ from actors.score.safety import Harm, SafetyJudge, SafetySpec, safety_judge, wit
 from engine.photos.library import Library
 from engine.registry import Registry
 from engine.rows.composition import Composition
+from engine.rows.metric import metric_fields
 from engine.rows.values import Model, Pixels
 from engine.run.stage import Run, Spec, Stage
 
@@ -142,3 +143,14 @@ def verdicts(judges: Judges, rows: Sequence[Composition], stored: Sequence[Pixel
             judges.safety(rows, stored),
         )
     )
+
+
+def row_columns(said: ModelScores) -> dict[str, Any]:
+    """The score columns of a row that models fill, by name."""
+    parts = (said.clip, said.recognised, said.harm)
+    return {name: getattr(part, name) for part in parts for name in metric_fields(type(part))}
+
+
+def object_columns(said: ModelScores) -> dict[str, Sequence[Any]]:
+    """The score columns of a row's objects that models fill, by name, each in the order of the placements."""
+    return {"identity": said.likeness, "detection": said.recognised.scores}

@@ -1,7 +1,7 @@
 """Further scores beside a dataset: a dataset of their own, without images, whose rows are joined by `sample_id`.
 
 ``_scores/<name>/`` holds its shards, receipts and score table; ``_scores/<name>.json`` is written when it is whole, and
-says which columns it adds. A score keeps its name and gets that of its model: ``clip_score__siglip``.
+says which columns it adds. A score keeps its name and gets that of its model: ``identity__dinov2``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 
 from engine.errors import Damaged
 from engine.rows.added_scores import AddedScores
+from engine.rows.metric import metric_fields
 from engine.storage.sealed import seal, unseal
 from engine.storage.store import Store
 from engine.storage.stores import open_store
@@ -19,8 +20,6 @@ from engine.storage.stores import open_store
 FOLDER = "_scores"
 NAME = r"[a-z0-9][a-z0-9_]{0,31}"
 _KIND = "scores"
-_OF_OBJECTS = {"identities": "identity", "detections": "detection"}
-_PLAIN = ("phash",)  # made by no model: one of them is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +63,8 @@ def added_score_sets(store: Store) -> Iterator[ScoreSet]:
 
 
 def _public_name(column: str, name: str) -> str:
-    return column if column in _PLAIN else f"{_OF_OBJECTS.get(column, column)}__{name}"
+    """What a column is called in the dataset: one that no model made is the same in all, and enough once."""
+    spec = metric_fields(AddedScores).get(column)
+    if spec is None:
+        return f"{column}__{name}"
+    return f"{spec.column}__{name}" if spec.needs else spec.column

@@ -1,6 +1,8 @@
 """A composed image as a row. Fields are grouped by the stage that fills them.
 
 A field marked `transient` travels between stages and is never stored; all others are the public columns of a shard.
+Scores are declared in `engine.rows.scores`. A dataclass takes the columns of its bases from the last one to the first,
+then its own: so stand the columns of a shard.
 """
 
 from __future__ import annotations
@@ -8,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from engine.rows.metric import METRIC, MetricSpec
+from engine.rows.scores import ClipColumns, DetectionColumns, ObjectColumns, PixelColumns, SafetyColumns
 from engine.rows.values import TRANSIENT, Model, Pixels
 
 
@@ -24,8 +28,8 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedObject:
-    """One object of a composition, in the order in which the caption names it."""
+class PastedObject:
+    """One object of a composition before it is measured: what it is, and where and how it was pasted."""
 
     concept: str
     class_name: str
@@ -40,16 +44,16 @@ class PlacedObject:
     relative_size: float
     color_gain: tuple[float, ...]
     color_offset: tuple[float, ...]
-    visible_fraction: float
-    identity_psnr: float | None
-    identity: float | None = None
-    detection: float | None = None
-    cut_edge: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composition:
-    """One composed training image with everything needed to make it again."""
+class PlacedObject(ObjectColumns, PastedObject):
+    """One object of a composition, in the order in which the caption names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnscoredComposition:
+    """A composition before its scores: everything that stages in front of `score` fill, and its objects."""
 
     kind: ClassVar[str] = "composition"
 
@@ -59,7 +63,10 @@ class Composition:
     seed: int
     # scene
     concepts: tuple[str, ...] = ()
-    num_objects: int = 0
+    num_objects: int = field(default=0, metadata={METRIC: MetricSpec(
+        label="number of objects", short="objects", about="how many objects were placed", low=2, high=5, digits=0,
+        rank=700, views=("gallery",), function="planners.compose.scenes:plan_scene",
+    )})  # fmt: skip
     scene: str = ""
     background_prompt: str = ""
     background_id: str = ""
@@ -89,17 +96,13 @@ class Composition:
     captioners: tuple[Model, ...] = field(default=(), metadata=TRANSIENT)
     # score
     objects: tuple[PlacedObject, ...] = ()
-    layout_valid: bool | None = None
-    seam: float | None = None
-    clip_score: float | None = None
-    ti_clip: float | None = None
-    cp_clip: float | None = None
-    cp_clip_assigned: float | None = None
-    object_recall: float | None = None
-    surplus: int | None = None
-    surplus_detection: float | None = None
-    unsafe: float | None = None
-    harm: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition(SafetyColumns, DetectionColumns, ClipColumns, PixelColumns, UnscoredComposition):
+    """One composed training image with everything needed to make it again."""
+
+    # score
     models: tuple[Model, ...] = ()
     # gate
     status: str = ""

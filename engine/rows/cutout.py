@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
+from engine.rows.metric import METRIC, MetricSpec
 from engine.rows.values import UNKNOWN_LICENSE, Model
 
 
@@ -32,7 +33,10 @@ class Cutout:
     height: int = 0
     box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     cut_borders: tuple[str, ...] = ()
-    quality: float | None = None
+    quality: float | None = field(default=None, metadata={METRIC: MetricSpec(
+        label="cut-out quality", short="quality", about="how far the backend trusts the cut-out", low=0, high=1,
+        higher_is_better=True, rank=600, views=("gallery",), function="actors.compose.segment:Segment",
+    )})  # fmt: skip
     models: tuple[Model, ...] = ()
     status: str = ""
     reasons: tuple[str, ...] = ()

@@ -59,7 +59,7 @@ def from_table(record: type[R], table: pa.Table, columns: Sequence[str]) -> list
 
 
 def _arrow_type(hint: Any, name: str = "") -> pa.DataType:
-    hint = _without_none(hint)
+    hint = without_none(hint)
     if name == "image":
         return IMAGE
     if hint in _SCALARS:
@@ -89,7 +89,7 @@ def _to_arrow(value: Any, kind: pa.DataType) -> Any:
 
 
 def _to_python(hint: Any, scalar: Any) -> Any:
-    hint = _without_none(hint)
+    hint = without_none(hint)
     if not scalar.is_valid:
         return None
     if scalar.type == IMAGE:
@@ -107,7 +107,8 @@ def _to_python(hint: Any, scalar: Any) -> Any:
     return scalar.as_py()
 
 
-def _without_none(hint: Any) -> Any:
+def without_none(hint: Any) -> Any:
+    """What a field holds where it is not None: ``float`` of ``float | None``."""
     if get_origin(hint) in (Union, UnionType):
         return next(option for option in get_args(hint) if option is not NoneType)
     return hint

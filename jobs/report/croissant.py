@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from engine.metrics.table import table_of
+from engine.rows.composition import Composition
 from jobs.report.data_sources import DataSources
 
 CONFORMS = "http://mlcommons.org/croissant/1.1"
@@ -33,6 +35,7 @@ CONTEXT: Mapping[str, Any] = {
     "sc": "https://schema.org/",
     **{name: f"cr:{name}" for name in _CR},
 }
+_KINDS = {float: "sc:Float", int: "sc:Integer", str: "sc:Text", bool: "sc:Boolean"}
 FIELDS: Mapping[str, tuple[str, str]] = {
     "sample_id": ("sc:Text", "unique in the dataset"),
     "image": ("sc:ImageObject", "the composition, JPEG"),
@@ -40,10 +43,11 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "background_prompt": ("sc:Text", "where it is set"),
     "scene": ("sc:Text", "short name of the background"),
     "num_objects": ("sc:Integer", "how many objects were placed"),
-    "seam": ("sc:Float", "contrast along the edges of objects that neither side explains"),
-    "clip_score": ("sc:Float", "cosine of image and caption; null without a CLIP model"),
-    "ti_clip": ("sc:Float", "cosine of image and background prompt"),
-    "cp_clip": ("sc:Float", "Gen4Gen's CP-CLIP"),
+    **{
+        spec.column: (_KINDS[spec.kind], spec.about)
+        for spec in table_of(Composition).values()
+        if "croissant" in spec.views and not spec.group
+    },
     "status": ("sc:Text", "accepted or rejected by the gate"),
     "seed": ("sc:Integer", "every draw of the row derives from it"),
 }

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.dataset.views import Dataset, empty, of_ids, open_dataset
+from engine.metrics.table import table_of
 from engine.rows.composition import Composition
 from engine.rows.cutout import Cutout
 from engine.rows.kinds import record_of
@@ -28,7 +29,7 @@ from engine.storage.parquet import open_shard
 from engine.storage.store import Store
 from jobs.report.gallery_cards import Card, card_of
 from jobs.report.gallery_layouts import paste_layouts
-from jobs.report.gallery_scores import SCORES
+from jobs.report.gallery_scores import gallery_scores
 from jobs.report.pages import write_page
 
 BATCH_ROWS = 16  # of a shard are held at a time: rows carry encoded pictures
@@ -135,6 +136,7 @@ def render(name: str, contents: Contents, cards: Sequence[Card]) -> str:
     style = _asset("gallery.css")
     script = "\n".join(_asset(part) for part in SCRIPTS)
     first = contents.rows[0] if contents.rows else None
+    known = gallery_scores(table_of(*dict.fromkeys(map(type, contents.rows))))
     data = {
         "name": name,
         "key": _key(name, first),
@@ -142,7 +144,7 @@ def render(name: str, contents: Contents, cards: Sequence[Card]) -> str:
         "rowsThere": contents.rows_there,
         "unitsRead": contents.units_read,
         "units": contents.units,
-        "scores": [asdict(score) for score in SCORES if any(score.key in card.scores for card in cards)],
+        "scores": [asdict(score) for score in known if any(score.key in card.scores for card in cards)],
         "cards": [asdict(card) for card in cards],
         "failures": contents.failures,
     }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from engine.rows.composition import Composition
+from engine.metrics.table import MetricTable, table_of
+from engine.rows.metric import MetricSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,43 +21,23 @@ class GalleryScore:
     unit: str = ""
 
 
-SCORES = (
-    GalleryScore("identity_psnr", "identity PSNR, lowest object", "identity", 1, " dB"),
-    GalleryScore("visible_fraction", "visible fraction, lowest object", "visible", 2),
-    GalleryScore("seam", "seam contrast", "seam", 3),
-    GalleryScore("clip_score", "CLIP score", "CLIP", 3),
-    GalleryScore("ti_clip", "TI-CLIP", "TI-CLIP", 3),
-    GalleryScore("cp_clip", "CP-CLIP", "CP-CLIP", 3),
-    GalleryScore("cp_clip_assigned", "CP-CLIP, assigned", "CP-CLIP assigned", 3),
-    GalleryScore("identity", "identity (Seg-DINO), lowest object", "Seg-DINO", 3),
-    GalleryScore("object_recall", "objects recognised", "recognised", 2),
-    GalleryScore("surplus", "surplus detections", "surplus", 0),
-    GalleryScore("quality", "cut-out quality", "quality", 3),
-    GalleryScore("num_objects", "number of objects", "objects", 0),
-)
+def gallery_scores(metrics: MetricTable) -> list[GalleryScore]:
+    """The numbers of cards, in the order in which they are offered."""
+    return [
+        GalleryScore(spec.column, spec.label, spec.short or spec.label, spec.digits, f" {spec.unit}".rstrip())
+        for spec in _gallery_metrics(metrics)
+    ]
 
 
-def composition_scores(row: Composition) -> dict[str, float]:
-    """The scores of a row by key, those of its objects as the lowest of them; what is not known is left out."""
-    return finite(
-        identity_psnr=_least(item.identity_psnr for item in row.objects),
-        visible_fraction=_least(item.visible_fraction for item in row.objects),
-        seam=row.seam,
-        clip_score=row.clip_score,
-        ti_clip=row.ti_clip,
-        cp_clip=row.cp_clip,
-        cp_clip_assigned=row.cp_clip_assigned,
-        identity=_least(item.identity for item in row.objects),
-        object_recall=row.object_recall,
-        surplus=row.surplus,
-        num_objects=row.num_objects,
-    )
+def row_scores(row: Any) -> dict[str, float]:
+    """The scores of a row by key, those of its objects as the worst of them; what is not known is left out."""
+    found = {}
+    for spec in _gallery_metrics(table_of(type(row))):
+        worst = spec.worst([value for value in spec.values(row) if math.isfinite(value)])
+        if worst is not None:
+            found[spec.column] = round(worst, 6)
+    return found
 
 
-def finite(**scores: float | None) -> dict[str, float]:
-    """Those that are numbers, with six decimals."""
-    return {key: round(value, 6) for key, value in scores.items() if value is not None and math.isfinite(value)}
-
-
-def _least(values: Iterable[float | None]) -> float | None:
-    return min((value for value in values if value is not None and math.isfinite(value)), default=None)
+def _gallery_metrics(metrics: MetricTable) -> list[MetricSpec]:
+    return [spec for spec in metrics.values() if "gallery" in spec.views]

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.dataset.score_table import Scores, open_scores
 from engine.dataset.views import Dataset, open_dataset
+from engine.metrics.table import METRICS, MetricTable
 from engine.storage.commits import failure_files
 from engine.storage.extents import read_extents
 from engine.storage.manifest import all_receipts
@@ -19,8 +20,12 @@ SHOWN = 30  # concepts in the table for a person
 SPARK = "▁▂▃▄▅▆▇█"
 
 
-def stats(uri: str) -> dict[str, Any]:
+def stats(uri: str, metrics: MetricTable = METRICS) -> dict[str, Any]:
     """Counts, quantiles and histograms of a dataset, a view or a library.
+
+    Args:
+        uri: of the dataset.
+        metrics: which of its columns are scores.
 
     Raises:
         UsageError: DATASET_EMPTY.
@@ -32,8 +37,8 @@ def stats(uri: str) -> dict[str, Any]:
         for title in ("reasons", "concepts", "concept", "num_objects", "scene"):
             if title in types:
                 report["concepts" if title == "concept" else title] = _pairs(scores, counts(types, title))
-        report["scores"] = _scores(scores, types)
-        report["by_concept"] = scores.ask(by_concept(types)).to_pylist() if "objects" in types else []
+        report["scores"] = _scores(scores, score_sources(types, metrics))
+        report["by_concept"] = scores.ask(by_concept(types, metrics)).to_pylist() if "objects" in types else []
     report["failures"] = {} if dataset.view else _failures(dataset.store)
     return report
 
@@ -63,9 +68,9 @@ def _pairs(scores: Scores, sql: str) -> dict[str, int]:
     }
 
 
-def _scores(scores: Scores, types: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _scores(scores: Scores, sources: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     found = {}
-    for name, source in score_sources(types).items():
+    for name, source in sources.items():
         count, low, high, mean, quantiles = (column[0].as_py() for column in scores.ask(moments(source)).columns)
         if not count:
             continue

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.metrics.table import METRICS, MetricTable
 from engine.seeds import rng
 
 Values = NDArray[np.float64]
@@ -40,21 +41,22 @@ class Measure:
     whole: bool = False
 
 
-MEASURES: tuple[Measure, ...] = (
-    Measure("min_clip_score", "clip_score"),
-    Measure("min_ti_clip", "ti_clip"),
-    Measure("min_cp_clip", "cp_clip"),
-    Measure("min_identity", "min(objects.identity)"),
-    Measure("min_identity_psnr", "min(objects.identity_psnr)", blank=True),
-    Measure("min_visible_fraction", "min(objects.visible_fraction)", blank=True),
-    Measure("min_object_recall", "object_recall"),
-    Measure("max_surplus", "surplus", least=False, whole=True),
-    Measure("min_detection", "min(objects.detection)"),
-    Measure("max_surplus_detection", "surplus_detection", least=False),
-    Measure("max_cut_edge", "max(objects.cut_edge)", least=False, blank=True),
-    Measure("max_seam", "seam", least=False, blank=True),
-    Measure("max_unsafe", "unsafe", least=False),
-)
+def measures_of(metrics: MetricTable) -> tuple[Measure, ...]:
+    """The scores that can be thresholds of the gate."""
+    return tuple(
+        Measure(
+            spec.limit_key,
+            spec.expression,
+            least=spec.higher_is_better is not False,
+            blank=not spec.needs,
+            whole=spec.kind is int,
+        )
+        for spec in metrics.values()
+        if spec.limit
+    )
+
+
+MEASURES = measures_of(METRICS)
 
 
 @dataclass(frozen=True, slots=True)

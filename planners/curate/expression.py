@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import UsageError
+from engine.rows.scores import EXAMPLE
 
 Kind = Literal["number", "text", "boolean", "null"]
 Schema = Mapping[str, "Column"]
@@ -60,7 +61,7 @@ def syntax(text: str, what: str, at: int) -> UsageError:
         "EXPRESSION_SYNTAX",
         f"the expression {what}",
         where=f"character {at + 1} of {text!r}",
-        fix="""write it like: clip_score >= 0.28 and 'dog' in concepts and min(objects.identity) > 0.6""",
+        fix=f"write it like: {EXAMPLE} >= 0.28 and 'dog' in concepts and min(objects.identity) > 0.6",
     )
 
 

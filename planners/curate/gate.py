@@ -2,108 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, create_model
 
+from engine.metrics.table import METRICS, MetricTable, table_of
 from engine.rows.composition import Composition
+from engine.rows.metric import MetricSpec
 from engine.run.stage import Spec
 
+_RULE = "require_valid_layout"
 
-class Thresholds(Spec):
-    """The least that a row must reach. A threshold that is null is not asked for."""
 
-    min_identity_psnr: float | None = Field(34.0, description="dB, of the worst object: the subject was not redrawn")
-    min_visible_fraction: float | None = Field(0.7, ge=0, le=1, description="of the most hidden object")
-    max_seam: float | None = Field(
-        0.16,
-        ge=0,
-        description="contrast along the alpha edges: 0.2 for a halo of 30 grey levels, 0.14 for a drawn outline",
-    )
-    max_cut_edge: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="of an object's box side, how much of it is a straight end: 0.5 for halves of things",
-    )
-    require_valid_layout: bool = Field(default=True, description="reject rows whose boxes break a rule")
-    min_clip_score: float | None = Field(None, ge=-1, le=1, description="image and caption; needs a CLIP model")
-    min_ti_clip: float | None = Field(None, ge=-1, le=1, description="image and background phrase; needs a CLIP model")
-    min_cp_clip: float | None = Field(None, ge=-1, le=1, description="crops and concepts; needs a CLIP model")
-    min_identity: float | None = Field(
-        None, ge=-1, le=1, description="of the object least like its concept; needs an identity model"
-    )
-    min_object_recall: float | None = Field(
-        None, ge=0, le=1, description="share of the objects that are recognised; needs a detector"
-    )
-    max_surplus: int | None = Field(
-        None, ge=0, description="things of the same classes that nobody placed; needs a detector"
-    )
-    min_detection: float | None = Field(
-        None, ge=0, le=1, description="score of the object that a detector recognises least; needs a detector"
-    )
-    max_surplus_detection: float | None = Field(
-        None, ge=0, le=1, description="score of the surest thing that nobody placed; needs a detector"
-    )
-    max_unsafe: float | None = Field(None, ge=0, le=1, description="how harmful a row may be; needs a judge of safety")
+def limited_scores(metrics: MetricTable) -> tuple[list[MetricSpec], list[MetricSpec]]:
+    """The scores by which rows are rejected: those that need no model, and those that do."""
+    found = [spec for spec in metrics.values() if spec.limit]
+    return [spec for spec in found if not spec.needs], [spec for spec in found if spec.needs]
+
+
+def thresholds_of(metrics: MetricTable) -> type[Spec]:
+    """The limits of these scores as a spec, one key for each score that has one.
+
+    Raises:
+        pydantic.ValidationError: of the spec, when a limit lies outside the range of its score.
+    """
+    pixels, models = limited_scores(metrics)
+    keys: dict[str, Any] = {spec.limit_key: _key(spec) for spec in pixels}
+    keys[_RULE] = (bool, Field(default=True, description="reject rows whose boxes break a rule"))
+    keys |= {spec.limit_key: _key(spec) for spec in models}
+    about = "The least that a row must reach. A threshold that is null is not asked for."
+    return create_model("Thresholds", __base__=Spec, __module__=__name__, __doc__=about, **keys)
+
+
+def _key(spec: MetricSpec) -> tuple[Any, Any]:
+    """The type of a score's limit, and its default, range and description."""
+    limit = spec.limit
+    assert limit is not None
+    low, high = (spec.low, spec.high) if limit.ranged else (None, None)
+    return spec.kind | None, Field(limit.default, ge=low, le=high, description=limit.about)
+
+
+if TYPE_CHECKING:
+    Thresholds = Spec  # whose further fields no type checker can know
+else:
+    Thresholds = thresholds_of(METRICS)
+
+
+def judged_columns(record: type) -> tuple[str, ...]:
+    """The columns of a row that `judge` reads."""
+    known = table_of(record).values()
+    return ("layout_valid", *dict.fromkeys(spec.group or spec.column for spec in known if spec.limit))
 
 
 def judge(row: Composition, thresholds: Thresholds) -> tuple[str, ...]:
     """Why a row is rejected, one reason a rule, such as ``identity_psnr<34``; empty for a good row.
 
     A measure of pixels that is null says that there was nothing to measure (an object too small to have a core) and
-    rejects nobody. A model's score that is null although a threshold asks for it rejects with ``clip_score_missing``.
+    rejects nobody. A model's score that is null although a threshold asks for it rejects with ``identity_missing``.
+
+    Args:
+        row: whose record says which scores it has.
+        thresholds: a spec of `thresholds_of`, for these or fewer scores.
     """
     return tuple(_reasons(row, thresholds))
 
 
-def _reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
-    identity = [item.identity_psnr for item in row.objects if item.identity_psnr is not None]
-    visible = [item.visible_fraction for item in row.objects]
-    if identity:
-        yield from _below("identity_psnr", min(identity), limits.min_identity_psnr)
-    if visible:
-        yield from _below("visible_fraction", min(visible), limits.min_visible_fraction)
-    straight = [item.cut_edge for item in row.objects if item.cut_edge is not None]
-    if straight:
-        yield from _above("cut_edge", max(straight), limits.max_cut_edge)
-    if row.seam is not None:
-        yield from _above("seam", row.seam, limits.max_seam)
-    if limits.require_valid_layout and row.layout_valid is False:
+def _reasons(row: Composition, limits: Spec) -> Iterator[str]:
+    """Rows store their reasons, so the order stays: of pixels those of objects first, of models the least first."""
+    pixels, models = limited_scores(table_of(type(row)))
+    yield from _broken_limits(row, limits, sorted(pixels, key=lambda spec: not spec.per_object))
+    if getattr(limits, _RULE) and row.layout_valid is False:
         yield "layout_invalid"
-    yield from _model_reasons(row, limits)
+    yield from _broken_limits(row, limits, sorted(models, key=lambda spec: spec.higher_is_better is False))
 
 
-def _model_reasons(row: Composition, limits: Thresholds) -> Iterator[str]:
-    for name, score, least in (
-        ("clip_score", row.clip_score, limits.min_clip_score),
-        ("ti_clip", row.ti_clip, limits.min_ti_clip),
-        ("cp_clip", row.cp_clip, limits.min_cp_clip),
-        ("identity", _least(item.identity for item in row.objects), limits.min_identity),
-        ("object_recall", row.object_recall, limits.min_object_recall),
-        ("detection", _least(item.detection for item in row.objects), limits.min_detection),
-    ):
-        yield from _missing_score(name, score, least) or _below(name, score or 0.0, least)
-    for name, score, most in (
-        ("surplus", row.surplus, limits.max_surplus),
-        ("surplus_detection", row.surplus_detection, limits.max_surplus_detection),
-        ("unsafe", row.unsafe, limits.max_unsafe),
-    ):
-        yield from _missing_score(name, score, most) or _above(name, score or 0.0, most)
-
-
-def _least(values: Iterable[float | None]) -> float | None:
-    return min((value for value in values if value is not None), default=None)
-
-
-def _missing_score(name: str, score: float | None, limit: float | None) -> list[str]:
-    return [f"{name}_missing"] if score is None and limit is not None else []
-
-
-def _below(name: str, score: float, least: float | None) -> list[str]:
-    # Not "<": a score that is no number passes nothing.
-    return [f"{name}<{least:g}"] if least is not None and not score >= least else []
-
-
-def _above(name: str, score: float, most: float | None) -> list[str]:
-    return [f"{name}>{most:g}"] if most is not None and not score <= most else []
+def _broken_limits(row: Composition, limits: Spec, metrics: Sequence[MetricSpec]) -> Iterator[str]:
+    for spec in metrics:
+        limit = getattr(limits, spec.limit_key, None)
+        if limit is None:
+            continue
+        value = spec.worst(spec.values(row))
+        if value is None:
+            yield from [f"{spec.column}_missing"] if spec.needs else []
+        # Not "<" and ">": a score that is NaN passes nothing.
+        elif spec.higher_is_better is False and not value <= limit:
+            yield f"{spec.column}>{limit:g}"
+        elif spec.higher_is_better is not False and not value >= limit:
+            yield f"{spec.column}<{limit:g}"

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from engine.errors import UsageError
+from engine.rows.scores import EXAMPLE
 from planners.curate.expression import Column, Kind, Schema, Term
 from planners.curate.where import clauses, number
 
@@ -81,16 +82,14 @@ class Selection:
     @property
     def rows(self) -> str:
         """SQL for `unit_id` and `sample_id` of the chosen rows, ascending."""
-        return f"{self._with} select unit_id, sample_id from s{len(self.steps) - 1} order by unit_id, sample_id"
+        return f"{_with(self.steps)} select unit_id, sample_id from s{len(self.steps) - 1} order by unit_id, sample_id"
 
     @property
     def counts(self) -> str:
         """SQL for one row: how many rows are left after each step."""
-        return f"{self._with} select " + ", ".join(f"(select count(*) from s{k})" for k in range(len(self.steps)))
-
-    @property
-    def _with(self) -> str:
-        return _with(self.steps)
+        return f"{_with(self.steps)} select " + ", ".join(
+            f"(select count(*) from s{k})" for k in range(len(self.steps))
+        )
 
 
 def _with(steps: Sequence[tuple[str, str]]) -> str:
@@ -157,7 +156,7 @@ def _caps(wanted: Wanted) -> list[str]:
 
 def _need(wanted: Wanted, schema: Schema) -> None:
     if wanted.top and not wanted.by:
-        raise UsageError("FILTER_TOP", "--top needs --by: the best by what?", fix="--by clip_score")
+        raise UsageError("FILTER_TOP", "--top needs --by: the best by what?", fix=f"--by {EXAMPLE}")
     if wanted.top:
         _share(wanted.top)
     if wanted.balance and wanted.balance not in get_args(Balance):

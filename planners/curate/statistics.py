@@ -6,38 +6,37 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.dataset.sql import quote_name
+from engine.metrics.table import METRICS, MetricTable
+from engine.rows.metric import MetricSpec
 
-OBJECT_SCORES = ("identity_psnr", "visible_fraction", "identity", "detection", "cut_edge")
-COUNTS = ("surplus", "surplus_instances")  # whole numbers that are scores; the others are names
-NO_SCORES = ("ground_line",)
 QUANTILES = (0.05, 0.5, 0.95)
 BINS = 20
-MEANS = {
-    "clip_score": "clip_score",
-    "identity": "o.identity",
-    "identity_psnr": "o.identity_psnr",
-    "detection": "o.detection",
-}
 
 
-def score_sources(types: Mapping[str, Any]) -> dict[str, str]:
+def score_sources(types: Mapping[str, Any], metrics: MetricTable = METRICS) -> dict[str, str]:
     """Every score by name, with SQL for its values, column `x`.
 
     Args:
         types: DuckDB's type of each column of the table `scores`.
+        metrics: the scores that are known; one that was added is called after it, ``seam__again``.
     """
     found = {}
     for name, kind in types.items():
-        if name not in NO_SCORES and (kind.id in ("double", "float") or name.split("__")[0] in COUNTS):
-            found[name] = f"select {quote_name(name)} as x from scores"
-        elif "__" in name and kind.id == "list" and kind.children[0][1].id == "double":  # one number for each object
-            found[name] = f"select unnest({quote_name(name)}) as x from scores"
+        spec = metrics.get(name.split("__")[0])
+        if spec is not None and _is_number(spec):
+            value = quote_name(name) if kind.id != "list" else f"unnest({quote_name(name)})"  # of each object
+            found[name] = f"select {value} as x from scores"
     for field in _object_fields(types):
-        if field in OBJECT_SCORES:
+        if field in metrics and metrics[field].group == "objects":
             found[f"objects.{field}"] = (
                 f"select o.{quote_name(field)} as x from (select unnest(objects) as o from scores)"
             )
     return found
+
+
+def _is_number(spec: MetricSpec) -> bool:
+    """Whether its values are spread over a scale: counts and hashes that are neither good nor bad are names."""
+    return spec.kind is float or (spec.kind is int and spec.higher_is_better is not None)
 
 
 def moments(source: str) -> str:
@@ -66,14 +65,15 @@ def counts(types: Mapping[str, Any], column: str) -> str:
     )
 
 
-def by_concept(types: Mapping[str, Any]) -> str:
+def by_concept(types: Mapping[str, Any], metrics: MetricTable = METRICS) -> str:
     """SQL for rows of a concept, how often it is there and accepted, and its mean scores."""
-    there = [name for name, sql in MEANS.items() if sql in types or name in _object_fields(types)]
-    means = "".join(f", avg({MEANS[name]}) as {name}" for name in there)
-    every = ", clip_score" if "clip_score" in types else ""
-    rows = f"select status{every}, unnest(objects) as o from scores"
-    accepted = "count(*) filter (status = 'accepted')"
-    told = f"o.concept as concept, count(*) as objects, {accepted} as accepted{means}"
+    wanted = [spec for spec in metrics.values() if "by_concept" in spec.views]
+    of_rows = [spec.column for spec in wanted if not spec.group and spec.column in types]
+    of_objects = [spec.column for spec in wanted if spec.group and spec.column in _object_fields(types)]
+    means = [f"avg({name}) as {name}" for name in of_rows] + [f"avg(o.{name}) as {name}" for name in of_objects]
+    rows = f"select {', '.join(['status', *of_rows])}, unnest(objects) as o from scores"
+    accepted = "count(*) filter (status = 'accepted') as accepted"
+    told = ", ".join(["o.concept as concept", "count(*) as objects", accepted, *means])
     return f"select {told} from ({rows}) group by 1 order by 1"
 
 

@@ -1,6 +1,6 @@
 """The expressions of `filter`: Python's syntax for conditions, read without running it, typed, and written as SQL.
 
-``clip_score >= 0.28 and 'dog' in concepts``. Only what is named below is known; what does not fit is an error with its
+``seam <= 0.1 and 'dog' in concepts``. Only what is named below is known; what does not fit is an error with its
 place. Values become literals of our own making, names are the schema's: no text of a user's reaches the database.
 """
 
@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import final
 
 from engine.dataset.sql import quote_name, quote_text
+from engine.rows.scores import EXAMPLE
 from planners.curate.expression import (
     ARITHMETIC,
     COMPARISONS,
@@ -46,12 +47,12 @@ def condition(text: str, schema: Schema) -> Term:
     Raises:
         UsageError: EXPRESSION_SYNTAX, EXPRESSION_NAME, EXPRESSION_TYPE.
     """
-    return _whole(text, schema, "boolean", "a condition, such as clip_score >= 0.28")
+    return _whole(text, schema, "boolean", f"a condition, such as {EXAMPLE} >= 0.28")
 
 
 def number(text: str, schema: Schema) -> Term:
     """A number to sort by, as SQL; raises as `condition`."""
-    return _whole(text, schema, "number", "a number, such as clip_score or min(objects.identity)")
+    return _whole(text, schema, "number", f"a number, such as {EXAMPLE} or min(objects.identity)")
 
 
 def clauses(text: str, schema: Schema) -> list[tuple[str, Term]]:
@@ -125,8 +126,7 @@ class _Reader:
         if column is None:
             near = get_close_matches(name, self._schema, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            known = ", ".join(sorted(self._schema))
-            raise unknown(self._text, node, "is no column", f"{hint}there are: {known}")
+            raise unknown(self._text, node, "is no column", f"{hint}there are: {', '.join(sorted(self._schema))}")
         read = frozenset({name})
         field = name.rpartition(".")[2]
         if not column.group:

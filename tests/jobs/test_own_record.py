@@ -30,7 +30,8 @@ def recipe(tmp_path_factory):
     swatches.enter()
     path = tmp_path_factory.mktemp("recipe") / "swatches.yaml"
     path.write_text(swatches.RECIPE)
-    return load(str(path))
+    yield load(str(path))
+    swatches.leave()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -12,6 +12,7 @@ from actors.compose.stages import STAGES
 from engine.errors import SampleError
 from engine.photos.images import encode_jpeg
 from engine.rows.kinds import RECORDS
+from engine.rows.metric import METRIC, MetricSpec
 from engine.rows.values import ACCEPTED, REJECTED
 from engine.run.stage import Run, Stage, Worker
 from engine.seeds import rng
@@ -44,7 +45,18 @@ class Swatch:
     # paint_swatch
     image: bytes | None = None
     hue: str = ""
-    brightness: float | None = None
+    brightness: float | None = field(
+        default=None,
+        metadata={
+            METRIC: MetricSpec(
+                label="brightness",
+                about="mean of the three channels",
+                function=f"{__name__}:PaintSwatch",
+                low=0,
+                high=1,
+            )
+        },
+    )
     status: str = ""
     reasons: tuple[str, ...] = ()
 
@@ -85,3 +97,8 @@ def enter() -> None:
     """Enter the record and the stage where recipes look for them."""
     RECORDS.add("swatch", f"{__name__}:Swatch")
     STAGES.add("paint_swatch", f"{__name__}:PaintSwatch")
+
+
+def leave() -> None:
+    """Take them out again, for the tests that compare the tables with the documents."""
+    del RECORDS._table["swatch"], STAGES._table["paint_swatch"]

@@ -90,7 +90,7 @@ def _harms(config: Any, logits: Tensor, harmless: frozenset[int], where: str) ->
     for row in shares[:, harmful]:
         worst = int(row.argmax())
         unsafe = float(row[worst] if several else row.sum().clamp(max=1))
-        found.append(Harm(unsafe, f"{where}: {config.id2label[harmful[worst]]}"))
+        found.append(Harm(unsafe=unsafe, harm=f"{where}: {config.id2label[harmful[worst]]}"))
     return found
 
 

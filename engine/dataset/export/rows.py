@@ -10,13 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.metrics.table import table_of
 from engine.photos.images import decode
 from engine.rows.composition import Composition, PlacedObject
 from engine.storage.store import Store
-
-SCORES = (
-    "seam", "clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall", "surplus", "unsafe",
-)  # fmt: skip
 
 
 class Exporter(ABC):
@@ -60,12 +57,14 @@ def visible_objects(row: Composition) -> list[Seen]:
 
 def facts(row: Composition) -> dict[str, Any]:
     """What a row says without its picture and masks, as JSON values; scores that nobody measured are left out."""
-    measured = {name: getattr(row, name) for name in SCORES if getattr(row, name) is not None}
+    shown = [spec for spec in table_of(type(row)).values() if "export" in spec.views]
+    measured = {spec.column: value for spec in shown if not spec.group for value in spec.values(row)}
     scores = {name: value for name, value in measured.items() if math.isfinite(value)}  # JSON knows no others
+    of_objects = sorted(spec.column for spec in shown if spec.group)
     objects = [
         {
             "concept": item.concept, "class_name": item.class_name, "box": list(item.box), "license": item.license,
-            "source_sha256": item.source_sha256, "identity": item.identity, "visible_fraction": item.visible_fraction,
+            "source_sha256": item.source_sha256, **{name: getattr(item, name) for name in of_objects},
         }
         for item in row.objects
     ]  # fmt: skip

@@ -3,18 +3,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actors.compose.score import Score, placed_objects
+from actors.compose.score import Score, placed_objects, score_row
 from actors.score.clip import ClipScores, clip_judge, without_clip
 from actors.score.detection import detection_judge, without_detector
 from actors.score.identity import identity_judge, without_identity
-from actors.score.scorers import ModelScores
+from actors.score.safety import without_safety
+from actors.score.scorers import Judges, Loaded, ModelScores, verdicts
 from engine.compose.paste import over, paste
 from engine.metrics.detection import Detections, visible_box
 from engine.photos.images import decode, encode_jpeg
 from engine.photos.library import CutoutInfo, Library, PixelCache
 from engine.rows.composition import Composition, Placement
 from engine.rows.values import Model
-from engine.run.stage import Run
 from engine.storage.stores import open_store
 
 SIZE = 96
@@ -205,16 +205,21 @@ def test_without_models_there_are_no_numbers_of_theirs(row, library):
     )
 
 
-def test_all_models_of_a_stage_are_loaded_and_named(row, library, monkeypatch):
-    made = {"clip": ColorScorer(), "identity": ColorScorer(), "detector": ScriptedDetector()}
-    monkeypatch.setattr("actors.compose.score.open_library", lambda uri: library)
-    monkeypatch.setattr("engine.registry.Registry.resolve", lambda self, name: lambda *given: made[KINDS[name]])
-    stage = Score.model_validate({kind: {"model": "x"} for kind in made})
-    (scored,) = stage.load(Run(out="", library="", size=SIZE))([row])
+def test_all_models_of_a_stage_are_named_and_fill_their_columns(row, library):
+    scorer, detector, stored = ColorScorer(), ScriptedDetector(), decode(row.image)
+    judges = Judges(
+        Loaded(scorer, scorer, detector),
+        clip_judge(scorer, library, 4),
+        identity_judge(scorer, library, 4),
+        detection_judge(detector, library),
+        without_safety,
+        (scorer.model, scorer.model, detector.model),
+    )
+    (said,) = verdicts(judges, [row], [stored])
+    scored = score_row(row, stored, library, said, judges.models)
     assert [model.name for model in scored.models] == ["mean colour", "scripted"]
     assert (scored.object_recall, scored.surplus) == (0.0, 0)
     assert scored.clip_score is not None
     assert all(thing.identity is not None and thing.detection == 0 for thing in scored.objects)
-
-
-KINDS = {"open_clip": "clip", "dino": "identity", "owlvit": "detector"}
+    assert scored.seam is not None
+    assert scored.layout_valid is not None

@@ -10,12 +10,14 @@ from safetensors.numpy import save_file
 from actors.backends.score.linear_head import LinearHead
 from actors.score.clip import ClipScores
 from actors.score.detection import detection_judge
-from actors.score.paper_metrics import METRICS, metric_judge
-from actors.score.rescore import Rescore
+from actors.score.paper_metrics import metric_functions, metric_judge
+from actors.score.rescore import REQUESTS, Rescore
 from actors.score.scorers import Loaded, ModelScores
 from engine.errors import UsageError
 from engine.metrics.detection import visible_box
 from engine.photos.images import decode
+from engine.rows.added_scores import AddedScores
+from engine.rows.metric import metric_fields
 from tests.actors.compose.test_score import ColorScorer, ScriptedDetector, library, row
 
 __all__ = ["library", "row"]
@@ -30,7 +32,9 @@ def measured(row, library, metrics, *, detector=None, stored=None, clip_score=0.
         (None, None),
         detection_judge(detector, library)([row], [pixels])[0] if detector else None,
     )
-    (columns,) = metric_judge(loaded, library, 4, metrics)([row], [pixels], [said])
+    known = metric_functions(AddedScores)
+    asked = {name: known.resolve(name) for name, spec in metric_fields(AddedScores).items() if spec.request in metrics}
+    (columns,) = metric_judge(loaded, library, 4, asked)([row], [pixels], [said])
     return columns
 
 
@@ -91,12 +95,19 @@ def test_clipscore_is_beside_the_raw_cosine(row, library):
     assert measured(row, library, ["clipscore"], clip_score=-0.2) == {"clipscore": 0.0}
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_a_metric_without_its_model_is_refused(name):
     with pytest.raises(ValidationError, match=f"metric {name} needs"):
         Rescore(metrics=(name,))
-    models = {model: {"model": "x"} for model in METRICS[name].models}
-    assert {name, *METRICS[name].beside} < set(Rescore(metrics=(name,), **models).measured)
+    specs = {column: spec for column, spec in metric_fields(AddedScores).items() if spec.request == name}
+    models = {model: {"model": "x"} for spec in specs.values() for model in spec.needs}
+    assert name in specs
+    assert set(specs) < set(Rescore(metrics=(name,), **models).measured)
+
+
+def test_a_metric_that_nobody_knows_is_named():
+    with pytest.raises(ValidationError, match="no metric is called 'clip_j'; there are: clipscore, clip_i"):
+        Rescore.model_validate({"metrics": ["clip_j"], "clip": {"model": "x"}})
 
 
 def test_embeddings_and_heads_need_their_model():

@@ -35,7 +35,7 @@ def judged(spec, tmp_path, rows=(ROW,) * 3):
 
 def test_a_picture_is_as_harmful_as_its_labels_say(folders, tmp_path):
     harms, models = judged(SafetySpec(model=str(folders / "vit")), tmp_path)
-    assert all(0 < harm.unsafe < 1 and harm.reason == "image: nsfw" for harm in harms)
+    assert all(0 < harm.unsafe < 1 and harm.harm == "image: nsfw" for harm in harms)
     assert len({harm.unsafe for harm in harms}) == 3
     assert [model.name for model in models] == ["vit"]
     turned, _ = judged(SafetySpec(model=str(folders / "vit"), harmless=("nsfw",)), tmp_path)
@@ -47,7 +47,7 @@ def test_words_count_where_they_are_worse_than_the_picture(folders, tmp_path):
     both, models = judged(SafetySpec(model=str(folders / "vit"), words_model=str(folders / "bert")), tmp_path)
     assert [model.name for model in models] == ["vit", "bert"]
     assert all(one.unsafe >= other.unsafe for one, other in zip(both, pictures, strict=True))
-    assert {harm.reason.partition(":")[0] for harm in both} <= {"image", "words"}
+    assert {harm.harm.partition(":")[0] for harm in both} <= {"image", "words"}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,9 @@ def test_a_model_that_sees_may_judge(tmp_path):
     with chat_server(lambda question, number: says(answers[number])) as (url, asked):
         spec = SafetySpec(backend="openai", model=MODEL, server={"url": url, "retries": 0, "concurrency": 1})
         harms, models = judged(spec, tmp_path)
-    assert sorted(harms, key=str) == sorted([Harm(0.0), Harm(1.0, "violence"), Harm(None, "SAFETY_JSON")], key=str)
+    assert sorted(harms, key=str) == sorted(
+        [Harm(unsafe=0.0), Harm(unsafe=1.0, harm="violence"), Harm(harm="SAFETY_JSON")], key=str
+    )
     assert [model.name for model in models] == [MODEL]
     picture, words = asked[0]["messages"][0]["content"]
     assert picture["type"] == "image_url"

@@ -70,6 +70,18 @@ def test_each_rule_gives_its_reason(made, limits, reasons):
     assert judge(made, Thresholds(**limits)) == reasons
 
 
+def test_reasons_stand_in_the_order_in_which_rows_store_them():
+    """Pixels first, those of objects before those of the picture; then models, the least before the most."""
+    least = ("clip_score", "ti_clip", "cp_clip", "identity", "object_recall", "detection")
+    most = ("surplus", "surplus_detection", "unsafe")
+    limits = {key: 0.5 for key in Thresholds.model_fields if key.startswith(("min", "max"))} | {"max_surplus": 0}
+    low = {"identity": 0.1, "detection": 0.1, "clip_score": 0.1, "ti_clip": 0.1, "cp_clip": 0.1, "object_recall": 0.1}
+    high = {"surplus": 1, "surplus_detection": 0.9, "unsafe": 0.9, "seam": 0.9, "layout_valid": False}
+    reasons = judge(row(psnr=0.1, visible=0.1, cut_edge=0.9, **low, **high), Thresholds(**limits))
+    said = [reason.partition("<")[0].partition(">")[0] for reason in reasons]
+    assert said == ["identity_psnr", "visible_fraction", "cut_edge", "seam", "layout_invalid", *least, *most]
+
+
 def test_a_threshold_must_be_possible():
     with pytest.raises(ValidationError):
         Thresholds(min_visible_fraction=1.5)
