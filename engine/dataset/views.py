@@ -90,7 +90,7 @@ class Dataset:
         if not path:
             raise empty(self.uri)
         with open_shard(self.store, path) as shard:
-            return record_of(shard.schema_arrow.metadata, self.uri)
+            return record_of(shard.schema_arrow, self.uri)
 
     def require(self, record: type) -> None:
         """Refuse what has no rows, or rows of another kind.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import fields
+
+import pyarrow as pa
 
 from engine.errors import UsageError
 from engine.registry import Registry
@@ -28,15 +30,19 @@ def kind_of(record: type) -> str:
     return str(getattr(record, "kind", ""))
 
 
-def record_of(metadata: Mapping[bytes, bytes] | None, where: str) -> type:
-    """The record that the schema of a shard names.
+def record_of(schema: pa.Schema, where: str) -> type:
+    """The record that the schema of a shard names; of a shard that names none, the only one that has all its columns.
 
     Raises:
-        UsageError: ROWS_KIND where it names none, or one that is not known here.
+        UsageError: ROWS_KIND where that is not one which is known here.
     """
-    kind = (metadata or {}).get(RECORD_KEY, b"").decode("utf-8", "replace")
-    if kind not in RECORDS:
+    kind = (schema.metadata or {}).get(RECORD_KEY, b"").decode("utf-8", "replace")
+    if kind in RECORDS:
+        return RECORDS.resolve(kind)
+    records = [RECORDS.resolve(name) for name in RECORDS]
+    fitting = [record for record in records if {field.name for field in fields(record)}.issuperset(schema.names)]
+    if kind or len(fitting) != 1:
         what = f"the rows are of the kind {kind!r}, which is not known" if kind else "the rows do not say what they are"
         fix = f"give the output of compose or segment; known kinds: {', '.join(RECORDS)}"
         raise UsageError("ROWS_KIND", what, where=where, fix=fix)
-    return RECORDS.resolve(kind)
+    return fitting[0]

@@ -109,7 +109,7 @@ def read_contents(dataset: Dataset, limit: int) -> Contents:
 
 
 def _rows(shard: pq.ParquetFile, where: str, limit: int, ids: pa.Array | None) -> list[Any]:
-    record = record_of(shard.schema_arrow.metadata, where)
+    record = record_of(shard.schema_arrow, where)
     columns = [name for name in column_names(record, stored=False) if name in shard.schema_arrow.names]
     rows: list[Any] = []
     for batch in shard.iter_batches(batch_size=BATCH_ROWS, columns=columns):
