@@ -21,8 +21,9 @@ from engine.seeds import sample_id, sample_seed
 from engine.storage.extents import Extents
 from engine.storage.lock import PHOTOS
 from engine.storage.parquet import open_shard, read_shard
-from engine.storage.receipts import data_path, derive
+from engine.storage.receipts import data_path
 from engine.storage.stores import open_store
+from engine.storage.unit_summary import derive
 
 PLANNED = ("sample_id", "unit_id", "seed")
 
@@ -145,7 +146,7 @@ class Layouts(Source):
         """The unit's rows, which may lie in other units of the layouts, in the order of their samples.
 
         Raises:
-            Damaged: LAYOUTS_LACK, and those of `engine.storage.receipts.derive`.
+            Damaged: LAYOUTS_LACK, and those of `engine.storage.unit_summary.derive`.
         """
         span = range(*self.extents.span(unit_id))
         there = sorted({self.drawn.unit_of(index) for index in span})
