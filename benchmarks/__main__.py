@@ -15,6 +15,7 @@ from benchmarks.report import save_json, save_markdown, table
 NAMES = (
     "overhead",
     "commit",
+    "summary",
     "faults",
     "storm",
     "kills",

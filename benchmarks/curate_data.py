@@ -26,7 +26,7 @@ def write_dataset(uri: str | Path, *, units: int, unit_rows: int, image_bytes: i
     """Commit `units` units of `unit_rows` rows each, one row in ten rejected; random bytes are no pictures."""
     store = open_store(str(uri))
     draw = np.random.default_rng(0)
-    block = to_table(Composition, [_row(draw, number) for number in range(BLOCK)], _COLUMNS)
+    block = _block(draw, BLOCK)
     for unit in range(units):
         table = block.take(draw.integers(0, BLOCK, unit_rows))
         for name, values in _drawn(draw, unit, unit_rows, image_bytes).items():
@@ -37,6 +37,15 @@ def write_dataset(uri: str | Path, *, units: int, unit_rows: int, image_bytes: i
 
 
 _COLUMNS = column_names(Composition, stored=True)
+
+
+def rows_block(rows: int) -> pa.Table:
+    """Rows of which a unit can be made: each has its own objects, none a picture."""
+    return _block(np.random.default_rng(0), rows)
+
+
+def _block(draw: np.random.Generator, rows: int) -> pa.Table:
+    return to_table(Composition, [_row(draw, number) for number in range(rows)], _COLUMNS)
 
 
 def _drawn(draw: np.random.Generator, unit: int, rows: int, image_bytes: int) -> dict[str, pa.Array]:

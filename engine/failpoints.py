@@ -8,6 +8,7 @@ from collections import Counter
 
 VARIABLE = "MYCANVAS_FAILPOINT"
 NAMES = (
+    "mid_encode",
     "after_tmp_write",
     "after_fsync",
     "before_link",

@@ -317,13 +317,13 @@ def dataset(tmp_path_factory) -> str:
     return uri
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 @pytest.mark.filterwarnings("default")
 def test_the_examples_of_reading_run(number, dataset, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
     examples = blocks("docs/record.md")
-    assert len(examples) == 3
+    assert len(examples) == 4
     exec(compile(examples[number], "docs/record.md", "exec"), {"OUT": dataset})
     assert capsys.readouterr().out
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +23,13 @@ from engine.dataset.added_scores import added_score_sets
 from engine.dataset.sql import quote_name, quote_text
 from engine.dataset.views import Dataset, empty
 from engine.errors import Damaged, EnvironmentProblem, UsageError
-from engine.storage.commits import list_committed
-from engine.storage.manifest import SEGMENT_UNITS, scores_path, slim_rows, whole_summary
+from engine.storage.commits import list_committed, unit_summaries
+from engine.storage.manifest import SEGMENT_UNITS, scores_path, whole_summary
 from engine.storage.parquet import read_shard, write_table
 from engine.storage.store import Store
 
 MEMORY = "400MB"  # of DuckDB; more goes to its temporary folder
 TABLE = "scores"
-_READERS = 8
 _VECTORS = 100_000  # at a time
 
 
@@ -87,7 +84,7 @@ class Scores:
 def open_scores(dataset: Dataset, *, for_strangers: bool = False) -> Iterator[Scores]:
     """The score table of a dataset or a view, named `scores`, until the ``with`` ends.
 
-    Where the last summary is not of all that is committed, the shards are read, without their pixels.
+    Where the last summary is not of all that is committed, the units' receipts are read, which have their rows too.
 
     Args:
         dataset: whose scores.
@@ -159,8 +156,8 @@ def _files(store: Store, folder: Path) -> list[Path]:
         raise empty(store.uri)
     files = []
     for start in range(0, len(units), SEGMENT_UNITS):
-        with ThreadPoolExecutor(_READERS) as pool:  # they wait for the storage most of the time
-            tables = list(pool.map(partial(slim_rows, store), units[start : start + SEGMENT_UNITS]))
+        segment = unit_summaries(store, units[start : start + SEGMENT_UNITS], restore=False)
+        tables = [summary.rows for summary in segment]
         folder.mkdir(exist_ok=True)
         files.append(folder / f"gathered-{start}.parquet")
         files[-1].write_bytes(write_table(pa.concat_tables(tables, promote_options="default"), metadata={}))

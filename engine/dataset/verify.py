@@ -2,23 +2,24 @@
 
 Lock, extents, receipts, segments and manifest carry their own. A receipt has those of its data file and failures, a
 segment repeats its receipts, and the manifest has those of segments, scores, lock, extents, card and library.
-The ids of a unit's rows must be those that the extents give to it.
+The ids of a unit's rows must be those that the extents give to it, and the rows in a receipt those of the data file.
 """
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
+import pyarrow as pa
+
 from engine.dataset.added_scores import FOLDER as SCORES
 from engine.dataset.added_scores import added_score_sets
 from engine.dataset.views import CHOSEN_VIEW, chosen_view
 from engine.errors import Damaged, UsageError
-from engine.storage.commits import read_receipt
+from engine.storage.commits import read_unit_summary
 from engine.storage.extents import Extents, read_extents, wrong_samples
 from engine.storage.garbage import JOURNAL
 from engine.storage.lock import LOCK, read_lock
@@ -32,23 +33,23 @@ from engine.storage.manifest import (
     scores_path,
     segment_path,
 )
-from engine.storage.parquet import read_shard
+from engine.storage.parquet import equal_rows
 from engine.storage.receipts import (
     DATA,
     FAILURES,
     RECEIPTS,
     Receipt,
     data_path,
-    derive,
     failures_path,
     receipt_path,
 )
 from engine.storage.sealed import digest
 from engine.storage.store import TMP, Store
 from engine.storage.stores import open_store
+from engine.storage.unit_summary import derive
 
 _READERS = 4
-_NUMBERED = re.compile(rf"(?:{DATA}/part-|{FAILURES}/part-|{RECEIPTS}/)(\d+)\.(?:parquet|json)")
+_NUMBERED = re.compile(rf"(?:{DATA}/part-|{FAILURES}/part-|{RECEIPTS}/)(\d+)\.(?:parquet|arrow)")
 _SEGMENT = re.compile(rf"{FOLDER}/segment-(\d+)\.json")
 _GONE, _CHANGED = "is missing", "is not what was written: its hash differs"
 _RESTORE = "restore it from a copy"
@@ -203,37 +204,41 @@ def _units(dataset: _Dataset) -> Iterator[Damage]:
 
 
 def _unit(dataset: _Dataset, recorded: Mapping[int, Receipt], unit_id: int) -> list[Damage]:
-    receipt, damages = _receipt(dataset, recorded.get(unit_id), unit_id)
+    receipt, rows, damages = _receipt(dataset, recorded.get(unit_id), unit_id)
     again = f"restore it from a copy, or remove it, {receipt_path(unit_id)}, {failures_path(unit_id)} {_ANEW}"
     try:
         data = dataset.store.read(data_path(unit_id))
         if receipt and digest(data) != receipt.blake2b:
             return [*damages, Damage(data_path(unit_id), _CHANGED, again)]
         derived, failures = derive(data, unit_id)
-        ids = [*_sample_ids(data, unit_id), *(row.sample_id for row in failures)]
     except FileNotFoundError:
         return [*damages, Damage(data_path(unit_id), _GONE, again)]
     except Damaged as error:
         return [*damages, Damage(data_path(unit_id), f"{error.what} ({error.why})", again)]
+    ids = [*derived.rows.column("sample_id").to_pylist(), *(row.sample_id for row in failures)]
     if wrong := wrong_samples(dataset.extents, unit_id, ids):
         damages.append(Damage(data_path(unit_id), wrong, again))
-    if receipt and receipt.counts != derived.counts:
-        damages.append(Damage(receipt_path(unit_id), "counts other rows than its data file has", f"remove it {_ANEW}"))
-    return [*damages, *_failures(dataset, receipt or derived)]
+    if (receipt and receipt.counts != derived.receipt.counts) or (
+        rows is not None and not equal_rows(rows, derived.rows)
+    ):
+        damages.append(Damage(receipt_path(unit_id), "has other rows than its data file", f"remove it {_ANEW}"))
+    return [*damages, *_failures(dataset, receipt or derived.receipt)]
 
 
-def _receipt(dataset: _Dataset, recorded: Receipt | None, unit_id: int) -> tuple[Receipt | None, list[Damage]]:
-    """The receipt to believe: the segment's, which the manifest vouches for, before the one in its own file."""
+def _receipt(
+    dataset: _Dataset, recorded: Receipt | None, unit_id: int
+) -> tuple[Receipt | None, pa.Table | None, list[Damage]]:
+    """The receipt to believe, the segment's, which the manifest vouches for, before the file's; the file's rows."""
     path, mend = receipt_path(unit_id), f"remove it {_ANEW}"
     try:
-        receipt = read_receipt(dataset.store, unit_id)
+        stored = read_unit_summary(dataset.store, unit_id)
     except Damaged as error:
-        return recorded, [Damage(path, error.what, mend)]
-    if receipt is None:
-        return recorded, [Damage(path, _GONE, mend)] if data_path(unit_id) in dataset.sizes else []
-    if recorded and receipt != recorded:
-        return recorded, [Damage(path, f"differs from {segment_path(unit_id // SEGMENT_UNITS)}", mend)]
-    return receipt, []
+        return recorded, None, [Damage(path, error.what, mend)]
+    if stored is None:
+        return recorded, None, [Damage(path, _GONE, mend)] if data_path(unit_id) in dataset.sizes else []
+    if recorded and stored.receipt != recorded:
+        return recorded, None, [Damage(path, f"differs from {segment_path(unit_id // SEGMENT_UNITS)}", mend)]
+    return stored.receipt, stored.rows, []
 
 
 def _failures(dataset: _Dataset, receipt: Receipt) -> Iterator[Damage]:
@@ -243,8 +248,3 @@ def _failures(dataset: _Dataset, receipt: Receipt) -> Iterator[Damage]:
         yield from _compare(dataset, path, receipt.failures_blake2b, mend)
     elif path in dataset.sizes:
         yield Damage(path, "the unit has no failed rows", "move it elsewhere")
-
-
-def _sample_ids(data: bytes, unit_id: int) -> list[str]:
-    with read_shard(io.BytesIO(data), data_path(unit_id)) as shard:
-        return list(shard.read(columns=["sample_id"]).column(0).to_pylist())

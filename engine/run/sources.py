@@ -19,9 +19,10 @@ from engine.seeds import sample_id, sample_seed
 from engine.storage.extents import Extents
 from engine.storage.lock import LISTED, PHOTOS
 from engine.storage.parquet import read_shard
-from engine.storage.receipts import data_path, derive
+from engine.storage.receipts import data_path
 from engine.storage.store import Store
 from engine.storage.stores import open_store
+from engine.storage.unit_summary import derive
 
 PLANNED = ("sample_id", "unit_id", "seed")
 
@@ -151,7 +152,7 @@ class PhaseRows(Source):
         """The unit's rows, which may lie in other units of the earlier phase, in the order of their samples.
 
         Raises:
-            Damaged: LAYOUTS_LACK, and those of `engine.storage.receipts.derive`.
+            Damaged: LAYOUTS_LACK, and those of `engine.storage.unit_summary.derive`.
         """
         span = range(*self.origin.extents.span(unit_id))
         there = sorted({self.drawn.unit_of(index) for index in span})

@@ -1,8 +1,9 @@
 """The commit of a unit: one data file that appears whole under a name that depends on the unit alone.
 
 The data file is the truth and is enough: it carries the unit's failed rows in its schema metadata. The table of
-failures and the receipt are derived from it, for those who want to read them cheaply, and are written after it; a crash
-in between loses neither. Two writers of a unit may have different failures; whoever creates the data file decides.
+failures and the receipt, in whose file are the rows without pixels, are derived from it, for those who want to read
+them cheaply, and are written after it; a crash in between loses neither. Two writers of a unit may have different
+failures; whoever creates the data file decides.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -23,17 +26,17 @@ from engine.storage.receipts import (
     FAILURES,
     FailedRow,
     Receipt,
-    data_bytes,
     data_path,
-    derive,
     failures_bytes,
     failures_path,
     fault,
     receipt_path,
     tally,
+    write_data,
 )
-from engine.storage.sealed import digest, seal, unseal
+from engine.storage.slim_rows import slim_rows
 from engine.storage.store import Store
+from engine.storage.unit_summary import UnitSummary, derive, pack_summary, unpack_summary
 
 __all__ = [
     "CommittedUnits",
@@ -44,12 +47,14 @@ __all__ = [
     "failure_files",
     "list_committed",
     "read_receipt",
-    "rebuild_receipt",
+    "read_unit_summary",
+    "rebuild_unit_summary",
     "receipts",
+    "unit_summaries",
 ]
 
-_RECEIPT = "receipt"
-_ANEW = "remove it: it is made anew from the data file"
+_AT_ONCE = 1000  # receipts in memory, some 0.1 MB each
+_MAKERS = 8  # threads that read data files where receipts are missing
 _SHARD_NAME = re.compile(r"part-(\d{8}|[1-9]\d{8})\.parquet")
 
 
@@ -100,9 +105,28 @@ def failure_files(store: Store) -> list[str]:
 
 
 def receipts(store: Store) -> Iterator[Receipt]:
-    """The receipt of every committed unit, in unit order; one that is missing is worked out, and not stored."""
-    for unit_id in sorted(_unit_ids(store)):
-        yield read_receipt(store, unit_id) or derive(store.read(data_path(unit_id)), unit_id)[0]
+    """The receipt of every committed unit, in unit order; one that is missing or broken is derived, and not stored."""
+    return (summary.receipt for summary in unit_summaries(store, sorted(_unit_ids(store)), restore=False))
+
+
+def unit_summaries(store: Store, unit_ids: Sequence[int], *, restore: bool) -> Iterator[UnitSummary]:
+    """Receipts and rows without pixels of committed units, in the order of `unit_ids`.
+
+    Those that are missing or broken are derived from the data file; with `restore` they are stored too, and the table
+    of failures.
+
+    Raises:
+        Damaged: as `derive`.
+    """
+    make = rebuild_unit_summary if restore else _derive
+    for start in range(0, len(unit_ids), _AT_ONCE):
+        ids = unit_ids[start : start + _AT_ONCE]
+        stored = store.read_many([receipt_path(unit_id) for unit_id in ids])
+        found = {unit_id: _unpack(packed, unit_id) for unit_id, packed in zip(ids, stored, strict=True)}
+        lacking = [unit_id for unit_id, summary in found.items() if summary is None]
+        with ThreadPoolExecutor(_MAKERS) as pool:
+            made = dict(zip(lacking, pool.map(partial(make, store), lacking), strict=True))
+        yield from (found[unit_id] or made[unit_id] for unit_id in ids)
 
 
 def commit_unit(
@@ -130,55 +154,74 @@ def commit_unit(
     """
     if wrong := fault(unit_id, table, failures):
         raise MyCanvasError("COMMIT_ROWS", wrong, where=f"unit {unit_id}", why="a stage lost or mixed up rows")
-    if store.exists(data_path(unit_id)):
-        return rebuild_receipt(store, unit_id), False
-    data = data_bytes(table, failures)
-    with ThreadPoolExecutor(1) as beside:  # the hash of 13 MB takes as long as a fast disk: they share the time
-        hashed = beside.submit(digest, data)
-        won = store.create(data_path(unit_id), data)
-    if not won:
-        return rebuild_receipt(store, unit_id), False
+    written = store.create_from(data_path(unit_id), partial(write_data, table, failures))
+    if written is None:
+        return rebuild_unit_summary(store, unit_id).receipt, False
     reach("after_data")
-    receipt = tally(unit_id, table, failures, size=len(data), blake2b=hashed.result())
-    return _settle(store, replace(receipt, attempt=attempt, timings=dict(timings)), failures), True
+    receipt = tally(unit_id, table, failures, size=written.size, blake2b=written.blake2b)
+    receipt = replace(receipt, attempt=attempt, timings=dict(timings))
+    return _settle(store, UnitSummary(receipt, slim_rows(table)), failures).receipt, True
 
 
 def read_receipt(store: Store, unit_id: int) -> Receipt | None:
-    """The stored receipt of a unit; None where there is none.
+    """The stored receipt of a unit; None where there is none. Raises as `read_unit_summary`."""
+    summary = read_unit_summary(store, unit_id)
+    return summary.receipt if summary else None
+
+
+def read_unit_summary(store: Store, unit_id: int) -> UnitSummary | None:
+    """The stored receipt and rows without pixels of a unit; None where there are none.
 
     Raises:
-        Damaged: SEAL_BROKEN, or RECEIPT_SWAPPED for another unit's.
+        Damaged: SEAL_BROKEN, RECEIPT_SWAPPED for another unit's, SHARD_FOREIGN.
     """
-    path = receipt_path(unit_id)
+    packed = _read(store, unit_id)
+    return None if packed is None else unpack_summary(packed, unit_id)
+
+
+def rebuild_unit_summary(store: Store, unit_id: int) -> UnitSummary:
+    """The receipt and rows without pixels of a committed unit.
+
+    Where they are missing or broken they are made from the data file and stored, its table of failures too: a power
+    cut may take a receipt, as nobody waits for the disk there.
+    """
+    whole = _unpack(_read(store, unit_id), unit_id)
+    return whole or _settle(store, *derive(store.read(data_path(unit_id)), unit_id))
+
+
+def _derive(store: Store, unit_id: int) -> UnitSummary:
+    return derive(store.read(data_path(unit_id)), unit_id)[0]
+
+
+def _read(store: Store, unit_id: int) -> bytes | None:
     try:
-        receipt = Receipt(**unseal(store.read(path), _RECEIPT, where=path, fix=_ANEW))
+        return store.read(receipt_path(unit_id))
     except FileNotFoundError:
         return None
-    if receipt.unit_id != unit_id:
-        raise Damaged("RECEIPT_SWAPPED", f"the receipt of unit {receipt.unit_id}", where=path)
-    return receipt
 
 
-def rebuild_receipt(store: Store, unit_id: int) -> Receipt:
-    """The receipt of a committed unit; one that is missing is made from the data file, its table of failures too."""
-    return read_receipt(store, unit_id) or _settle(store, *derive(store.read(data_path(unit_id)), unit_id))
+def _unpack(packed: bytes | None, unit_id: int) -> UnitSummary | None:
+    """A stored summary; None where there is none, or a broken one."""
+    with suppress(Damaged):
+        return None if packed is None else unpack_summary(packed, unit_id)
+    return None
 
 
-def _settle(store: Store, receipt: Receipt, failures: Sequence[FailedRow]) -> Receipt:
+def _settle(store: Store, summary: UnitSummary, failures: Sequence[FailedRow]) -> UnitSummary:
     """Write what is derived from a data file; the receipt last, so that who sees it finds the failures too."""
+    unit_id = summary.receipt.unit_id
     if failures:
-        _agree(store, failures_path(receipt.unit_id), failures_bytes(failures))
+        _agree(store, failures_path(unit_id), failures_bytes(failures))
         reach("after_failures")
-    if store.create(receipt_path(receipt.unit_id), seal(_RECEIPT, asdict(receipt))):
+    packed = pack_summary(summary)
+    if store.create(receipt_path(unit_id), packed, durable=False):
         reach("after_receipt")
-        return receipt
-    stored = read_receipt(store, receipt.unit_id)
-    if stored and stored.blake2b == receipt.blake2b:
+        return summary
+    stored = _unpack(_read(store, unit_id), unit_id)
+    if stored and stored.receipt.blake2b == summary.receipt.blake2b:
         return stored
-    store.put(
-        receipt_path(receipt.unit_id), seal(_RECEIPT, asdict(receipt))
-    )  # was of a data file that somebody removed
-    return receipt
+    store.put(receipt_path(unit_id), packed)  # it was broken, or of a data file that somebody removed
+    return summary
 
 
 def _agree(store: Store, path: str, data: bytes | memoryview) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, final
+from typing import Any, BinaryIO, final
 
 from engine.errors import EnvironmentProblem, UsageError
 from engine.failpoints import reach
+from engine.storage.hashed_file import HashedFile, Written
 from engine.storage.store import AGAIN, TMP, Entry, Store, check_path, store_denied, store_failed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -39,27 +40,43 @@ class LocalStore(Store):
 
     uri: str
 
-    def create(self, path: str, data: bytes | memoryview) -> bool:
+    def create(self, path: str, data: bytes | memoryview, *, durable: bool = True) -> bool:
         if self.exists(path):
             return False
-        with _explain_errors(self.uri, path):
-            made = self._stage(data)
-            reach("before_link")
-            won = _link(made, self._ready(path))
-            reach("after_link")
-            made.unlink(missing_ok=True)
-            return won
+        with _explain_errors(self.uri, path), self._stage() as (staged, file):
+            file.write(data)
+            _finish(file, durable=durable)
+            return self._publish(staged, path, durable=durable)
+
+    def create_from(self, path: str, write: Callable[[Any], None]) -> Written | None:
+        if self.exists(path):
+            return None
+        with _explain_errors(self.uri, path), self._stage() as (staged, file), HashedFile(file) as hashed:
+            write(hashed)
+            hashed.flush()
+            _finish(file)
+            return hashed.result() if self._publish(staged, path) else None
 
     def put(self, path: str, data: bytes | memoryview) -> None:
-        with _explain_errors(self.uri, path):
-            made, final_path = self._stage(data), self._ready(path)
+        with _explain_errors(self.uri, path), self._stage() as (staged, file):
+            file.write(data)
+            _finish(file)
+            final_path = self._ready(path)
             reach("before_replace")
-            made.replace(final_path)
+            staged.replace(final_path)
             _sync_folder(final_path.parent)
 
     def read(self, path: str) -> bytes:
         with _explain_errors(self.uri, path):
             return self._at(path).read_bytes()
+
+    def read_many(self, paths: Sequence[str]) -> Iterator[bytes | None]:
+        """One after the other: of small files, threads read fewer a second, as each holds the interpreter's lock."""
+        for path in paths:
+            try:
+                yield self.read(path)
+            except FileNotFoundError:
+                yield None
 
     def open(self, path: str) -> BinaryIO:
         with _explain_errors(self.uri, path):
@@ -108,20 +125,33 @@ class LocalStore(Store):
             _sync_folder(final_path.parent.parent)
         return final_path
 
-    def _stage(self, data: bytes | memoryview) -> Path:
-        """Write `data`, durably, under a name that nobody reads and nobody else uses."""
+    @contextmanager
+    def _stage(self) -> Iterator[tuple[Path, BinaryIO]]:
+        """A new file under a name that nobody reads and nobody else uses; the name is gone after the ``with``."""
         staged = self._ready(f"{TMP}/{os.getpid()}-{uuid.uuid4().hex}")
         try:
-            with staged.open("xb") as file:
-                file.write(data)
-                file.flush()
-                reach("after_tmp_write")
-                os.fsync(file.fileno())
-            reach("after_fsync")
-        except OSError:
+            with staged.open("x+b") as file:
+                yield staged, file
+        finally:
             staged.unlink(missing_ok=True)  # a full disk is not helped by half a file
-            raise
-        return staged
+
+    def _publish(self, staged: Path, path: str, *, durable: bool = True) -> bool:
+        """Give a finished file its name, if nothing has it."""
+        final_path = self._ready(path)
+        reach("before_link")
+        won = _link(staged, final_path)
+        if won and durable:
+            _sync_folder(final_path.parent)
+        reach("after_link")
+        return won
+
+
+def _finish(file: BinaryIO, *, durable: bool = True) -> None:
+    file.flush()
+    reach("after_tmp_write")
+    if durable:
+        os.fsync(file.fileno())
+        reach("after_fsync")
 
 
 @contextmanager
@@ -140,13 +170,12 @@ def _explain_errors(uri: str, path: str) -> Iterator[None]:
         raise store_failed(where, why) from error
 
 
-def _link(made: Path, final_path: Path) -> bool:
+def _link(staged: Path, final_path: Path) -> bool:
     try:
-        os.link(made, final_path)
+        os.link(staged, final_path)
     except FileExistsError:
         # NFS may carry out a link, lose the answer and fail the repeated request: two names mean it was ours.
-        return made.stat().st_nlink == 2
-    _sync_folder(final_path.parent)
+        return staged.stat().st_nlink == 2
     return True
 
 

@@ -1,15 +1,15 @@
 """The summary of a run: segments of a thousand receipts, the same thousand units' scores without pixels, and hashes.
 
-Nothing here is needed to read the data; all of it can be made again from ``data/``. Whole segments are written once, so
-a run of millions that is extended pays for what is new.
+Nothing here is needed to read the data; all of it can be made again from ``data/``. It is made of the units' receipts,
+in which their rows are too: no shard is read but the footer of the first. Segments to which nothing was added stay as
+they are, so a run of millions that is extended pays for what is new.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -17,20 +17,21 @@ import pyarrow as pa
 
 from engine.errors import Damaged
 from engine.failpoints import reach
-from engine.storage.commits import Receipt, list_committed, rebuild_receipt, receipts
+from engine.storage.commits import Receipt, list_committed, receipts, unit_summaries
 from engine.storage.extents import FOLDER as EXTENTS
 from engine.storage.extents import read_extents
 from engine.storage.lock import BACKGROUNDS, LISTED, LOCK, PHOTOS, PLAN
-from engine.storage.parquet import open_shard, without_pixels, write_table
+from engine.storage.parquet import open_shard, write_table
 from engine.storage.receipts import data_path
 from engine.storage.sealed import digest, seal, unseal
 from engine.storage.store import Store
+from engine.storage.unit_summary import UnitSummary
 
 FOLDER, SCORES = "_manifest", "scores"
 MANIFEST = f"{FOLDER}/manifest.json"
 SEGMENT_UNITS = 1000
 CARD, CROISSANT, LIBRARY = "README.md", "croissant.json", "library"
-_READERS = 8  # threads; they wait for the storage most of the time
+_MOST_ROWS = 200_000  # of a segment that stays in memory, at some 3 KB a row, while the next is read
 _COUNTED = ("rows", "accepted", "rejected", "failed", "bytes")
 
 
@@ -131,9 +132,8 @@ def write_manifest(store: Store) -> None:
     count = -1
     while (done := list_committed(store)).count != count:
         count = done.count
-        kept = {segment.number: segment for segment in _reusable_segments(store)}
         groups = groupby(done.ids().tolist(), key=lambda unit_id: unit_id // SEGMENT_UNITS)
-        segments = [kept.get(number) or _write_segment(store, number, list(ids)) for number, ids in groups]
+        segments = _write_segments(store, {number: list(ids) for number, ids in groups})
         reach("mid_manifest")
         content = {
             "totals": {key: sum(getattr(segment, key) for segment in segments) for key in _COUNTED},
@@ -144,8 +144,8 @@ def write_manifest(store: Store) -> None:
         store.put(MANIFEST, seal("manifest", content))
 
 
-def _reusable_segments(store: Store) -> Iterator[ManifestSegment]:
-    """Segments that are whole and still there as the last summary has them, by size: they are not read again."""
+def _whole_segments(store: Store) -> Iterator[ManifestSegment]:
+    """Segments that are still there as the last summary has them, by size: they are not read again."""
     try:
         segments = read_manifest(store).segments
     except (FileNotFoundError, Damaged):
@@ -153,15 +153,32 @@ def _reusable_segments(store: Store) -> Iterator[ManifestSegment]:
     sizes = {entry.path: entry.size for folder in (FOLDER, SCORES) for entry in store.list(folder)}
     for segment in segments:
         there = sizes.get(segment_path(segment.number)), sizes.get(scores_path(segment.number))
-        if segment.units == SEGMENT_UNITS and there == (segment.size, segment.scores_size):
+        if there == (segment.size, segment.scores_size):
             yield segment
 
 
-def _write_segment(store: Store, number: int, unit_ids: Sequence[int]) -> ManifestSegment:
-    with ThreadPoolExecutor(_READERS) as pool:
-        receipts = list(pool.map(partial(rebuild_receipt, store), unit_ids))
-        tables = list(pool.map(partial(slim_rows, store), unit_ids))
-    scores = write_table(pa.concat_tables(tables), metadata={})
+def _write_segments(store: Store, units: Mapping[int, Sequence[int]]) -> list[ManifestSegment]:
+    """The segments of these units by number, in order; those that are there already are not written again.
+
+    One is read while the one before it is encoded: the first is Python's work, the second Arrow's.
+    """
+    kept = {(segment.number, segment.units): segment for segment in _whole_segments(store)}
+    written: dict[int, Future[ManifestSegment]] = {}
+    with ThreadPoolExecutor(1) as encoder:
+        for number, ids in units.items():
+            if (number, len(ids)) not in kept:
+                summaries = list(unit_summaries(store, ids, restore=True))
+                for before in written.values():
+                    before.result()
+                written[number] = encoder.submit(_write_segment, store, number, summaries)
+                if sum(summary.rows.num_rows for summary in summaries) > _MOST_ROWS:
+                    written[number].result()
+    return [written[number].result() if number in written else kept[number, len(ids)] for number, ids in units.items()]
+
+
+def _write_segment(store: Store, number: int, summaries: Sequence[UnitSummary]) -> ManifestSegment:
+    receipts = [summary.receipt for summary in summaries]
+    scores = write_table(pa.concat_tables([summary.rows for summary in summaries]), metadata={})
     store.put(scores_path(number), scores)
     reach("after_scores")
     text = seal("segment", {"segment": number, "receipts": [asdict(receipt) for receipt in receipts]})
@@ -176,19 +193,6 @@ def _write_segment(store: Store, number: int, unit_ids: Sequence[int]) -> Manife
         scores_blake2b=digest(scores),
         **counts,
     )
-
-
-_COLOURS = ("objects.list.element.color_gain", "objects.list.element.color_offset")
-
-
-def slim_rows(store: Store, unit_id: int) -> pa.Table:
-    """The rows of a unit without their pixels, and without the colours that were applied: nobody chooses by those.
-
-    DuckDB reads all fields of `objects` where one is asked for; without these it takes 0.26 s in place of 0.37 s.
-    """
-    with open_shard(store, data_path(unit_id)) as shard:
-        wanted = [path for path in without_pixels(shard) if not path.startswith(_COLOURS)]
-        return shard.read(columns=wanted).replace_schema_metadata(None)
 
 
 def _schema_text(store: Store, first_unit: Sequence[int]) -> str:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, cast, final
+from typing import TYPE_CHECKING, Any, BinaryIO, cast, final
 from urllib.parse import urlsplit
 
 import obstore
+import pyarrow as pa
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
+from engine.storage.hashed_file import Written
+from engine.storage.sealed import digest
 from engine.storage.store import Entry, Store, check_path, store_denied, store_failed
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CREATE_ATTEMPTS = 5
+_READERS, _AHEAD = 16, 256  # requests at once; files that are read ahead
 _BUFFER = 256 * 1024  # holds the footer of a shard in one request
 
 
@@ -41,7 +46,8 @@ class ObjectStore(Store):
     uri: str
     remote: S3Store = field(repr=False)
 
-    def create(self, path: str, data: bytes | memoryview) -> bool:
+    def create(self, path: str, data: bytes | memoryview, *, durable: bool = True) -> bool:
+        del durable  # a PUT that was answered lasts
         with _explain_errors(self.uri, path):
             for _ in range(_CREATE_ATTEMPTS):
                 try:
@@ -54,6 +60,17 @@ class ObjectStore(Store):
                     return True
         raise store_failed(f"{self.uri}/{path}", f"{_CREATE_ATTEMPTS} creates in a row met a conflict and left no file")
 
+    def create_from(self, path: str, write: Callable[[Any], None]) -> Written | None:
+        """In memory first: a PUT has its condition for the whole object."""
+        if self.exists(path):
+            return None
+        sink = pa.BufferOutputStream()  # 8 ms for 13 MB; through io.BytesIO 21 ms
+        write(sink)
+        data = memoryview(sink.getvalue()).cast("B")
+        with ThreadPoolExecutor(1) as beside:
+            hashed = beside.submit(digest, data)
+            return Written(len(data), hashed.result()) if self.create(path, data) else None
+
     def put(self, path: str, data: bytes | memoryview) -> None:
         with _explain_errors(self.uri, path):
             obstore.put(self.remote, check_path(path), data)
@@ -61,6 +78,17 @@ class ObjectStore(Store):
     def read(self, path: str) -> bytes:
         with _explain_errors(self.uri, path):
             return bytes(obstore.get(self.remote, check_path(path)).bytes())
+
+    def read_many(self, paths: Sequence[str]) -> Iterator[bytes | None]:
+        with ThreadPoolExecutor(_READERS) as pool:
+            for start in range(0, len(paths), _AHEAD):
+                yield from pool.map(self._read_if_there, paths[start : start + _AHEAD])
+
+    def _read_if_there(self, path: str) -> bytes | None:
+        try:
+            return self.read(path)
+        except FileNotFoundError:
+            return None
 
     def open(self, path: str) -> BinaryIO:
         with _explain_errors(self.uri, path):

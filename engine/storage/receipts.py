@@ -1,23 +1,23 @@
-"""What a unit came to: its receipt and its failed rows, and how both are worked out from the data file alone."""
+"""What a unit came to: its receipt, its failed rows, and the names of its files."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from engine.errors import Damaged
 from engine.rows.schema import column_names, to_table
 from engine.rows.values import ACCEPTED, REJECTED
-from engine.storage.parquet import read_shard, write_table
+from engine.storage.parquet import stream_table, write_table
 from engine.storage.sealed import digest
 
 DATA, FAILURES, RECEIPTS = "data", "failures", "_commits"
-_FAILURES = "mycanvas.failures"  # key of the data file's schema metadata
+FAILURES_KEY = "mycanvas.failures"
+"""Of the data file's schema metadata: the failed rows as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,37 +69,18 @@ def failures_path(unit_id: int) -> str:
 
 
 def receipt_path(unit_id: int) -> str:
-    """Where a unit's receipt is."""
-    return f"{RECEIPTS}/{unit_id:08d}.json"
+    """Where a unit's receipt is, and its rows without pixels."""
+    return f"{RECEIPTS}/{unit_id:08d}.arrow"
 
 
-def data_bytes(table: pa.Table, failures: Sequence[FailedRow]) -> memoryview:
-    """The data file of a unit. Its failed rows ride in the schema's metadata, so that the file is enough."""
-    return write_table(table, metadata={_FAILURES: json.dumps([asdict(row) for row in failures])})
+def write_data(table: pa.Table, failures: Sequence[FailedRow], sink: Any) -> None:
+    """Write the data file of a unit. Its failed rows ride in the schema's metadata, so that the file is enough."""
+    stream_table(table, sink, metadata={FAILURES_KEY: json.dumps([asdict(row) for row in failures])})
 
 
 def failures_bytes(failures: Sequence[FailedRow]) -> memoryview:
     """The table of failures of a unit."""
     return write_table(to_table(FailedRow, failures, column_names(FailedRow, stored=True)), metadata={})
-
-
-def derive(data: bytes, unit_id: int) -> tuple[Receipt, list[FailedRow]]:
-    """What the bytes of a data file alone say of the unit.
-
-    Raises:
-        Damaged: SHARD_DAMAGED, SHARD_FOREIGN, or SHARD_ROWS when the rows are not those of the unit.
-    """
-    path = data_path(unit_id)
-    with read_shard(io.BytesIO(data), path) as shard:
-        notes = shard.metadata.metadata or {}
-        rows = shard.read(columns=["sample_id", "unit_id", "status"])
-    try:
-        failures = [FailedRow(**row) for row in json.loads(notes[_FAILURES.encode()])]
-    except (KeyError, TypeError, ValueError) as error:
-        raise Damaged("SHARD_ROWS", "holds no account of its unit", where=path, why=str(error)) from error
-    if wrong := fault(unit_id, rows, failures):
-        raise Damaged("SHARD_ROWS", wrong, where=path)
-    return tally(unit_id, rows, failures, size=len(data), blake2b=digest(data)), failures
 
 
 def tally(unit_id: int, table: pa.Table, failures: Sequence[FailedRow], *, size: int, blake2b: str) -> Receipt:

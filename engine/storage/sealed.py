@@ -10,18 +10,21 @@ from typing import Any
 from engine.errors import Damaged
 
 FORMAT, SEAL = "format", "seal"
+DIGEST_BYTES = 32
 _VERSION = 1
+_END = b"\n}\n"
 
 
 def digest(data: bytes | memoryview) -> str:
     """The hash by which files are named in receipts and manifests: BLAKE2b, 32 bytes, as hexadecimal text."""
-    return blake2b(data, digest_size=32).hexdigest()
+    return blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
 
 
 def seal(kind: str, content: Mapping[str, Any]) -> bytes:
     """`content` as JSON between a first key ``format``, its kind, and a last key ``seal``, the hash of the rest."""
     named = {FORMAT: f"mycanvas {kind} {_VERSION}", **content}
-    return _text({**named, SEAL: digest(_text(named))})
+    text = (json.dumps(named, indent=1, allow_nan=False) + "\n").encode()
+    return text.removesuffix(_END) + f',\n "{SEAL}": "{digest(text)}"'.encode() + _END
 
 
 def unseal(data: bytes, kind: str, *, where: str, fix: str = "") -> dict[str, Any]:
@@ -41,7 +44,3 @@ def unseal(data: bytes, kind: str, *, where: str, fix: str = "") -> dict[str, An
     if not whole:
         raise Damaged("SEAL_BROKEN", f"not a whole {kind}: it does not match its own hash", where=where, fix=fix)
     return rest
-
-
-def _text(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()

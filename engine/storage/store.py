@@ -1,17 +1,19 @@
 """One folder on a disk or in an object store: files that appear whole or not at all, and a create that one writer wins.
 
-All that the commit protocol asks of storage is `create`: put if absent, atomic, durable when it returns. On disks it is
-link(), which fails where the name exists and never shows half a file; on object stores a PUT with ``If-None-Match: *``.
+All that the commit protocol asks of storage is to create: put if absent, atomic, durable when it returns. On disks that
+is link(), which fails where the name exists and never shows half a file; on object stores a PUT with
+``If-None-Match: *``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from engine.errors import EnvironmentProblem, MyCanvasError
+from engine.storage.hashed_file import Written
 
 TMP = "_tmp"
 AGAIN = "run the same command again: it goes on where it stopped"
@@ -32,8 +34,20 @@ class Store(ABC):
     uri: str
 
     @abstractmethod
-    def create(self, path: str, data: bytes | memoryview) -> bool:
-        """Put `data` if nothing is there; False, and nothing changed, when something is."""
+    def create(self, path: str, data: bytes | memoryview, *, durable: bool = True) -> bool:
+        """Put `data` if nothing is there; False, and nothing changed, when something is.
+
+        Without `durable` a power cut may later take the file, or half of it: for what can be made anew, and shows that
+        it is broken.
+        """
+
+    @abstractmethod
+    def create_from(self, path: str, write: Callable[[Any], None]) -> Written | None:
+        """As `create`, of what `write` writes into the file object that it is given; None when something is there.
+
+        The file grows while `write` is at work, where the storage can do that, and is hashed meanwhile. What `write`
+        raises is raised, and leaves nothing behind.
+        """
 
     @abstractmethod
     def put(self, path: str, data: bytes | memoryview) -> None:
@@ -42,6 +56,10 @@ class Store(ABC):
     @abstractmethod
     def read(self, path: str) -> bytes:
         """The whole file."""
+
+    @abstractmethod
+    def read_many(self, paths: Sequence[str]) -> Iterator[bytes | None]:
+        """Whole files, in order, None for one that is missing; read ahead where reading is mostly waiting."""
 
     @abstractmethod
     def open(self, path: str) -> BinaryIO:

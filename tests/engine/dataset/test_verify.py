@@ -1,15 +1,19 @@
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from engine.dataset.verify import verify
 from engine.storage import manifest as module
+from engine.storage.commits import commit_unit, read_unit_summary
 from engine.storage.manifest import MANIFEST, write_manifest
 from engine.storage.receipts import data_path, failures_path, receipt_path
 from engine.storage.stores import open_store
-from tests.support.units import commit, make_run
+from engine.storage.unit_summary import pack_summary
+from tests.support.units import commit, make_run, unit
 
 FLIPS = 130
 
@@ -115,6 +119,26 @@ def test_swapped_units_with_their_receipts_are_found_by_their_rows(run):
         run.put(path(1), second)
         run.put(path(3), first)
     assert {data_path(1), data_path(3)} <= set(named(verify(run)))
+
+
+def test_a_receipt_with_other_rows_than_its_data_file_is_named(run):
+    """Whole in itself, and its counts are right: only the data file says that a score is not the one that was given."""
+    summary = read_unit_summary(run, 1)
+    place = summary.rows.schema.get_field_index("seam")
+    other = summary.rows.set_column(place, "seam", pa.array([0.5] * summary.rows.num_rows))
+    run.put(receipt_path(1), pack_summary(replace(summary, rows=other)))
+    [damage] = verify(run).damage
+    assert damage.path == receipt_path(1)
+    assert "other rows" in damage.what
+
+
+def test_scores_that_are_nan_are_no_damage(tmp_path):
+    store = open_store(str(tmp_path))
+    table, failures = unit(0, 0, 14)
+    place = table.schema.get_field_index("seam")
+    table = table.set_column(place, "seam", pa.array([float("nan")] * table.num_rows))
+    commit_unit(store, 0, table, failures, attempt=1, timings={})
+    assert verify(store).ok
 
 
 def test_samples_of_another_unit_are_found(tmp_path):

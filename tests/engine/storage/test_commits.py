@@ -1,5 +1,6 @@
 import signal
 import time
+from typing import final
 
 import numpy as np
 import pytest
@@ -16,12 +17,15 @@ from engine.storage.commits import (
     failure_files,
     list_committed,
     read_receipt,
-    rebuild_receipt,
+    rebuild_unit_summary,
     receipts,
+    unit_summaries,
 )
 from engine.storage.parquet import open_shard
-from engine.storage.receipts import data_path, derive, failures_path, receipt_path
+from engine.storage.receipts import data_path, failures_path, receipt_path
+from engine.storage.store import Store
 from engine.storage.stores import open_store
+from engine.storage.unit_summary import derive
 from tests.support.units import COLUMNS, commit, failed, row, unit
 from tests.support.writers import work
 
@@ -67,14 +71,66 @@ def test_the_second_writer_drops_its_own_work(tmp_path):
     assert {entry.path: store.read(entry.path) for entry in store.list()} == before
 
 
-def test_the_loser_of_a_close_race_gets_the_winners_receipt(tmp_path, monkeypatch):
+@final
+class Overtaken(Store):
+    """A store in which another writer commits the unit while this one is at its data file."""
+
+    def __init__(self, store, rival):
+        self.uri, self._store, self._rival = store.uri, store, rival
+
+    def create_from(self, path, write):
+        def overtaken(file):
+            write(file)
+            self._rival()
+
+        return self._store.create_from(path, overtaken)
+
+    def create(self, path, data, *, durable=True):
+        return self._store.create(path, data, durable=durable)
+
+    def put(self, path, data):
+        self._store.put(path, data)
+
+    def read(self, path):
+        return self._store.read(path)
+
+    def read_many(self, paths):
+        return self._store.read_many(paths)
+
+    def open(self, path):
+        return self._store.open(path)
+
+    def exists(self, path):
+        return self._store.exists(path)
+
+    def list(self, folder=""):
+        return self._store.list(folder)
+
+    def names(self, folder):
+        return self._store.names(folder)
+
+    def delete(self, path):
+        self._store.delete(path)
+
+
+@pytest.mark.parametrize("receipt_is_there", [True, False])
+def test_the_loser_of_a_close_race_gets_the_winners_receipt_and_rows(tmp_path, receipt_is_there):
     store = open_store(str(tmp_path))
-    table, _ = unit(3, 0, 14)
-    monkeypatch.setattr(type(store), "exists", lambda self, path: False)
-    first, _ = commit(store, 3, 0, 14)
+    first = []
+
+    def rival():
+        first.append(commit(store, 3, 0, 14)[0])
+        if not receipt_is_there:  # the winner died after its commit
+            store.delete(receipt_path(3))
+
+    table, _ = unit(3, 0, 14, size=99)
     other = [failed(number, 3, message="other words") for number in (6, 13)]
-    monkeypatch.setattr(type(store), "create", lambda self, path, data: False)
-    assert commit_unit(store, 3, table, other, attempt=2, timings={}) == (first, False)
+    receipt, won = commit_unit(Overtaken(store, rival), 3, table, other, attempt=2, timings={})
+    assert not won
+    assert receipt.blake2b == first[0].blake2b
+    assert read_receipt(store, 3) == receipt
+    assert receipt == first[0] or not receipt_is_there
+    assert verify(store).ok
 
 
 @pytest.mark.parametrize(
@@ -103,11 +159,35 @@ def test_what_is_derived_is_rebuilt_from_the_data_file(tmp_path):
     store.delete(receipt_path(3))
     assert [receipt.blake2b for receipt in receipts(store)] == [first.blake2b]
     assert not store.exists(receipt_path(3)), "reading must not write"
-    rebuilt = rebuild_receipt(store, 3)
+    rebuilt = rebuild_unit_summary(store, 3).receipt
     assert (rebuilt.attempt, rebuilt.timings) == (0, {})
     assert (rebuilt.rows, rebuilt.failed, rebuilt.blake2b) == (first.rows, first.failed, first.blake2b)
     assert store.read(failures_path(3)) == failures
-    assert rebuild_receipt(store, 3) == read_receipt(store, 3) == rebuilt
+    assert rebuild_unit_summary(store, 3).receipt == read_receipt(store, 3) == rebuilt
+
+
+@pytest.mark.parametrize("torn", [b"", b"half", None])
+def test_a_receipt_that_a_power_cut_tore_is_made_anew(tmp_path, torn):
+    store = open_store(str(tmp_path))
+    first, _ = commit(store, 3, 0, 14)
+    good = store.read(receipt_path(3))
+    store.put(receipt_path(3), good[: len(good) // 2] if torn is None else torn)
+    ((receipt, rows),) = ((each.receipt, each.rows) for each in unit_summaries(store, [3], restore=False))
+    assert receipt.blake2b == first.blake2b
+    assert [receipt.blake2b for receipt in receipts(store)] == [first.blake2b]
+    assert [damage.path for damage in verify(store).damage] == [receipt_path(3)]
+    assert rebuild_unit_summary(store, 3).rows.equals(rows)
+    assert read_receipt(store, 3).counts == first.counts
+    assert verify(store).ok
+
+
+def test_a_torn_receipt_is_no_obstacle_to_who_comes_second(tmp_path):
+    store = open_store(str(tmp_path))
+    first, _ = commit(store, 3, 0, 14)
+    store.put(receipt_path(3), b"")
+    second, won = commit(store, 3, 0, 14)
+    assert (second.blake2b, second.counts, won) == (first.blake2b, first.counts, False)
+    assert verify(store).ok
 
 
 def test_a_unit_that_is_made_again_replaces_what_was_derived_from_the_lost_one(tmp_path):

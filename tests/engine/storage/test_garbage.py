@@ -51,7 +51,9 @@ def test_collecting_twice_is_no_error(tmp_path):
     collect(store, found)
 
 
-@pytest.mark.parametrize("path", ["data/part-00000000.parquet", "run.lock.json", "_manifest/manifest.json"])
+@pytest.mark.parametrize(
+    "path", ["data/part-00000000.parquet", "_commits/00000000.arrow", "run.lock.json", "_manifest/manifest.json"]
+)
 def test_a_committed_file_is_never_collected(tmp_path, path):
     store = littered(tmp_path)
     with pytest.raises(MyCanvasError, match="GC_REFUSED"):

@@ -5,7 +5,7 @@ import pytest
 from engine.dataset.verify import verify
 from engine.errors import Damaged
 from engine.storage import manifest as module
-from engine.storage.commits import rebuild_receipt
+from engine.storage.commits import data_files
 from engine.storage.extents import extend
 from engine.storage.manifest import MANIFEST, read_manifest, read_segment, scores_path, segment_path, write_manifest
 from engine.storage.parquet import open_shard
@@ -46,25 +46,81 @@ def test_scores_have_every_row_that_was_made_and_no_pixels(tmp_path):
     assert rows[0]["objects"][0]["identity_psnr"] == 41.5
 
 
-def test_doing_it_again_changes_nothing(tmp_path):
+def content(store, *folders):
+    return {entry.path: store.read(entry.path) for folder in folders or ("",) for entry in store.list(folder)}
+
+
+def spoil(store, paths):
+    """Whoever reads one of these files fails."""
+    for path in paths:
+        store.put(path, b"not to be read")
+
+
+def remove_summary(store):
+    for folder in ("_manifest", "scores"):
+        for entry in list(store.list(folder)):
+            store.delete(entry.path)
+
+
+def test_doing_it_again_changes_and_reads_nothing(tmp_path):
     store = open_store(str(tmp_path))
     make_run(store, samples=18)
-    before = {entry.path: store.read(entry.path) for entry in store.list()}
+    spoil(store, [*data_files(store)[1:], *(receipt_path(unit_id) for unit_id in range(5))])
+    before = content(store)
     write_manifest(store)
-    assert {entry.path: store.read(entry.path) for entry in store.list()} == before
+    assert content(store) == before
 
 
-def test_a_run_that_grows_reads_only_what_is_new(tmp_path, monkeypatch):
+def test_a_card_is_recorded_without_summarising_again(tmp_path):
+    store = open_store(str(tmp_path))
+    make_run(store, samples=18)
+    before = read_manifest(store)
+    spoil(store, [*data_files(store)[1:], *(receipt_path(unit_id) for unit_id in range(5))])
+    store.put("README.md", b"another card")
+    write_manifest(store)
+    after = read_manifest(store)
+    assert (after.segments, after.totals) == (before.segments, before.totals)
+    assert {path for path in after.files if after.files[path] != before.files[path]} == {"README.md"}
+
+
+def test_the_summary_is_made_of_receipts_alone(tmp_path):
+    """But for the footer of the first shard, of which it has the schema."""
+    store = open_store(str(tmp_path))
+    make_run(store, samples=18)
+    before = content(store, "_manifest", "scores")
+    remove_summary(store)
+    spoil(store, data_files(store)[1:])
+    write_manifest(store)
+    assert content(store, "_manifest", "scores") == before
+
+
+@pytest.mark.parametrize("lost", [[0, 1, 2, 3, 4], [1, 4], [2]])
+def test_scores_made_of_shards_are_those_made_of_receipts(tmp_path, lost):
+    """What an interrupted commit, a power cut or another version left without receipts is summarised all the same."""
+    store = open_store(str(tmp_path))
+    make_run(store, samples=18)
+    before = content(store, "scores")
+    remove_summary(store)
+    for unit_id in lost:
+        store.delete(receipt_path(unit_id))
+    write_manifest(store)
+    assert content(store, "scores") == before
+    assert verify(store).ok
+
+
+def test_a_run_that_grows_reads_only_what_is_new(tmp_path):
     store = open_store(str(tmp_path))
     make_run(store, samples=18)
     extents = extend(store, 26, 4)
     for unit_id in range(5, extents.units):
         commit(store, unit_id, *extents.span(unit_id))
-    read = []
-    monkeypatch.setattr(module, "rebuild_receipt", lambda *where: read.append(where[1]) or rebuild_receipt(*where))
+    whole = [receipt_path(unit_id) for unit_id in range(4)]
+    kept = {path: store.read(path) for path in whole}
+    spoil(store, whole)
     write_manifest(store)
-    assert sorted(read) == [4, 5, 6]
     assert [segment.units for segment in read_manifest(store).segments] == [2, 2, 2, 1]
+    for path, data in kept.items():
+        store.put(path, data)
     assert verify(store).ok
 
 

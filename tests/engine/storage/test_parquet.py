@@ -15,7 +15,15 @@ from engine.photos.images import encode_jpeg
 from engine.rows.composition import Composition
 from engine.rows.schema import IMAGE, from_table, to_table
 from engine.storage import parquet
-from engine.storage.parquet import is_pixels, open_shard, read_shard, without_pixels, write_table
+from engine.storage.parquet import (
+    equal_rows,
+    is_pixels,
+    open_shard,
+    read_shard,
+    stream_table,
+    without_pixels,
+    write_table,
+)
 from engine.storage.stores import open_store
 from tests.support.units import COLUMNS, make_run, row, unit
 
@@ -54,6 +62,20 @@ def test_pixels_are_stored_as_they_are_and_all_else_is_compressed():
     assert codecs["image.bytes"] == codecs["objects.list.element.mask"] == "UNCOMPRESSED"
     assert {codec for path, codec in codecs.items() if not is_pixels(path)} == {"ZSTD"}
     assert all(column.has_offset_index for column in columns)
+
+
+def test_a_shard_that_is_streamed_is_the_one_that_is_written_in_memory(tmp_path):
+    table, _ = unit(3, 0, 14, size=700_000)
+    with (tmp_path / "streamed").open("wb") as file:
+        stream_table(table, file, metadata={"mine": "x"})
+    assert (tmp_path / "streamed").read_bytes() == write_table(table, metadata={"mine": "x"})
+
+
+def test_rows_are_equal_where_they_are_stored_as_the_same_bytes():
+    one = pa.table({"a": [1.0, float("nan"), None]})
+    assert equal_rows(one, pa.table({"a": [1.0, float("nan"), None]}))
+    assert not equal_rows(one, pa.table({"a": [1.0, None, None]}))
+    assert not equal_rows(one, pa.table({"b": [1.0, float("nan"), None]}))
 
 
 def test_row_groups_stay_below_their_limit(monkeypatch):

@@ -15,6 +15,7 @@ from engine.errors import EnvironmentProblem
 from engine.storage.commits import list_committed, receipts
 from engine.storage.manifest import write_manifest
 from engine.storage.receipts import data_path
+from engine.storage.sealed import digest
 from engine.storage.stores import open_store
 from tests.support.units import commit, make_run
 from tests.support.writers import KEYS, race
@@ -73,7 +74,16 @@ def test_of_eight_writers_of_a_key_one_wins(uri):
 def test_files_are_put_read_listed_and_removed(uri):
     store = pickle.loads(pickle.dumps(open_store(uri)))
     assert store.create("data/a", b"0123456789")
-    assert not store.create("data/a", b"other")
+    assert not store.create("data/a", b"other", durable=False)
+    written = store.create_from("data/c", lambda file: [file.write(b"01234"), file.write(b"56789")])
+    assert (written.size, written.blake2b) == (10, digest(b"0123456789"))
+    assert store.create_from("data/c", lambda file: pytest.fail("nothing is to be written")) is None
+    assert store.create_from("data/d", lambda file: store.create("data/d", b"overtaken")) is None
+    assert (store.read("data/c"), store.read("data/d")) == (b"0123456789", b"overtaken")
+    assert list(store.read_many(["data/d", "data/gone", *["data/c"] * 300]))[:3] == [b"overtaken", None, b"0123456789"]
+    assert sum(data == b"0123456789" for data in store.read_many(["data/c"] * 300)) == 300
+    for path in ("data/c", "data/d"):
+        store.delete(path)
     store.put("data/deep/b", bytes(12_000_000))
     assert sorted((entry.path, entry.size) for entry in store.list("data")) == [
         ("data/a", 10),

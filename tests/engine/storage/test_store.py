@@ -1,11 +1,14 @@
 import errno
 import os
 import pickle
+import resource
+import threading
 import time
 
 import pytest
 
 from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
+from engine.storage.sealed import digest
 from engine.storage.store import TMP
 from engine.storage.stores import open_store
 from tests.support.writers import KEYS, race
@@ -50,6 +53,74 @@ def test_create_puts_once_and_put_puts_always(tmp_path):
     assert [entry.path for entry in store.list()] == ["a"]
 
 
+def write_pieces(sizes):
+    """Something that writes pieces of these sizes, no two alike; and what it writes."""
+    pieces = [bytes([number % 251]) * size for number, size in enumerate(sizes)]
+
+    def write(file):
+        for piece in pieces:
+            assert file.write(piece) == len(piece)
+
+    return write, b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    "sizes", [[], [1], [1 << 20], [(1 << 20) - 1, 1, 1], [3_000_000, 7, 0, 1_100_000, 5], [99] * 999]
+)
+def test_what_is_streamed_is_stored_with_its_size_and_hash(tmp_path, sizes):
+    store = open_store(str(tmp_path))
+    write, data = write_pieces(sizes)
+    written = store.create_from("data/a", write)
+    assert (written.size, written.blake2b) == (len(data), digest(data))
+    assert store.read("data/a") == data
+    assert [entry.path for entry in store.list()] == ["data/a"]
+
+
+def test_nothing_is_streamed_where_something_is(tmp_path):
+    store = open_store(str(tmp_path))
+    store.put("a", b"1")
+    assert store.create_from("a", lambda file: pytest.fail("nothing is to be written")) is None
+    assert store.read("a") == b"1"
+
+
+def test_a_stream_that_is_overtaken_changes_nothing(tmp_path):
+    store = open_store(str(tmp_path))
+
+    def overtaken(file):
+        file.write(b"late")
+        assert store.create("a", b"first")
+
+    assert store.create_from("a", overtaken) is None
+    assert store.read("a") == b"first"
+    assert list(store.list(TMP)) == []
+
+
+def test_a_stream_that_breaks_off_leaves_nothing_behind(tmp_path):
+    store, threads = open_store(str(tmp_path)), threading.active_count()
+
+    def broken(file):
+        file.write(bytes(3_000_000))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.create_from("data/a", broken)
+    assert list(store.list()) == []
+    assert threading.active_count() == threads
+
+
+def test_a_disk_that_fills_up_under_a_stream_is_explained(tmp_path):
+    store, limits = open_store(str(tmp_path)), resource.getrlimit(resource.RLIMIT_FSIZE)
+    write, data = write_pieces([1_500_000] * 3)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
+    try:
+        with pytest.raises(EnvironmentProblem, match="DISK_FULL"):
+            store.create_from("data/a", write)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(store.list()) == []
+    assert store.create_from("data/a", write).size == len(data)
+
+
 def test_of_eight_writers_of_a_key_one_wins(tmp_path):
     wins = race(str(tmp_path), 8)
     store = open_store(str(tmp_path))
@@ -83,6 +154,7 @@ def test_a_disk_that_refuses_is_explained_and_leaves_nothing_behind(tmp_path, mo
     assert (caught.value.code, caught.value.where) == (code, f"{tmp_path}/data/a")
     assert caught.value.why
     assert caught.value.fix
+    assert store.create("derived", b"1", durable=False), "nobody waits for the disk there"
     monkeypatch.undo()
     assert not store.exists("data/a")
     assert store.create("data/a", b"1")
@@ -107,6 +179,14 @@ def test_list_goes_down_and_names_stays(tmp_path):
     assert sorted((entry.path, entry.size) for entry in store.list("data")) == [("data/a", 2), ("data/deep/b", 3)]
     assert list(store.names("data")) == ["a"]
     assert all(abs(entry.modified - time.time()) < 60 for entry in store.list())
+
+
+def test_many_files_are_read_in_the_order_asked_for(tmp_path):
+    store = open_store(str(tmp_path))
+    for number in range(3):
+        store.put(f"a/{number}", bytes([number]))
+    assert list(store.read_many(["a/2", "a/9", "a/0", "a/2"])) == [b"\2", None, b"\0", b"\2"]
+    assert list(store.read_many([])) == []
 
 
 def test_open_reads_parts(tmp_path):
