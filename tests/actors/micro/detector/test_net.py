@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from actors.micro.detector.detector import DetectorCourse, new_net, prepared
+from actors.micro.detector.detector import DetectorTraining
+from actors.micro.detector.net import new_net, prepare_images
 from actors.micro.detector.words import train_tokenizer
 from engine.toybox import CLASSES
 from tests.support.tiny_models import tiny_tower
@@ -21,14 +22,16 @@ def towers():
         torch.nn.init.normal_(tower.embeddings.position_embeddings, std=0.5)
         torch.nn.init.normal_(tower.embeddings.patch_embeddings.projection.bias)
     pictures = np.random.default_rng(0).integers(0, 256, (4, 256, 256, 3), dtype=np.uint8)
-    course = DetectorCourse(text_width=16, text_layers=1, side=56, vocabulary=560)
-    net = new_net(course, train_tokenizer(CLASSES, 560, 16), tower, pictures)
+    spec = DetectorTraining(text_width=16, text_layers=1, side=56, vocabulary=560)
+    net = new_net(spec, train_tokenizer(CLASSES, 560, 16), tower, pictures)
     return tower, net.eval()
 
 
 def test_adopted_patches_look_as_they_did(towers):
     tower, net = towers
-    pixels = prepared(np.random.default_rng(1).integers(0, 256, (4, 56, 56, 3), dtype=np.uint8), torch.device("cpu"))
+    pixels = prepare_images(
+        np.random.default_rng(1).integers(0, 256, (4, 56, 56, 3), dtype=np.uint8), torch.device("cpu")
+    )
     with torch.no_grad():
         tokens = tower.embeddings(pixels)
         vision = net.owlvit.vision_model
@@ -43,7 +46,9 @@ def test_adopted_patches_look_as_they_did(towers):
 
 def test_the_merged_features_begin_as_the_sum_of_patch_and_picture(towers):
     _, net = towers
-    pixels = prepared(np.random.default_rng(1).integers(0, 256, (2, 56, 56, 3), dtype=np.uint8), torch.device("cpu"))
+    pixels = prepare_images(
+        np.random.default_rng(1).integers(0, 256, (2, 56, 56, 3), dtype=np.uint8), torch.device("cpu")
+    )
     with torch.no_grad():
         features, outputs = net.image_embedder(pixels)
         normal = functional.layer_norm(outputs.last_hidden_state, (64,))
