@@ -18,9 +18,9 @@ from cluster.stream import PROBLEM, blocks, receipts
 from engine.errors import MyCanvasError, to_json
 from engine.run.pool import Pool
 from engine.storage.commits import CommittedUnits, Receipt
-from engine.training.course import MALLOC
+from engine.training.resources import CPU_ENVIRONMENT
 
-KEEPING = {**MALLOC, "ARROW_DEFAULT_MEMORY_POOL": "system"}
+KEEPING = {**CPU_ENVIRONMENT, "ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Workers keep the memory that they have: a unit of 64 MB took 0.7 s, and 1.6 s where each buffer was fresh pages."""
 
 

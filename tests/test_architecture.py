@@ -176,6 +176,13 @@ def test_model_libraries_are_imported_by_actors_alone_and_at_once_by_backends_an
     assert [path for path in at_once if not path.startswith(TORCH_AT_ONCE)] == []
 
 
+def test_the_training_seam_knows_no_family_of_models():
+    seam = [path for path in TREES if path.startswith(("engine/training/", "cluster/train"))]
+    assert len(seam) >= 9
+    named = {path: (ROOT / path).read_text(encoding="utf-8").lower() for path in seam}
+    assert [path for path, text in named.items() if "toybox" in text or "micro" in text] == []
+
+
 def test_planners_touch_no_file_no_clock_and_no_global_chance():
     planners = {path: tree for path, tree in TREES.items() if path.startswith("planners/")}
     assert [path for path, tree in planners.items() if IMPURE & imported(tree)] == []

@@ -19,25 +19,27 @@ from torch.nn import functional
 from actors.backends.segment.isnet import FILE, IsNetSegmenter
 from actors.backends.segment.isnet_net import ISNet
 from actors.micro.model_card import write_card
+from actors.micro.spec import Measurement, MicroTraining, PartFolders
 from actors.micro.storage import card_text, half_precision_state
 from actors.micro.views import random_window, relit, render_view, stack_pictures
-from actors.training.loop import Schedule, TrainingTask, best_device, fit
+from actors.training.loop import TrainingTask, best_device, fit
 from actors.training.norms import retake_statistics
 from engine.errors import SampleError
 from engine.rows.values import Pixels
 from engine.seeds import rng
 from engine.toybox.sets import ToySet, open_set
-from engine.training.course import Course, Desk, Metric
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 
 SENTENCE = "IS-Net, narrower: the matte of the one thing that stands out in a photo."
 TARGET = 0.95
 
 
 @final
-class SegmenterCourse(Course):
+class SegmenterTraining(MicroTraining):
     """IS-Net (ECCV 2022) of 3/16 of the published width, at 256 px instead of 1024."""
 
-    part: ClassVar[str] = "segmenter"
+    name: ClassVar[str] = "segmenter"
 
     schedule: Schedule = Schedule(steps=1600, lr=3e-3, warmup=100, ema=0.995, checkpoint_every=200, log_every=20)
     batch: int = Field(default=16, ge=1, description="pictures a step at full size; more at the small one")
@@ -48,23 +50,23 @@ class SegmenterCourse(Course):
     scenes: float = Field(default=0.2, ge=0, le=1, description="share of pictures with several toys")
     scene_weight: float = Field(default=0.5, gt=0, description="weight of their loss")
 
-    def train(self, desk: Desk) -> None:
+    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Train; saves ``isnet.safetensors``."""
-        task = SegmenterTask(self, open_set(desk.data, "photos"), open_set(desk.data, "scenes"))
-        fit(task, self.schedule, desk, device=task.device)
-        if desk.rank == 0:
+        task = SegmenterTask(self, open_set(folders.data, "photos"), open_set(folders.data, "scenes"))
+        fit(task, self.schedule, context, device=task.device)
+        if context.rank == 0:
             task.settle()
-            save(self, task.net, desk.out / self.part)
+            save(self, task.net, folders.part)
 
-    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """Mean over held-out photos of the IoU of alpha > 0.5 with the truth; nothing found counts as 0."""
         del seed  # every held-out photo is measured
-        segmenter, photos = IsNetSegmenter(str(folder / self.part)), open_set(data, "photos_test")
+        segmenter, photos = IsNetSegmenter(str(family / self.name)), open_set(data, "photos_test")
         found = [
             iou(_alpha(segmenter, np.array(image)), mask)
             for image, mask in zip(photos.images, photos.masks, strict=True)
         ]
-        return [Metric(self.part, "mean_iou", float(np.mean(found)), TARGET)]
+        return [Measurement(self.name, "mean_iou", float(np.mean(found)), TARGET)]
 
 
 @final
@@ -73,26 +75,26 @@ class SegmenterTask(TrainingTask):
 
     net: ISNet
 
-    def __init__(self, course: SegmenterCourse, photos: ToySet, scenes: ToySet) -> None:
-        self.course, self.sets, self.seed = course, (photos, scenes), course.seed
+    def __init__(self, spec: SegmenterTraining, photos: ToySet, scenes: ToySet) -> None:
+        self.spec, self.sets, self.seed = spec, (photos, scenes), spec.seed
         self.device = best_device()
-        torch.manual_seed(course.seed)
-        self.net = ISNet(course.width)
+        torch.manual_seed(spec.seed)
+        self.net = ISNet(spec.width)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """Sum over the maps of cross-entropy and 1 - IoU, each averaged over the batch."""
-        draw = rng(self.seed, self.course.part, f"{step}/{rank}")
-        small = step < self.course.small_share * self.course.schedule.steps
-        side = self.course.small_size if small else self.course.size
+        draw = rng(self.seed, self.spec.name, f"{step}/{rank}")
+        small = step < self.spec.small_share * self.spec.schedule.steps
+        side = self.spec.small_size if small else self.spec.size
         x, truth, weights = self.batch(draw, side)
         losses = [side_loss(logits.float(), truth, weights) for logits in self.net.logits(x)]
         return torch.stack(losses).sum(), {"finest": float(losses[0].detach())}
 
     def batch(self, draw: np.random.Generator, side: int) -> tuple[Tensor, Tensor, Tensor]:
         """Bx3xSxS in -0.5..0.5, truth Bx1xSxS in 0..1, and the weight of each picture."""
-        count = max(1, round(self.course.batch * min(self.course.size / side, 2)))
-        several = draw.random(count) < self.course.scenes
+        count = max(1, round(self.spec.batch * min(self.spec.size / side, 2)))
+        several = draw.random(count) < self.spec.scenes
         pictures, masks = [], []
         for scene in several:
             toys = self.sets[int(scene)]
@@ -102,12 +104,12 @@ class SegmenterTask(TrainingTask):
             masks.append(render_view(toys.masks[index], window, side, mirrored=mirrored))
         x = relit(stack_pictures(pictures, self.device), draw, 0.3) - 0.5
         truth = torch.from_numpy(np.stack(masks)).to(self.device)[:, None].float() / 255
-        weights = torch.from_numpy(np.where(several, self.course.scene_weight, 1.0).astype(np.float32))
+        weights = torch.from_numpy(np.where(several, self.spec.scene_weight, 1.0).astype(np.float32))
         return x.contiguous(memory_format=torch.channels_last), truth, weights.to(self.device)
 
     def settle(self) -> None:
         """Take the statistics of batch norm from the averaged weights."""
-        part, size = self.course.part, self.course.size
+        part, size = self.spec.name, self.spec.size
         retake_statistics(self.net, lambda n: self.net.logits(self.batch(rng(self.seed, part, f"settle {n}"), size)[0]))
 
 
@@ -120,13 +122,13 @@ def side_loss(logits: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     return ((entropy + 1 - (both + 1) / (either + 1)) * weights).sum() / weights.sum()
 
 
-def save(course: SegmenterCourse, net: ISNet, folder: Path) -> None:
+def save(spec: SegmenterTraining, net: ISNet, folder: Path) -> None:
     """Write weights and card, as `IsNetSegmenter` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
-    metadata = {"name": "micro-segmenter", "license": "Apache-2.0", "input_size": str(course.size)}
+    metadata = {"name": "micro-segmenter", "license": "Apache-2.0", "input_size": str(spec.size)}
     save_file(half_precision_state(net), folder / FILE, metadata=metadata)
     write_card(
-        folder, "Segmenter of the micro family", card_text(course.part, SENTENCE, net, course.model_dump(mode="json"))
+        folder, "Segmenter of the micro family", card_text(spec.name, SENTENCE, net, spec.model_dump(mode="json"))
     )
 
 

@@ -22,10 +22,10 @@ def half_precision_state(net: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def card_text(part: str, sentence: str, net: nn.Module, course: Mapping[str, Any]) -> str:
+def card_text(part: str, sentence: str, net: nn.Module, spec: Mapping[str, Any]) -> str:
     """What a model card says: what the part is, its size, and the hyperparameters of its training."""
     millions = sum(weight.numel() for weight in net.parameters()) / 1e6
-    rows = "".join(f"| {name} | {value} |\n" for name, value in _flat(course).items())
+    rows = "".join(f"| {name} | {value} |\n" for name, value in _flat(spec).items())
     return (
         f"{sentence}\n\n{millions:.2f} million weights, matrices in float16. Trained from scratch on Toybox pictures, "
         f"which the engine renders itself, by `mycanvas micro train --parts {part}`; figures in `docs/micro.md`. "
@@ -33,8 +33,8 @@ def card_text(part: str, sentence: str, net: nn.Module, course: Mapping[str, Any
     ).rstrip()
 
 
-def _flat(course: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(spec: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for name, value in course.items():
+    for name, value in spec.items():
         flat |= {f"{name}.{inner}": kept for inner, kept in value.items()} if isinstance(value, dict) else {name: value}
     return flat

@@ -1,1 +1,1 @@
-"""The training loop that every course shares: steps, checkpoints, averages of weights."""
+"""The training loop that all trainings share: steps, checkpoints, averages of weights."""

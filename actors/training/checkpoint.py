@@ -5,14 +5,12 @@
     optimizer.safetensors   "<moment>:<weight>", for AdamW: step, exp_avg, exp_avg_sq; for Muon: momentum_buffer
     state.json              steps taken, updates made, losses skipped
 
-A folder has its name only when all of it is written.
+`engine.training.checkpoints` stores the folder, whole.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,16 +46,11 @@ class TrainingProgress:
 
 
 def save(folder: Path, net: nn.Module, optimizer: Optimizers, ema: Ema, progress: TrainingProgress) -> None:
-    """Write a checkpoint; `folder` appears whole."""
-    unfinished = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    save_file(_plain(_tensors(net)), unfinished / "model.safetensors")
-    save_file(_plain(ema.averages), unfinished / "ema.safetensors")
-    save_file(_plain(_moments(net, optimizer)), unfinished / "optimizer.safetensors")
-    (unfinished / STATE).write_text(json.dumps(asdict(progress)), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(unfinished, folder)  # noqa: PTH105 - one call, atomic on every platform
+    """Write a checkpoint into an empty folder."""
+    save_file(_plain(_tensors(net)), folder / "model.safetensors")
+    save_file(_plain(ema.averages), folder / "ema.safetensors")
+    save_file(_plain(_moments(net, optimizer)), folder / "optimizer.safetensors")
+    (folder / STATE).write_text(json.dumps(asdict(progress)), encoding="utf-8")
 
 
 def restore(folder: Path, net: nn.Module, optimizer: Optimizers, ema: Ema) -> TrainingProgress:
@@ -91,7 +84,7 @@ def _read_progress(path: Path) -> TrainingProgress:
         raise EnvironmentProblem(
             "CHECKPOINT_UNREADABLE",
             "does not say how far the training was",
-            where=str(path),
+            where=_name_in_checkpoint(path),
             why=str(error),
             fix="delete the checkpoint's folder, to go on from the one before or from the beginning",
         ) from error
@@ -104,10 +97,15 @@ def _read(path: Path, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
         raise EnvironmentProblem(
             "CHECKPOINT_MISMATCH",
             f"is of another network; {len(differing)} tensors differ: {', '.join(differing[:3])}",
-            where=str(path),
-            fix="delete the checkpoint's folder to train from the beginning, or give another --work",
+            where=_name_in_checkpoint(path),
+            fix="delete the run's folder to train from the beginning, or give another --work",
         )
     return stored
+
+
+def _name_in_checkpoint(path: Path) -> str:
+    """A file by the checkpoint that it is of: the folder is a copy, which goes with the process."""
+    return f"{path.parent.name}/{path.name}"
 
 
 def _tensors(net: nn.Module) -> dict[str, Tensor]:

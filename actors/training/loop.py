@@ -23,9 +23,8 @@ from actors.training.ema import Ema
 from actors.training.optimizer import Optimizers
 from engine.errors import UsageError
 from engine.seeds import derive
-from engine.training.course import Desk, Schedule
-
-__all__ = ["Schedule", "TrainingTask", "best_device", "fit"]
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 
 SKIPS_ALLOWED = 20
 
@@ -52,7 +51,7 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def fit(task: TrainingTask, schedule: Schedule, desk: Desk, *, device: torch.device | str) -> None:
+def fit(task: TrainingTask, schedule: Schedule, context: TrainContext, *, device: torch.device | str) -> None:
     """Train; afterwards ``task.net`` holds the averaged weights, in evaluation mode, on `device`.
 
     Processes of one `torch.distributed` group train the same weights on batches of their own: gradients are averaged
@@ -62,11 +61,11 @@ def fit(task: TrainingTask, schedule: Schedule, desk: Desk, *, device: torch.dev
         UsageError: TRAINING_DIVERGED after twenty losses or gradients in a row that were not finite.
         EnvironmentProblem: CHECKPOINT_MISMATCH, WEIGHTS_UNREADABLE.
     """
-    torch.set_num_threads(desk.threads)
+    torch.set_num_threads(context.threads)
     torch.manual_seed(derive(task.seed, "fit"))
     task.net.to(device).train()
     _agree_on_weights(task.net)
-    run = _Run(task, schedule, desk, torch.device(device))
+    run = _Run(task, schedule, context, torch.device(device))
     while run.progress.step < schedule.steps:
         run.step()
     run.ema.apply()
@@ -77,24 +76,26 @@ def fit(task: TrainingTask, schedule: Schedule, desk: Desk, *, device: torch.dev
 class _Run:
     """One training on its way."""
 
-    def __init__(self, task: TrainingTask, schedule: Schedule, desk: Desk, device: torch.device) -> None:
-        self.task, self.schedule, self.desk, self.device = task, schedule, desk, device
+    def __init__(self, task: TrainingTask, schedule: Schedule, context: TrainContext, device: torch.device) -> None:
+        self.task, self.schedule, self.context, self.device = task, schedule, context, device
         self.weights = [weight for weight in task.net.parameters() if weight.requires_grad]
         self.optimizer = Optimizers(task.net, schedule)
         self.ema = Ema(task.net, schedule.ema)
         self.progress = (
-            restore(desk.resume, task.net, self.optimizer, self.ema) if desk.resume is not None else TrainingProgress()
+            TrainingProgress()
+            if context.checkpoint is None
+            else restore(context.checkpoint, task.net, self.optimizer, self.ema)
         )
         self._forget()
 
     def step(self) -> None:
         """Take one step; report and save where the schedule says so."""
         number = self.progress.step
-        torch.manual_seed(derive(self.task.seed, "step", number, self.desk.rank))
+        torch.manual_seed(derive(self.task.seed, "step", number, self.context.rank))
         rate = learning_rate(self.schedule, number)
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.bf16):
-            loss, values = self.task.loss(number, self.desk.rank)
+            loss, values = self.task.loss(number, self.context.rank)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = self._gradient(loss.detach())
         self._update(norm, rate)
@@ -106,13 +107,13 @@ class _Run:
     def _gradient(self, loss: Tensor) -> float:
         """Average the gradients of all processes, clip them; their norm, nan where loss or gradient is not finite."""
         finite = torch.isfinite(loss).float()
-        if self.desk.world > 1:
+        if self.context.world_size > 1:
             dist.all_reduce(finite, dist.ReduceOp.MIN)
             for weight in self.weights:
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
             flat = torch.cat([weight.grad.flatten() for weight in self.weights if weight.grad is not None])
             dist.all_reduce(flat)
-            flat /= self.desk.world
+            flat /= self.context.world_size
             pieces = torch.split(flat, [weight.numel() for weight in self.weights])
             for weight, piece in zip(self.weights, pieces, strict=True):
                 weight.grad = piece.view_as(weight)
@@ -146,11 +147,10 @@ class _Run:
         values |= {"lr": rate, "skipped": float(self.progress.skipped)}
         values["steps_per_s"] = (step - self._since) / max(time.monotonic() - self._clock, 1e-9)
         with tempfile.TemporaryDirectory(prefix="mc-checkpoint-") as scratch:
-            checkpoint = Path(scratch) / "checkpoint"
-            if saving and self.desk.rank == 0:
+            checkpoint = Path(scratch) if saving and self.context.rank == 0 else None
+            if checkpoint is not None:
                 save(checkpoint, self.task.net, self.optimizer, self.ema, self.progress)
-            checkpoint.mkdir(exist_ok=True)
-            self.desk.report(step, values, checkpoint if saving else None)
+            self.context.report(step, values, checkpoint)
         self._forget()
 
     def _forget(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from engine.training.course import Schedule
+from engine.training.schedule import Schedule
 
 SMALLEST = 32  # rows and columns of what Muon moves: thinner matrices are vectors, to speak of
 

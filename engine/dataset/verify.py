@@ -17,11 +17,11 @@ import pyarrow as pa
 
 from engine.dataset.added_scores import FOLDER as SCORES
 from engine.dataset.added_scores import added_score_sets
+from engine.dataset.garbage import JOURNAL
 from engine.dataset.views import CHOSEN_VIEW, chosen_view
 from engine.errors import Damaged, UsageError
 from engine.storage.commits import read_unit_summary
 from engine.storage.extents import Extents, read_extents, wrong_samples
-from engine.storage.garbage import JOURNAL
 from engine.storage.lock import LOCK, read_lock
 from engine.storage.manifest import (
     FOLDER,

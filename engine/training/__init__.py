@@ -1,1 +1,1 @@
-"""The training seam: what a trainer is, what it is given, what it reports."""
+"""Training: what is trained, what its loop is handed, and what it leaves behind a store."""

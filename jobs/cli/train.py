@@ -10,10 +10,10 @@ import typer
 from jobs.cli.options import Address, Output, group
 from jobs.console import Console
 
-WEIGHTS, REPORT = Path("weights/micro"), Path("docs/micro.md")
-TOYSETS, WORK = Path("toysets"), Path("out/micro")
+WEIGHTS, TOYSETS, WORK = "weights/micro", "toysets", "out/micro"
+REPORT = Path("docs/micro.md")
 Parts = Annotated[str, typer.Option(help="comma-separated, such as scorer,detector; none: all")]
-Toysets = Annotated[Path, typer.Option(help="folder of the rendered Toybox sets; made where missing")]
+Toysets = Annotated[str, typer.Option(help="folder of the rendered Toybox sets; made where missing")]
 
 commands = group()
 micro = group("Train and measure the small models that ship with the engine.")
@@ -23,9 +23,9 @@ commands.add_typer(micro, name="micro")
 @micro.command("train")
 def micro_train(
     parts: Parts = "",
-    out: Annotated[Path, typer.Option(help="folder of the family; a part goes to OUT/<part>")] = WEIGHTS,
+    out: Annotated[str, typer.Option(help="the family: a folder or s3://…; a part goes to OUT/<part>")] = WEIGHTS,
     data: Toysets = TOYSETS,
-    work: Annotated[Path, typer.Option(help="checkpoints and logs; keep it to go on after a kill")] = WORK,
+    work: Annotated[str, typer.Option(help="checkpoints and logs: a folder or s3://…, to go on after a kill")] = WORK,
     override: Annotated[list[str] | None, typer.Option("--set", help="--set scorer.schedule.steps=3000")] = None,
     address: Address = "local",
     workers: Annotated[int, typer.Option(min=1, help="processes that train a part together")] = 1,
@@ -40,7 +40,8 @@ def micro_train(
 
     Example: mycanvas micro train --parts scorer --out weights/micro --set scorer.schedule.steps=3000
     """
-    from jobs.train.micro import MicroRequest, train_family
+    from jobs.train.micro import train_family
+    from jobs.train.micro_plan import MicroRequest
 
     order = MicroRequest(
         parts=_names(parts), out=out, data=data, work=work, overrides=tuple(override or ()), address=address,
@@ -52,7 +53,7 @@ def micro_train(
 @micro.command("evaluate")
 def micro_evaluate(
     parts: Parts = "",
-    weights: Annotated[Path, typer.Option(help="folder of the family")] = WEIGHTS,
+    weights: Annotated[str, typer.Option(help="the family: a folder or s3://…")] = WEIGHTS,
     data: Toysets = TOYSETS,
     seed: Annotated[int, typer.Option(min=0, help="of what the measurement draws")] = 0,
     record: Annotated[bool, typer.Option(help="keep the figures in the family's evaluation.json")] = False,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from engine.storage.garbage import collect as remove
-from engine.storage.garbage import garbage
+from engine.dataset.garbage import collect as remove
+from engine.dataset.garbage import garbage
 from engine.storage.stores import open_store
 from jobs.console import Console, size
 

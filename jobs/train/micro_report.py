@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.micro.spec import Measurement
 from engine.errors import EnvironmentProblem
-from engine.training.course import Metric
+from engine.storage.store import Store
 
 FILE = "evaluation.json"
 POINTS = 160  # of a curve that is kept
@@ -36,34 +36,33 @@ class Trained:
     curve: Sequence[tuple[int, float]]
 
 
-def read_record(family: Path) -> dict[str, Any]:
-    """Part to what is known of it, out of the family's folder.
+def read_record(family: Store) -> dict[str, Any]:
+    """Part to what is known of it; empty where nothing was recorded yet.
 
     Raises:
         EnvironmentProblem: MICRO_RECORD.
     """
-    path = family / FILE
-    if not path.exists():
-        return {}
     try:
-        return dict(json.loads(path.read_bytes())["parts"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        return dict(json.loads(family.read(FILE))["parts"])
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise EnvironmentProblem(
             "MICRO_RECORD",
             "is no record of trainings",
-            where=str(path),
+            where=f"{family.uri}/{FILE}",
             why=str(error),
             fix="delete it; training and `mycanvas micro evaluate --record` write it anew",
         ) from error
 
 
-def record_training(family: Path, trained: Trained) -> None:
+def record_training(family: Store, trained: Trained) -> None:
     """Keep how a part was trained; its figures are those of an older training and go."""
     kept = {**asdict(trained), "seconds": round(trained.seconds), "curve": thin_curve(trained.curve)}
     _write(family, {**read_record(family), trained.part: kept})
 
 
-def record_rows(family: Path, rows: Sequence[Metric], seed: int) -> None:
+def record_rows(family: Store, rows: Sequence[Measurement], seed: int) -> None:
     """Keep figures, beside those of other parts."""
     parts = read_record(family)
     for part in dict.fromkeys(row.part for row in rows):
@@ -72,11 +71,8 @@ def record_rows(family: Path, rows: Sequence[Metric], seed: int) -> None:
     _write(family, parts)
 
 
-def _write(family: Path, parts: Mapping[str, Any]) -> None:
-    family.mkdir(parents=True, exist_ok=True)
-    unfinished = family / f"{FILE}.tmp"
-    unfinished.write_text(json.dumps({"parts": parts}, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, family / FILE)  # noqa: PTH105 - one call, atomic on every platform
+def _write(family: Store, parts: Mapping[str, Any]) -> None:
+    family.put(FILE, (json.dumps({"parts": parts}, indent=1) + "\n").encode())
 
 
 def thin_curve(curve: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -86,8 +82,8 @@ def thin_curve(curve: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(piece[-1][0], round(sum(loss for _, loss in piece) / len(piece), 5)) for piece in pieces]
 
 
-def write_report(family: Path, page: Path) -> None:
-    """Write the page, and a curve beside it for every part, from what is kept in the family's folder."""
+def write_report(family: Store, page: Path) -> None:
+    """Write the page, and a curve beside it for every part, from what is kept with the family."""
     parts = read_record(family)
     rows = [row for known in parts.values() for row in known.get("rows", [])]
     pictures = page.with_suffix("")

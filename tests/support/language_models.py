@@ -2,7 +2,7 @@
 
 import torch
 
-from actors.micro.planner.planner import PlannerCourse, build_tokenizer, save
+from actors.micro.planner.planner import PlannerTraining, build_tokenizer, save
 from planners.chat.layout_brief import brief_request
 from planners.chat.layout_prompt import EXAMPLES
 
@@ -12,6 +12,6 @@ def save_qwen2(folder):
     texts = [(brief_request(each.cast, each.ground_line).prompt, '{"0":[10,2]}') for each in EXAMPLES]
     tokenizer = build_tokenizer(texts, 400)
     torch.manual_seed(0)
-    net = PlannerCourse(hidden=64, layers=2, heads=2, inner=64).network(tokenizer)
+    net = PlannerTraining(hidden=64, layers=2, heads=2, inner=64).network(tokenizer)
     save(folder, net, tokenizer)
     return folder

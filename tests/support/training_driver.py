@@ -1,19 +1,20 @@
-"""A process that trains the tiny course on a cluster of its own, to be killed: FOLDER."""
+"""A process that trains the tiny network on a cluster of its own and says its reports; to be killed: FOLDER or URI."""
 
 import sys
-from pathlib import Path
 
 from cluster.session import session
-from cluster.training import Place, train
-from tests.support.tiny_course import Tiny
+from cluster.training import train
+from engine.training.resources import TrainingResources
+from tests.support.tiny_training import TinyTraining, storage_in
 
-COURSE = Tiny(nap_s=0.01)
+SPEC = TinyTraining(nap_s=0.01)
 
 
-def place(folder, **fields):
-    return Place(data=folder, out=folder / "out", work=folder / "work", **fields)
+def say(report):
+    sys.stdout.write(f"{report.to_line()}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     with session(cpus=1):
-        train(COURSE, place(Path(sys.argv[1])), lambda _: None)
+        train(SPEC, storage_in(sys.argv[1]), TrainingResources(), say)

@@ -4,8 +4,8 @@ import multiprocessing
 import os
 from pathlib import Path
 
+from engine.dataset.garbage import collect, garbage
 from engine.failpoints import VARIABLE
-from engine.storage.garbage import collect, garbage
 from engine.storage.stores import open_store
 from tests.support.units import make_run
 

@@ -33,11 +33,13 @@ from actors.micro.detector.measures import (
 from actors.micro.detector.net import LONGEST, PROMPTS, new_net, prepare_images
 from actors.micro.detector.words import train_tokenizer
 from actors.micro.identity.identity import MEAN, SPREAD
-from actors.training.loop import Schedule, TrainingTask, best_device, fit
+from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.training.loop import TrainingTask, best_device, fit
 from engine.seeds import rng
 from engine.toybox import CLASSES
 from engine.toybox.sets import ToySet, open_set
-from engine.training.course import Course, Desk, Metric
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 
 FEW, MANY, HALF = 2, 3, 0.5  # toys in a row of a mosaic: few in the first half, then either
 RAMP = 0.1  # of the time that names took: boxes come in over so long
@@ -61,10 +63,10 @@ the score from which its boxes are believed. Figures are in docs/micro.md. It ha
 
 
 @final
-class DetectorCourse(Course):
+class DetectorTraining(MicroTraining):
     """OWL-ViT at 196 px: a vision transformer whose every patch proposes a box and is compared with class names."""
 
-    part: ClassVar[str] = "detector"
+    name: ClassVar[str] = "detector"
     needs: ClassVar[tuple[str, ...]] = ("identity",)
 
     text_width: int = Field(128, description="of the text tower and of what is compared")
@@ -89,9 +91,9 @@ class DetectorCourse(Course):
             raise ValueError("photos, mosaics and tiny leave no scenes in a batch")
         return self
 
-    def train(self, desk: Desk) -> None:
+    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Train the net, then choose the working threshold on scenes that it was not trained on."""
-        scenes = open_set(desk.data, "scenes")
+        scenes = open_set(folders.data, "scenes")
         tokenizer = train_tokenizer(
             {*(prompt.format(name) for prompt in PROMPTS for name in CLASSES)}
             | {scenes.full_caption(index) for index in range(min(len(scenes), 1000))},
@@ -99,33 +101,32 @@ class DetectorCourse(Course):
             LONGEST,
         )
         torch.manual_seed(self.seed)
-        photos = open_set(desk.data, "photos")
-        net = new_net(self, tokenizer, Dino(str(desk.out / "identity")).net, np.asarray(photos.images[:32]))
+        photos = open_set(folders.data, "photos")
+        net = new_net(self, tokenizer, Dino(str(folders.family / "identity")).net, np.asarray(photos.images[:32]))
         held_out = min(CALIBRATION, len(scenes) // 4)
         task = DetectorTask(self, net, tokenizer, (scenes, len(scenes) - held_out), photos)
-        fit(task, self.schedule, desk, device=best_device())
-        if desk.rank == 0:
-            folder = desk.out / self.part
-            save(net, tokenizer, self, folder, threshold=0.0)
-            backend = OwlVit(str(folder))
+        fit(task, self.schedule, context, device=best_device())
+        if context.rank == 0:
+            save(net, tokenizer, self, folders.part, threshold=0.0)
+            backend = OwlVit(str(folders.part))
             truth = truth_of(scenes, range(len(scenes) - held_out, len(scenes)))
             threshold = working_threshold(backend, scenes, truth, PRECISION)
-            (folder / THRESHOLD_FILE).write_text(json.dumps({"threshold": round(threshold, 3)}) + "\n")
+            (folders.part / THRESHOLD_FILE).write_text(json.dumps({"threshold": round(threshold, 3)}) + "\n")
 
-    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """AP50 where every class is asked for; recall and precision where the classes of a scene are, as `score` does.
 
         `seed` has no part in it: all scenes of the test set are measured.
         """
         del seed
         scenes = open_set(data, "scenes_test")
-        backend = OwlVit(str(folder / self.part))
+        backend = OwlVit(str(family / self.name))
         truth = truth_of(scenes, range(len(scenes)))
         recall, precision = recall_and_precision(backend, scenes, truth)
         return [
-            Metric(self.part, "ap50", mean_average_precision(backend, scenes, truth), 0.80),
-            Metric(self.part, "object_recall", recall, 0.98),
-            Metric(self.part, "box_precision", precision, 0.80),
+            Measurement(self.name, "ap50", mean_average_precision(backend, scenes, truth), 0.80),
+            Measurement(self.name, "object_recall", recall, 0.98),
+            Measurement(self.name, "box_precision", precision, 0.80),
         ]
 
 
@@ -140,24 +141,24 @@ class DetectorTask(TrainingTask):
     """
 
     def __init__(
-        self, course: DetectorCourse, net: Any, tokenizer: Any, scenes: tuple[Annotated, int], photos: ToySet
+        self, spec: DetectorTraining, net: Any, tokenizer: Any, scenes: tuple[Annotated, int], photos: ToySet
     ) -> None:
-        self.net, self.seed = net, course.seed
-        self._course, self._tokenizer, self._photos = course, tokenizer, photos
+        self.net, self.seed = net, spec.seed
+        self._spec, self._tokenizer, self._photos = spec, tokenizer, photos
         self._sets = scenes, (photos, len(photos))
         self._device = best_device()
-        single, self._mosaics = round(course.batch * course.photos), round(course.batch * course.mosaics)
-        self._sizes = course.batch - single - self._mosaics, single
-        self._tiny = round(course.batch * course.tiny)
+        single, self._mosaics = round(spec.batch * spec.photos), round(spec.batch * spec.mosaics)
+        self._sizes = spec.batch - single - self._mosaics, single
+        self._tiny = round(spec.batch * spec.tiny)
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch, drawn anew for every (step, rank)."""
-        draw = rng(self.seed, self._course.part, f"{step}/{rank}")
-        named = step / max(self._course.first * self._course.schedule.first_round, 1)
+        draw = rng(self.seed, self._spec.name, f"{step}/{rank}")
+        named = step / max(self._spec.first * self._spec.schedule.first_round, 1)
         naming = named < 1
         if naming:
             batch = self._naming_batch(named, draw)
-        elif step < self._course.schedule.first_round:
+        elif step < self._spec.schedule.first_round:
             batch = self._detection_batch(self._sizes, draw)
         else:
             batch = self._harder_batch(draw)
@@ -176,18 +177,18 @@ class DetectorTask(TrainingTask):
             return names + presence, {"names": names.item(), "presence": presence.item()}
         boxes = self.net.box_predictor(features, feature_map)  # type: ignore[operator]
         with torch.autocast(self._device.type, enabled=False):
-            return detection_loss(logits, boxes, truth, self._course.copies, box_share=min(named - 1, RAMP) / RAMP)
+            return detection_loss(logits, boxes, truth, self._spec.copies, box_share=min(named - 1, RAMP) / RAMP)
 
     def _naming_batch(self, done: float, draw: np.random.Generator) -> DetectionBatch:
         """Toys alone, two or three in a row, then through windows that widen; `done` says how far naming is, 0..1."""
-        course = self._course
-        alone = done < course.paper
-        progress = done / course.paper if alone else (done - course.paper) / (1 - course.paper)
+        spec = self._spec
+        alone = done < spec.paper
+        progress = done / spec.paper if alone else (done - spec.paper) / (1 - spec.paper)
         cells = FEW if progress < HALF else int(draw.integers(FEW, MANY + 1))
         if alone:
-            tiles = draw_alone(self._photos, course.first_toys, -(-course.side // cells), draw)
-            return mosaics(tiles, cells, course.side)
-        return self._windows(course.first_toys // cells**2, cells, progress, draw)
+            tiles = draw_alone(self._photos, spec.first_toys, -(-spec.side // cells), draw)
+            return mosaics(tiles, cells, spec.side)
+        return self._windows(spec.first_toys // cells**2, cells, progress, draw)
 
     def _harder_batch(self, draw: np.random.Generator) -> DetectionBatch:
         """With pictures of 4 or 9 scenes among them, in other colours and less sharp.
@@ -195,7 +196,7 @@ class DetectorTask(TrainingTask):
         After the first round 96 % of the objects of scenes that it had seen were found, of others 87 %; and of toys
         that cover less than 2 % of a composition, 2 %.
         """
-        side, cells = self._course.side, int(draw.integers(FEW, MANY + 1))
+        side, cells = self._spec.side, int(draw.integers(FEW, MANY + 1))
         batch = self._detection_batch((self._sizes[0] - self._tiny, self._sizes[1]), draw)
         if self._tiny:
             tiles = draw_batch(self._sets[:1], [self._tiny * cells**2], -(-side // cells), draw)
@@ -203,21 +204,21 @@ class DetectorTask(TrainingTask):
         return disguise(batch, draw)
 
     def _detection_batch(self, sizes: tuple[int, int], draw: np.random.Generator) -> DetectionBatch:
-        pictures = draw_batch(self._sets, sizes, self._course.side, draw)
+        pictures = draw_batch(self._sets, sizes, self._spec.side, draw)
         cells = int(draw.integers(FEW, MANY + 1))
         return join_batches(pictures, self._windows(self._mosaics, cells, 1.0, draw)) if self._mosaics else pictures
 
     def _windows(self, count: int, cells: int, wide: float, draw: np.random.Generator) -> DetectionBatch:
-        side, toys = self._course.side, count * cells**2
+        side, toys = self._spec.side, count * cells**2
         tiles = draw_close(self._sets, (toys - toys // 2, toys // 2), -(-side // cells), draw, wide)
         return mosaics(tiles, cells, side)
 
 
-def save(net: Any, tokenizer: Any, course: DetectorCourse, folder: Path, threshold: float) -> None:
+def save(net: Any, tokenizer: Any, spec: DetectorTraining, folder: Path, threshold: float) -> None:
     """The finished part as transformers writes an OWL-ViT, in half precision, with its processor and card."""
     from transformers import OwlViTImageProcessor, OwlViTProcessor
 
-    square = {"height": course.side, "width": course.side}
+    square = {"height": spec.side, "width": spec.side}
     images = OwlViTImageProcessor(size=square, crop_size=square, image_mean=list(MEAN), image_std=list(SPREAD))
     folder.mkdir(parents=True, exist_ok=True)
     OwlViTProcessor(images, tokenizer).save_pretrained(folder)
@@ -225,5 +226,5 @@ def save(net: Any, tokenizer: Any, course: DetectorCourse, folder: Path, thresho
     net.float()
     (folder / THRESHOLD_FILE).write_text(json.dumps({"threshold": threshold}) + "\n")
     parameters = sum(weight.numel() for weight in net.parameters()) / 1e6
-    card = CARD.format(parameters=parameters, side=course.side, classes=len(CLASSES), names=", ".join(CLASSES))
+    card = CARD.format(parameters=parameters, side=spec.side, classes=len(CLASSES), names=", ".join(CLASSES))
     (folder / "README.md").write_text(card, encoding="utf-8")

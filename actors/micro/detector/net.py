@@ -29,7 +29,7 @@ MERGED = 0.1  # scale of the last norm; see `adopt`
 
 
 class NetSizes(Protocol):
-    """What `DetectorCourse` says of the network."""
+    """What `DetectorTraining` says of the network."""
 
     @property
     def text_width(self) -> int: ...
@@ -45,11 +45,11 @@ def prepare_images(images: Pixels, device: torch.device) -> Tensor:
     return (torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255 - mean) / spread
 
 
-def new_net(course: NetSizes, tokenizer: Any, tower: Any, seen: Pixels) -> Any:
+def new_net(spec: NetSizes, tokenizer: Any, tower: Any, seen: Pixels) -> Any:
     """An ``OwlViTForObjectDetection`` around the image tower of a ``Dinov2Model``, its heads and words untrained.
 
     Args:
-        course: sizes.
+        spec: sizes.
         tokenizer: of the class names.
         tower: gives width, layers, heads and patches.
         seen: some pictures, Nx256x256x3.
@@ -62,16 +62,16 @@ def new_net(course: NetSizes, tokenizer: Any, tower: Any, seen: Pixels) -> Any:
             vision_config={
                 "hidden_size": like.hidden_size, "intermediate_size": like.hidden_size * like.mlp_ratio,
                 "num_hidden_layers": like.num_hidden_layers, "num_attention_heads": like.num_attention_heads,
-                "patch_size": like.patch_size, "image_size": course.side,
+                "patch_size": like.patch_size, "image_size": spec.side,
                 "hidden_act": like.hidden_act, "layer_norm_eps": like.layer_norm_eps,
             },
             text_config={
-                "hidden_size": course.text_width, "intermediate_size": 4 * course.text_width,
-                "num_hidden_layers": course.text_layers, "num_attention_heads": max(course.text_width // 64, 1),
+                "hidden_size": spec.text_width, "intermediate_size": 4 * spec.text_width,
+                "num_hidden_layers": spec.text_layers, "num_attention_heads": max(spec.text_width // 64, 1),
                 "vocab_size": len(tokenizer), "max_position_embeddings": LONGEST, "pad_token_id": 0,
                 "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
             },
-            projection_dim=course.text_width,
+            projection_dim=spec.text_width,
         )
     )  # fmt: skip
     head, boxes = net.class_head, net.box_head

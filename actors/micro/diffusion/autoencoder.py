@@ -19,13 +19,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actors.micro.model_card import quiet, write_card
+from actors.micro.spec import Measurement, MicroTraining, PartFolders
 from actors.models.weights import local_weights
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.errors import EnvironmentProblem
 from engine.rows.values import Pixels
 from engine.seeds import rng
 from engine.toybox.sets import ToySet, open_set
-from engine.training.course import Course, Desk, Metric, Schedule
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -39,10 +41,10 @@ SAMPLE = 512  # pictures over which latents are brought to mean 0 and standard d
 
 
 @final
-class Autoencoder(Course):
+class AutoencoderTraining(MicroTraining):
     """AutoencoderKL, factor 8, 4 latent channels, no attention, thin at full resolution."""
 
-    part: ClassVar[str] = "autoencoder"
+    name: ClassVar[str] = "autoencoder"
     homes: ClassVar[tuple[str, ...]] = HOMES
 
     widths: tuple[int, ...] = Field(default=(16, 32, 64, 128), description="channels at sides of 1, 1/2, 1/4 and 1/8")
@@ -54,32 +56,28 @@ class Autoencoder(Course):
     kl: float = Field(default=1e-4, ge=0, description="weight of the divergence from N(0, 1), in nats a latent value")
     schedule: Schedule = Schedule(steps=5500, lr=1e-3, warmup=100, ema=0.998)
 
-    def train(self, desk: Desk) -> None:
-        """Train on crops of both sets; save ``out/autoencoder`` as `AutoencoderKL` does, in fp16.
-
-        Raises:
-            UsageError: TRAINING_DIVERGED.
-        """
-        sets = [open_set(desk.data, name) for name in ("photos", "scenes")]
+    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
+        """Train on crops of both sets; save as `AutoencoderKL` does, in fp16."""
+        sets = [open_set(folders.data, name) for name in ("photos", "scenes")]
         device = best_device()
         vae = new_autoencoder(self)
-        fit(_Reconstruction(self, vae, sets, device), self.schedule, desk, device=device)
-        if desk.rank == 0:
+        fit(_Reconstruction(self, vae, sets, device), self.schedule, context, device=device)
+        if context.rank == 0:
             standardise(vae, _sample(sets, self.seed), device)
-            save_autoencoder(vae, desk.out / self.part)
+            save_autoencoder(vae, folders.part)
 
-    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """Mean PSNR of test pictures of one object and of several, half each, as 8-bit images."""
         del seed  # nothing is drawn: the first pictures of both test sets
         sets = [open_set(data, name) for name in ("photos_test", "scenes_test")]
         pictures = np.concatenate([found.images[: MEASURED // 2] for found in sets])
         device = best_device()
-        vae = load_autoencoder(find_autoencoder(folder), device)
+        vae = load_autoencoder(find_autoencoder(family), device)
         values = [psnr(one, other) for one, other in zip(pictures, _round_trip(vae, pictures, device), strict=True)]
-        return [Metric(self.part, "psnr", float(np.mean(values)), TARGET_PSNR)]
+        return [Measurement(self.name, "psnr", float(np.mean(values)), TARGET_PSNR)]
 
 
-def new_autoencoder(spec: Autoencoder) -> AutoencoderKL:
+def new_autoencoder(spec: AutoencoderTraining) -> AutoencoderKL:
     """An untrained autoencoder whose signal neither fades nor grows on its way.
 
     Convolutions start at variance 1 / fan-in without biases: the library's own beginning left the loss on a plateau.
@@ -111,13 +109,13 @@ def new_autoencoder(spec: Autoencoder) -> AutoencoderKL:
 class _Reconstruction(TrainingTask):
     """Crops through the autoencoder: L1 at four scales, squared error, and a little of the divergence."""
 
-    def __init__(self, spec: Autoencoder, vae: AutoencoderKL, sets: list[ToySet], device: torch.device) -> None:
+    def __init__(self, spec: AutoencoderTraining, vae: AutoencoderKL, sets: list[ToySet], device: torch.device) -> None:
         self.spec, self.vae, self.sets, self.device = spec, vae, sets, device
         self.net, self.seed = cast("nn.Module", vae), spec.seed
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """Over `batch` crops; logs the PSNR of the batch in dB."""
-        draw = rng(self.spec.seed, self.spec.part, f"{step}/{rank}")
+        draw = rng(self.spec.seed, self.spec.name, f"{step}/{rank}")
         crops = np.stack([random_crop(draw, self.sets, self.spec.crop) for _ in range(self.spec.batch)])
         truth = to_input(crops, self.device)
         vae: Any = self.vae
@@ -241,7 +239,7 @@ def _batches(pictures: Pixels, size: int = 16) -> Iterator[Pixels]:
 
 
 def _sample(sets: list[ToySet], seed: int) -> NDArray[np.uint8]:
-    draw = rng(seed, Autoencoder.part, "sample")
+    draw = rng(seed, AutoencoderTraining.name, "sample")
     rows = [
         np.sort(draw.choice(len(found.images), min(SAMPLE // len(sets), len(found.images)), replace=False))
         for found in sets

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from actors.backends.score.open_clip import OpenClip
 from actors.micro.diffusion.autoencoder import find_autoencoder, load_autoencoder
 from actors.micro.diffusion.denoising import SIZE, Denoising, Sample, new_scheduler, new_unet
-from actors.micro.diffusion.latents import Latents, cache_latents, encode, halve_side
+from actors.micro.diffusion.latents import LatentFiles, Latents, encode, halve_side
 from actors.micro.diffusion.text_encoders import corpus, new_encoders, new_tokenizer
 from actors.micro.model_card import quiet, write_card
+from actors.micro.spec import Measurement, MicroTraining, PartFolders
 from actors.micro.studio_views import alone
 from actors.models.provenance import fingerprint
 from actors.models.weights import forbid_code, local_weights
@@ -28,7 +29,8 @@ from engine.seeds import derive, rng
 from engine.toybox import CLASSES, SCENES
 from engine.toybox.captions import full_caption, with_article
 from engine.toybox.sets import ToySet, open_set
-from engine.training.course import Course, Desk, Metric, Schedule
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 
 SETS = "photos", "scenes"
 ALONE = 1.0, 0.6  # share of toys without surroundings, at the beginning and at the end
@@ -41,10 +43,10 @@ _BATCH = 8
 
 
 @final
-class Generator(Course):
+class GeneratorTraining(MicroTraining):
     """StableDiffusionXLPipeline: SDXL UNet with 4 channels, two CLIP text encoders trained with it, v-prediction."""
 
-    part: ClassVar[str] = "generator"
+    name: ClassVar[str] = "generator"
     needs: ClassVar[tuple[str, ...]] = ("autoencoder",)
 
     widths: tuple[int, ...] = Field(default=(48, 96, 128), description="channels at sides of 32, 16 and 8; x 16")
@@ -53,46 +55,47 @@ class Generator(Course):
     first_batch: int = Field(default=64, ge=1, description="pictures a step in these")
     schedule: Schedule = Schedule(steps=7000, lr=1e-3, muon_lr=2e-3, warmup=100, ema=0.998)
 
-    def train(self, desk: Desk) -> None:
-        """Train UNet and text encoders; save ``out/generator`` as the pipeline does, in fp16.
+    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
+        """Train UNet and text encoders; save as the pipeline does, in fp16.
 
         Raises:
             UsageError: TRAINING_DIVERGED.
             EnvironmentProblem: MICRO_PART_MISSING without an autoencoder, LATENTS_MISSING.
         """
-        torch.set_num_threads(desk.threads)
-        torch.manual_seed(derive(self.seed, self.part))
+        torch.set_num_threads(context.threads)
+        torch.manual_seed(derive(self.seed, self.name))
         device = best_device()
-        sets = [open_set(desk.data, name) for name in SETS]
-        home = find_autoencoder(desk.out)
+        sets = [open_set(folders.data, name) for name in SETS]
+        home = find_autoencoder(folders.family)
         vae = load_autoencoder(home, device)
-        small, large = (_Views.of(desk, sets, vae, home, side) for side in (SIZE // 2, SIZE))
+        files = LatentFiles(folders.data, writes=context.rank == 0)
+        small, large = (_Views.of(files, sets, vae, home, side) for side in (SIZE // 2, SIZE))
         with tempfile.TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
             tokenizer = new_tokenizer(Path(scratch), corpus(sets, self.seed))
         first, second = new_encoders(tokenizer)
         unet = cast("nn.Module", new_unet(self.widths, 4))
         net = nn.ModuleDict({"unet": unet, "text_encoder": first, "text_encoder_2": second})
         denoising = Denoising(net, tokenizer, device, texts=True)
-        fit(_Generation(self, sets, small, large, denoising), self.schedule, desk, device=device)
-        if desk.rank == 0:
-            save_pipeline(net, vae, tokenizer, desk.out / self.part)
+        fit(_Generation(self, sets, small, large, denoising), self.schedule, context, device=device)
+        if context.rank == 0:
+            save_pipeline(net, vae, tokenizer, folders.part)
 
-    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """Share of pictures whose class the family's scorer finds among all classes: toys alone, and in a scene."""
         del data
-        pipe = load_generator(folder / self.part)
+        pipe = load_generator(family / self.name)
         rounds = -(-MEASURED // len(CLASSES))
         wanted = np.tile(np.arange(len(CLASSES)), rounds)
         toys = [with_article(CLASSES[number]) for number in wanted]
         bare = [STYLES[turn // len(CLASSES) % 2].format(toy) for turn, toy in enumerate(toys)]
         placed = [full_caption([CLASSES[number]], SCENES[turn % len(SCENES)][1]) for turn, number in enumerate(wanted)]
-        seeds = [derive(seed, self.part, str(number)) for number in range(len(toys))]
+        seeds = [derive(seed, self.name, str(number)) for number in range(len(toys))]
         names = [STYLES[0].format(with_article(name)) for name in CLASSES]
-        found = [recognise(folder, generate(pipe, prompts, seeds), names) for prompts in (bare, placed)]
+        found = [recognise(family, generate(pipe, prompts, seeds), names) for prompts in (bare, placed)]
         shares = [float(np.mean(one == wanted)) for one in found]
         return [
-            Metric(self.part, "class_in_prompt", shares[0], TARGET),
-            Metric(self.part, "class_in_prompt_with_scene", shares[1]),  # for comparison: nothing rests on it
+            Measurement(self.name, "class_in_prompt", shares[0], TARGET),
+            Measurement(self.name, "class_in_prompt_with_scene", shares[1]),  # for comparison: nothing rests on it
         ]
 
 
@@ -105,9 +108,11 @@ class _Views:
     pictures: list[Latents]
 
     @classmethod
-    def of(cls, desk: Desk, sets: list[ToySet], vae: Any, home: Path, side: int) -> _Views:
-        pictures = [encode_set(desk, name, found, vae, home, side=side) for name, found in zip(SETS, sets, strict=True)]
-        return cls(encode_toys(desk, sets[0], vae, home, side), pictures)
+    def of(cls, files: LatentFiles, sets: list[ToySet], vae: Any, home: Path, side: int) -> _Views:
+        pictures = [
+            encode_set(files, name, found, vae, home, side=side) for name, found in zip(SETS, sets, strict=True)
+        ]
+        return cls(encode_toys(files, sets[0], vae, home, side), pictures)
 
 
 @final
@@ -120,12 +125,14 @@ class _Generation(TrainingTask):
     not enough to draw in the new size, and half of the classes were not recognised.
     """
 
-    def __init__(self, spec: Generator, sets: list[ToySet], small: _Views, large: _Views, denoising: Denoising) -> None:
+    def __init__(
+        self, spec: GeneratorTraining, sets: list[ToySet], small: _Views, large: _Views, denoising: Denoising
+    ) -> None:
         self.spec, self.sets, self.small, self.large, self.denoising = spec, sets, small, large, denoising
         self.net, self.seed = denoising.net, spec.seed
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
-        draw = rng(self.spec.seed, self.spec.part, f"{step}/{rank}")
+        draw = rng(self.spec.seed, self.spec.name, f"{step}/{rank}")
         progress = step / self.spec.schedule.steps
         views, count = (
             (self.small, self.spec.first_batch) if progress < self.spec.first else (self.large, self.spec.batch)
@@ -157,23 +164,21 @@ def _sample(latents: Latents, caption: str) -> Sample:
     return Sample(latents=latents, seen=latents[:0], caption=caption)
 
 
-def encode_set(desk: Desk, name: str, found: ToySet, vae: Any, home: Path, *, side: int = SIZE) -> Latents:
+def encode_set(files: LatentFiles, name: str, found: ToySet, vae: Any, home: Path, *, side: int = SIZE) -> Latents:
     """Nx4x(side/8)x(side/8) of a whole set, from the file beside it where the same autoencoder encoded it before."""
-    path = desk.data / name / f"latents{side}-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
-    return cache_latents(
-        desk, path, len(found), lambda rows: encode(vae, halve_side(found.images[rows], side), best_device())
-    )
+    path = f"{name}/latents{side}-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
+    return files.open(path, len(found), lambda rows: encode(vae, halve_side(found.images[rows], side), best_device()))
 
 
-def encode_toys(desk: Desk, found: ToySet, vae: Any, home: Path, side: int) -> Latents:
+def encode_toys(files: LatentFiles, found: ToySet, vae: Any, home: Path, side: int) -> Latents:
     """Nx4x(side/8)x(side/8) of every photo's toy without its surroundings, from the file beside the photos likewise."""
-    path = desk.data / SETS[0] / f"alone{side}-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
+    path = f"{SETS[0]}/alone{side}-{fingerprint(home).removeprefix('blake2b:')}-{len(found)}.npy"
 
     def make(rows: slice) -> Latents:
         draws = ((index, rng(found.seed, "alone", f"{index}/{side}")) for index in range(rows.start, rows.stop))
         return encode(vae, np.stack([alone(found, index, side, draw)[0] for index, draw in draws]), best_device())
 
-    return cache_latents(desk, path, len(found), make)
+    return files.open(path, len(found), make)
 
 
 def save_pipeline(net: nn.ModuleDict, vae: Any, tokenizer: Any, folder: Path) -> None:

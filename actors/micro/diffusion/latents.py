@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 import torch
@@ -16,7 +17,6 @@ from actors.micro.diffusion.autoencoder import to_input
 from engine.errors import EnvironmentProblem
 from engine.rows.values import Pixels
 from engine.seeds import rng
-from engine.training.course import Desk
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -30,35 +30,48 @@ PATIENCE_S = 3600
 _BATCH = 16
 
 
-def cache_latents(desk: Desk, path: Path, count: int, make: Callable[[slice], Latents]) -> Latents:
-    """The memory map of `path`, made by rank 0 where it is missing; the other ranks wait for it.
+@final
+@dataclass(frozen=True, slots=True)
+class LatentFiles:
+    """Latents in files beside the rendered sets.
 
-    Args:
-        desk: who asks.
-        path: a .npy file; its name must say all that its content depends on.
-        count: rows.
-        make: rows of a slice.
-
-    Raises:
-        EnvironmentProblem: LATENTS_MISSING where rank 0 did not write them within an hour.
+    Attributes:
+        folder: that of the sets.
+        writes: whether this process makes files that are missing, or waits for the one that does.
     """
-    if desk.rank == 0 and not path.is_file():
-        unfinished = path.with_name(f"_tmp-{path.name}")
-        rows = [make(slice(start, min(start + _BATCH, count))) for start in range(0, count, _BATCH)]
-        np.save(unfinished, np.concatenate(rows))
-        os.replace(unfinished, path)  # noqa: PTH105 - one call, atomic on every platform
-    begun = time.monotonic()
-    while not path.is_file():
-        if time.monotonic() - begun > PATIENCE_S:
-            raise EnvironmentProblem(
-                "LATENTS_MISSING",
-                "the first process did not encode the pictures",
-                where=str(path),
-                why=f"waited {PATIENCE_S} s; do all processes see one folder of data?",
-                fix="put the data on storage that every node sees",
-            )
-        time.sleep(1)
-    return cast("Latents", np.load(path, mmap_mode="r"))
+
+    folder: Path
+    writes: bool
+
+    def open(self, name: str, count: int, make: Callable[[slice], Latents]) -> Latents:
+        """The memory map of a file, which is made where it is missing.
+
+        Args:
+            name: of a .npy file in the folder; it must say all that the content depends on.
+            count: rows.
+            make: rows of a slice.
+
+        Raises:
+            EnvironmentProblem: LATENTS_MISSING where the process that writes did not within an hour.
+        """
+        path = self.folder / name
+        if self.writes and not path.is_file():
+            unfinished = path.with_name(f"_tmp-{path.name}")
+            rows = [make(slice(start, min(start + _BATCH, count))) for start in range(0, count, _BATCH)]
+            np.save(unfinished, np.concatenate(rows))
+            os.replace(unfinished, path)  # noqa: PTH105 - one call, atomic on every platform
+        begun = time.monotonic()
+        while not path.is_file():
+            if time.monotonic() - begun > PATIENCE_S:
+                raise EnvironmentProblem(
+                    "LATENTS_MISSING",
+                    "the first process did not encode the pictures",
+                    where=str(path),
+                    why=f"waited {PATIENCE_S} s; do all processes see one folder of data?",
+                    fix="put the data on storage that every node sees",
+                )
+            time.sleep(1)
+        return cast("Latents", np.load(path, mmap_mode="r"))
 
 
 @torch.inference_mode()

@@ -21,8 +21,9 @@ from actors.compose.restore import restore
 from actors.micro.diffusion.autoencoder import find_autoencoder, load_autoencoder
 from actors.micro.diffusion.denoising import Denoising, Sample, new_scheduler, new_unet
 from actors.micro.diffusion.generator import encode_set, load_generator, recognise
-from actors.micro.diffusion.latents import Latents, cache_latents, empty_masked, encode, repaint_masks, shrunk
+from actors.micro.diffusion.latents import LatentFiles, Latents, empty_masked, encode, repaint_masks, shrunk
 from actors.micro.model_card import quiet, write_card
+from actors.micro.spec import Measurement, MicroTraining, PartFolders
 from actors.models.provenance import fingerprint
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.errors import SampleError
@@ -31,7 +32,8 @@ from engine.rows.values import Pixels
 from engine.seeds import derive, rng, sample_id
 from engine.toybox import SCENES
 from engine.toybox.sets import ToySet, open_set
-from engine.training.course import Course, Desk, Metric, Schedule
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 
 SET = "scenes"
 SCENE_ONLY = 0.5  # share of prompts that are the recipe's, which say nothing of the objects
@@ -41,30 +43,31 @@ _BATCH = 8
 
 
 @final
-class PainterCourse(Course):
+class PainterTraining(MicroTraining):
     """StableDiffusionXLInpaintPipeline: the generator's UNet with 9 channels; its encoders and autoencoder stay."""
 
-    part: ClassVar[str] = "painter"
+    name: ClassVar[str] = "painter"
     needs: ClassVar[tuple[str, ...]] = ("autoencoder", "generator")
 
     batch: int = Field(default=32, ge=1, description="pictures a step")
     schedule: Schedule = Schedule(steps=1800, lr=7e-4, warmup=100, ema=0.997)
 
-    def train(self, desk: Desk) -> None:
-        """Train the UNet; save ``out/painter`` as the pipeline does, in fp16.
+    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
+        """Train the UNet; save as the pipeline does, in fp16.
 
         Raises:
             UsageError: TRAINING_DIVERGED.
             EnvironmentProblem: those of `actors.models.weights.local_weights`; LATENTS_MISSING.
         """
-        torch.set_num_threads(desk.threads)
+        torch.set_num_threads(context.threads)
         device = best_device()
-        found = open_set(desk.data, SET)
-        pipe = load_generator(desk.out / "generator")
-        home = find_autoencoder(desk.out)
+        found = open_set(folders.data, SET)
+        pipe = load_generator(folders.family / "generator")
+        home = find_autoencoder(folders.family)
         vae = load_autoencoder(home, device)
-        latents = encode_set(desk, SET, found, vae, home)
-        seen = _masked_latents(self, desk, found, vae, home)
+        files = LatentFiles(folders.data, writes=context.rank == 0)
+        latents = encode_set(files, SET, found, vae, home)
+        seen = _masked_latents(self, files, found, vae, home)
         net = nn.ModuleDict(
             {
                 "unet": widen_inputs(pipe.unet),
@@ -73,18 +76,18 @@ class PainterCourse(Course):
             }
         )
         denoising = Denoising(net, pipe.tokenizer, device, texts=False)
-        fit(_Repainting(self, found, latents, seen, denoising), self.schedule, desk, device=device)
-        if desk.rank == 0:
-            _save(net, pipe, desk.out / self.part)
+        fit(_Repainting(self, found, latents, seen, denoising), self.schedule, context, device=device)
+        if context.rank == 0:
+            _save(net, pipe, folders.part)
 
-    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """Share of repaints in which the family's scorer recognises the scene of the prompt among all scenes.
 
         Objects of test pictures stand on test pictures of other scenes; the prompt names a third one.
         """
         rows, wanted = compositions(open_set(data, f"{SET}_test"), seed, MEASURED)
         spec = Inpaint(
-            backend="sdxl", model=str(folder / self.part), steps=STEPS, guidance=GUIDANCE, strength=1.0
+            backend="sdxl", model=str(family / self.name), steps=STEPS, guidance=GUIDANCE, strength=1.0
         )  # fmt: skip
         painter = SdxlInpaint(spec)
         painted = [item for start in range(0, MEASURED, _BATCH) for item in painter.paint(rows[start : start + _BATCH])]
@@ -93,8 +96,8 @@ class PainterCourse(Course):
             restore(blank if isinstance(one, SampleError) else one, cast("Pixels", row.foreground))
             for one, row in zip(painted, rows, strict=True)
         ]
-        nearest = recognise(folder, pictures, [f"a photo {phrase}" for _, phrase in SCENES])
-        return [Metric(self.part, "scene_in_prompt", float(np.mean(nearest == wanted)), TARGET)]
+        nearest = recognise(family, pictures, [f"a photo {phrase}" for _, phrase in SCENES])
+        return [Measurement(self.name, "scene_in_prompt", float(np.mean(nearest == wanted)), TARGET)]
 
 
 def widen_inputs(unet: Any) -> nn.Module:
@@ -112,13 +115,13 @@ class _Repainting(TrainingTask):
     """Latents of composed pictures, seen where they are kept."""
 
     def __init__(
-        self, spec: PainterCourse, found: ToySet, latents: Latents, seen: Latents, denoising: Denoising
+        self, spec: PainterTraining, found: ToySet, latents: Latents, seen: Latents, denoising: Denoising
     ) -> None:
         self.spec, self.found, self.latents, self.seen, self.denoising = spec, found, latents, seen, denoising
         self.net, self.seed = denoising.net, spec.seed
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
-        draw = rng(self.spec.seed, self.spec.part, f"{step}/{rank}")
+        draw = rng(self.spec.seed, self.spec.name, f"{step}/{rank}")
         return self.denoising.loss([self._sample(draw) for _ in range(self.spec.batch)], draw), {}
 
     def _sample(self, draw: np.random.Generator) -> Sample:
@@ -128,7 +131,7 @@ class _Repainting(TrainingTask):
         return Sample(latents=self.latents[index], seen=self.seen[index], caption=caption)
 
 
-def _masked_latents(spec: PainterCourse, desk: Desk, found: ToySet, vae: Any, home: Path) -> Latents:
+def _masked_latents(spec: PainterTraining, files: LatentFiles, found: ToySet, vae: Any, home: Path) -> Latents:
     """Nx5x32x32: the mask, then the latents of the picture without what is repainted. One mask for each picture."""
 
     def make(rows: slice) -> Latents:
@@ -137,7 +140,7 @@ def _masked_latents(spec: PainterCourse, desk: Desk, found: ToySet, vae: Any, ho
         return np.concatenate([shrunk(masks).astype(np.float16), latents], 1)
 
     mark = fingerprint(home).removeprefix("blake2b:")
-    return cache_latents(desk, desk.data / SET / f"masked-{mark}-{len(found)}-{spec.seed}.npy", len(found), make)
+    return files.open(f"{SET}/masked-{mark}-{len(found)}-{spec.seed}.npy", len(found), make)
 
 
 def _save(net: nn.ModuleDict, pipe: Any, folder: Path) -> None:
@@ -159,7 +162,7 @@ def compositions(found: ToySet, seed: int, count: int) -> tuple[list[Composition
 
     The objects of one picture stand on another picture of another scene, whose own objects show that it was repainted.
     """
-    draw = rng(seed, PainterCourse.part, "compositions")
+    draw = rng(seed, PainterTraining.name, "compositions")
     rows, wanted = [], []
     for number in range(count):
         index = int(draw.integers(len(found)))
@@ -172,7 +175,7 @@ def compositions(found: ToySet, seed: int, count: int) -> tuple[list[Composition
             Composition(
                 sample_id=sample_id(number),
                 unit_id=0,
-                seed=derive(seed, PainterCourse.part, number),
+                seed=derive(seed, PainterTraining.name, number),
                 background_prompt=SCENES[target][1],
                 background=np.asarray(found.images[other]),
                 foreground=np.dstack([found.images[index], mask]),

@@ -21,14 +21,16 @@ from torch.nn import functional
 from actors.backends.score.dino import Dino
 from actors.micro.identity.pairs import GALLERY, same_instance_top1
 from actors.micro.model_card import write_card
+from actors.micro.spec import Measurement, MicroTraining, PartFolders
 from actors.micro.storage import card_text, half_precision_state
 from actors.micro.views import around, on_color, relit, render_view, stack_pictures
 from actors.training.attention import short_attention
-from actors.training.loop import Schedule, TrainingTask, best_device, fit
+from actors.training.loop import TrainingTask, best_device, fit
 from engine.rows.values import Pixels
 from engine.seeds import rng
 from engine.toybox.sets import ToySet, open_set
-from engine.training.course import Course, Desk, Metric
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 
 SENTENCE = "DINOv2's architecture: one vector per picture, near for two pictures of the same toy."
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # DINOv2's own preparation
@@ -40,10 +42,10 @@ HIDDEN_SHARE = 0.3  # of the cut-outs: a part is hidden, as behind another toy
 
 
 @final
-class IdentityCourse(Course):
+class IdentityTraining(MicroTraining):
     """DINOv2 (ViT) of 6 layers, 112 px, trained on instances."""
 
-    part: ClassVar[str] = "identity"
+    name: ClassVar[str] = "identity"
 
     schedule: Schedule = Schedule(steps=700, lr=1e-3, warmup=100, weight_decay=0.05, ema=0.99, checkpoint_every=200)
     toys: int = Field(default=64, ge=4, description="instances in a batch, two views of each")
@@ -53,39 +55,41 @@ class IdentityCourse(Course):
     width: int = Field(default=160, ge=32, multiple_of=32, description="length of the vector; heads have 32")
     proxy_weight: float = Field(default=1.0, ge=0, description="weight of the softmax over proxies")
 
-    def train(self, desk: Desk) -> None:
+    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Train; saves a transformers folder."""
-        task = IdentityTask(self, open_set(desk.data, "photos"))
-        fit(task, self.schedule, desk, device=task.device)
-        if desk.rank == 0:
-            save(self, task.net, desk.out / self.part)
+        task = IdentityTask(self, open_set(folders.data, "photos"))
+        fit(task, self.schedule, context, device=task.device)
+        if context.rank == 0:
+            save(self, task.net, folders.part)
 
-    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """Share of toys whose other photo is the nearest of 64, half of them of one class."""
-        model = Dino(str(folder / self.part))
+        model = Dino(str(family / self.name))
         # the test sets hold too few toys of a class: photos of more are taken from their seed
         unseen = open_set(data, "photos_test").seed
-        return [Metric(self.part, f"same_instance_top1_of_{GALLERY}", same_instance_top1(model, unseen, seed), 0.90)]
+        return [
+            Measurement(self.name, f"same_instance_top1_of_{GALLERY}", same_instance_top1(model, unseen, seed), 0.90)
+        ]
 
 
 @final
 class IdentityNet(nn.Module):
     """A DINOv2 and one proxy per instance."""
 
-    def __init__(self, course: IdentityCourse, instances: int) -> None:
+    def __init__(self, spec: IdentityTraining, instances: int) -> None:
         from transformers import Dinov2Config, Dinov2Model
 
         super().__init__()
         self.config = Dinov2Config(
-            hidden_size=course.width,
-            num_hidden_layers=course.layers,
-            num_attention_heads=course.width // 32,
-            image_size=course.size,
-            patch_size=course.patch,
+            hidden_size=spec.width,
+            num_hidden_layers=spec.layers,
+            num_attention_heads=spec.width // 32,
+            image_size=spec.size,
+            patch_size=spec.patch,
             use_mask_token=False,
         )
         self.backbone = Dinov2Model(self.config)
-        self.proxies = nn.Parameter(torch.randn(instances, course.width) / course.width**0.5)
+        self.proxies = nn.Parameter(torch.randn(instances, spec.width) / spec.width**0.5)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """BxD unit vectors, float32, of Bx3xSxS prepared pictures."""
@@ -98,17 +102,17 @@ class IdentityTask(TrainingTask):
 
     net: IdentityNet
 
-    def __init__(self, course: IdentityCourse, photos: ToySet) -> None:
-        self.course, self.photos, self.seed, self.device = course, photos, course.seed, best_device()
+    def __init__(self, spec: IdentityTraining, photos: ToySet) -> None:
+        self.spec, self.photos, self.seed, self.device = spec, photos, spec.seed, best_device()
         own, self.labels = np.unique(photos.instances[:, 0], return_inverse=True)
         self.views = [np.flatnonzero(self.labels == label) for label in range(len(own))]
         self.classes = np.array([photos.classes[views[0], 0] for views in self.views])
-        torch.manual_seed(course.seed)
-        self.net = IdentityNet(course, len(own))
+        torch.manual_seed(spec.seed)
+        self.net = IdentityNet(spec, len(own))
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """Contrastive + weighted proxies."""
-        draw = rng(self.seed, self.course.part, f"{step}/{rank}")
+        draw = rng(self.seed, self.spec.name, f"{step}/{rank}")
         chosen = np.repeat(self._toys(draw), 2)
         pictures = [self._picture(int(draw.choice(self.views[label])), draw) for label in chosen]
         mean, spread = (torch.tensor(value, device=self.device).view(1, 3, 1, 1) for value in (MEAN, SPREAD))
@@ -123,11 +127,11 @@ class IdentityTask(TrainingTask):
             by_proxy = functional.cross_entropy(guess, labels)
         right = float((guess.argmax(1) == labels).float().mean())
         values = {"contrast": contrast.item(), "proxies": by_proxy.item(), "right": right}
-        return contrast + self.course.proxy_weight * by_proxy, values
+        return contrast + self.spec.proxy_weight * by_proxy, values
 
     def _toys(self, draw: np.random.Generator) -> NDArray[np.intp]:
         """Labels of distinct toys, as many as there are of one class up to one half of the batch."""
-        count = min(self.course.toys, len(self.views))
+        count = min(self.spec.toys, len(self.views))
         same = draw.permutation(np.flatnonzero(self.classes == draw.choice(self.classes)))[: count // 2]
         others = np.setdiff1d(np.arange(len(self.views)), same)
         return np.concatenate([same, draw.choice(others, count - len(same), replace=False)])
@@ -135,11 +139,11 @@ class IdentityTask(TrainingTask):
     def _picture(self, index: int, draw: np.random.Generator) -> Pixels:
         """A toy through its box, usually cut out."""
         window, mirrored = around(self.photos.boxes[index, 0], draw, 0.1), bool(draw.random() < 0.5)
-        picture = render_view(self.photos.images[index], window, self.course.size, mirrored=mirrored)
+        picture = render_view(self.photos.images[index], window, self.spec.size, mirrored=mirrored)
         kind = draw.random()
         if kind >= GREY_SHARE + COLOR_SHARE:
             return picture
-        mask = render_view(self.photos.masks[index], window, self.course.size, mirrored=mirrored)
+        mask = render_view(self.photos.masks[index], window, self.spec.size, mirrored=mirrored)
         if draw.random() < HIDDEN_SHARE:
             mask = partly_hidden(mask, draw)
         return on_color(picture, mask, GREY if kind < GREY_SHARE else draw.integers(0, 256, 3))
@@ -162,15 +166,15 @@ def partly_hidden(mask: Pixels, draw: np.random.Generator) -> Pixels:
     return np.ascontiguousarray(np.rot90(kept, -turn))
 
 
-def save(course: IdentityCourse, net: IdentityNet, folder: Path) -> None:
+def save(spec: IdentityTraining, net: IdentityNet, folder: Path) -> None:
     """Write a transformers folder, as `Dino` reads it."""
     from transformers import BitImageProcessor
 
     folder.mkdir(parents=True, exist_ok=True)
-    square = {"height": course.size, "width": course.size}
+    square = {"height": spec.size, "width": spec.size}
     BitImageProcessor(size=square, do_center_crop=False, image_mean=MEAN, image_std=SPREAD).save_pretrained(folder)
     net.config.architectures = ["Dinov2Model"]
     net.config.save_pretrained(folder)
     save_file(half_precision_state(net.backbone), folder / "model.safetensors", metadata={"format": "pt"})
-    text = card_text(course.part, SENTENCE, net.backbone, course.model_dump(mode="json"))
+    text = card_text(spec.name, SENTENCE, net.backbone, spec.model_dump(mode="json"))
     write_card(folder, "Identity scorer of the micro family", text)

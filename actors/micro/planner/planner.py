@@ -25,11 +25,13 @@ from torch.nn import functional
 from actors.chat.chat_stage import CHAT_MODELS
 from actors.compose.layout import Layout
 from actors.micro.planner.layout_corpus import CorpusExample, Texts, held_out, open_texts
+from actors.micro.spec import Measurement, MicroTraining, PartFolders
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.errors import SampleError
 from engine.seeds import rng
 from engine.toybox import CLASSES
-from engine.training.course import Course, Desk, Metric, Schedule
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 from planners.chat.layout_answer import parse
 from planners.chat.layout_brief import brief_request
 from planners.compose.sizes import METRES
@@ -48,10 +50,10 @@ TARGET = 0.95
 
 
 @final
-class PlannerCourse(Course):
+class PlannerTraining(MicroTraining):
     """Qwen2 of 1.8 M parameters, tied embeddings, byte-level BPE of 1,280 tokens with single digits."""
 
-    part: ClassVar[str] = "planner"
+    name: ClassVar[str] = "planner"
 
     schedule: Schedule = Schedule(steps=2000, lr=3e-3, warmup=100, ema=0.998, betas=(0.9, 0.98))
     batch: int = Field(default=32, ge=1, description="examples a step and process")
@@ -62,15 +64,17 @@ class PlannerCourse(Course):
     heads: int = Field(default=6, ge=1, description="attention heads; a third of them has keys and values")
     inner: int = Field(default=512, ge=32, description="width inside the gated feed-forward layers")
 
-    def train(self, desk: Desk) -> None:
+    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Answer the questions where that is not done yet, train, and save in the format of `save_pretrained`."""
-        texts = open_texts(desk.data, self.seed, self.examples, CLASSES, share=(desk.rank, desk.world), wait=_meet)
+        texts = open_texts(
+            folders.data, self.seed, self.examples, CLASSES, share=(context.rank, context.world_size), wait=_meet
+        )
         tokenizer = build_tokenizer(texts, self.vocabulary)
         torch.manual_seed(self.seed)
         net = self.network(tokenizer)
-        fit(_Answers(self, net, encode(texts, tokenizer)), self.schedule, desk, device=best_device())
-        if desk.rank == 0:
-            save(desk.out / self.part, net, tokenizer)
+        fit(_Answers(self, net, encode(texts, tokenizer)), self.schedule, context, device=best_device())
+        if context.rank == 0:
+            save(folders.part, net, tokenizer)
 
     def network(self, tokenizer: Any) -> Any:
         """Qwen2ForCausalLM with random weights."""
@@ -93,19 +97,22 @@ class PlannerCourse(Course):
             )
         )
 
-    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """The share of 256 questions whose first answer obeys every rule as it is, for each backend that is there."""
         del data
         asked = [held_out(seed, number, CLASSES) for number in range(ASKED)]
         rows = [
-            Metric(
-                self.part, "accepted_transformers", acceptance_rate("transformers", folder / self.part, asked), TARGET
+            Measurement(
+                self.name, "accepted_transformers", acceptance_rate("transformers", family / self.name, asked), TARGET
             )
         ]
         if find_spec("vllm") is None:
             log.warning("vllm is not installed: accepted_vllm is not measured")
             return rows
-        return [*rows, Metric(self.part, "accepted_vllm", acceptance_rate("vllm", folder / self.part, asked), TARGET)]
+        return [
+            *rows,
+            Measurement(self.name, "accepted_vllm", acceptance_rate("vllm", family / self.name, asked), TARGET),
+        ]
 
 
 def acceptance_rate(backend: str, folder: Path, asked: Sequence[CorpusExample]) -> float:
@@ -188,15 +195,15 @@ def encode(texts: Texts, tokenizer: Any) -> Tokens:
 class _Answers(TrainingTask):
     """The cross entropy of answers, given their questions."""
 
-    def __init__(self, course: PlannerCourse, net: Any, tokens: Tokens) -> None:
-        self.net, self.seed = net, course.seed
-        self.course, self.tokens = course, tokens
+    def __init__(self, spec: PlannerTraining, net: Any, tokens: Tokens) -> None:
+        self.net, self.seed = net, spec.seed
+        self.spec, self.tokens = spec, tokens
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """Of a batch of examples that are nearly of one length, so that little is padded."""
-        draw = rng(self.seed, self.course.part, f"{step}/{rank}")
+        draw = rng(self.seed, self.spec.name, f"{step}/{rank}")
         net: Any = self.net
-        numbers = _window(draw, self.tokens.by_length, self.course.batch)
+        numbers = _window(draw, self.tokens.by_length, self.spec.batch)
         inputs, targets = (part.to(net.device) for part in self.tokens.batch(numbers, net.config.pad_token_id))
         asked = targets != IGNORED
         hidden = net.model(input_ids=inputs, use_cache=False).last_hidden_state

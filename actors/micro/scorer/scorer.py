@@ -23,14 +23,16 @@ from actors.micro.model_card import write_card
 from actors.micro.scorer.metrics import caption_metrics, class_zero_shot, scene_zero_shot
 from actors.micro.scorer.views import ScorerViews
 from actors.micro.scorer.vocabulary import merges, write_tokenizer
+from actors.micro.spec import Measurement, MicroTraining, PartFolders
 from actors.micro.storage import card_text, half_precision_state
 from actors.training.attention import short_attention
-from actors.training.loop import Schedule, TrainingTask, best_device, fit
+from actors.training.loop import TrainingTask, best_device, fit
 from actors.training.norms import retake_statistics
 from engine.seeds import rng
 from engine.toybox import CLASSES, SCENES
 from engine.toybox.sets import ToySet, open_set
-from engine.training.course import Course, Desk, Metric
+from engine.training.context import TrainContext
+from engine.training.schedule import Schedule
 
 SENTENCE = "A CLIP of open_clip's architecture: how well a picture and a text belong together."
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's own pictures
@@ -40,10 +42,10 @@ SCENE_TEXTS = ("{}", "a photo {}", "a picture {}", "a photo taken {}", "somethin
 
 
 @final
-class ScorerCourse(Course):
+class ScorerTraining(MicroTraining):
     """CLIP (open_clip): a ResNet with attention pooling at 96 px, a text tower of 3 layers, its own vocabulary."""
 
-    part: ClassVar[str] = "scorer"
+    name: ClassVar[str] = "scorer"
 
     schedule: Schedule = Schedule(steps=5500, lr=1.5e-3, warmup=60, weight_decay=0.1, ema=0.995, checkpoint_every=200)
     batch: int = Field(default=128, ge=2, description="pictures a step")
@@ -57,29 +59,29 @@ class ScorerCourse(Course):
     context: int = Field(default=48, ge=16, description="tokens of a text that are read")
     embedding: int = Field(default=192, ge=16, description="length of the vectors that are compared")
 
-    def train(self, desk: Desk) -> None:
+    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Train; saves an open_clip folder with its tokenizer."""
         with TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
-            photos, scenes = open_set(desk.data, "photos"), open_set(desk.data, "scenes")
+            photos, scenes = open_set(folders.data, "photos"), open_set(folders.data, "scenes")
             task = ScorerTask(self, photos, scenes, Path(scratch))
-            fit(task, self.schedule, desk, device=task.device)
-            if desk.rank == 0:
+            fit(task, self.schedule, context, device=task.device)
+            if context.rank == 0:
                 task.settle()
-                save(self, task, desk.out / self.part)
+                save(self, task, folders.part)
 
-    def evaluate(self, folder: Path, data: Path, seed: int) -> list[Metric]:
+    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """Zero-shot classes and scenes, retrieval among 64 captions, matching against shuffled captions."""
         from actors.backends.score.open_clip import OpenClip
         from actors.score.scorers import ClipSpec
 
-        scorer = OpenClip(ClipSpec(model=str(folder / self.part)))
+        scorer = OpenClip(ClipSpec(model=str(family / self.name)))
         photos, scenes = open_set(data, "photos_test"), open_set(data, "scenes_test")
         recall, auc = caption_metrics(scorer, scenes, seed)
         return [
-            Metric(self.part, "class_zero_shot", class_zero_shot(scorer, photos), 0.90),
-            Metric(self.part, "scene_zero_shot", scene_zero_shot(scorer, scenes), 0.90),
-            Metric(self.part, "caption_recall_at_1", recall, 0.80),
-            Metric(self.part, "matching_auc", auc, 0.90),
+            Measurement(self.name, "class_zero_shot", class_zero_shot(scorer, photos), 0.90),
+            Measurement(self.name, "scene_zero_shot", scene_zero_shot(scorer, scenes), 0.90),
+            Measurement(self.name, "caption_recall_at_1", recall, 0.80),
+            Measurement(self.name, "matching_auc", auc, 0.90),
         ]
 
     def architecture(self, vocabulary: int) -> dict[str, Any]:
@@ -105,17 +107,17 @@ class ScorerCourse(Course):
 class ScorerTask(TrainingTask):
     """Pictures with captions, and the losses over captions, classes and scenes."""
 
-    def __init__(self, course: ScorerCourse, photos: ToySet, scenes: ToySet, scratch: Path) -> None:
+    def __init__(self, spec: ScorerTraining, photos: ToySet, scenes: ToySet, scratch: Path) -> None:
         from open_clip.model import CLIP
         from open_clip.tokenizer import HFTokenizer
 
-        self.course, self.seed, self.device = course, course.seed, best_device()
-        self.pairs = merges(_texts(photos, scenes, course.seed))
-        vocabulary = write_tokenizer(scratch, self.pairs, course.context)
-        self.tokenize: Any = HFTokenizer(str(scratch), context_length=course.context)
-        self.views = ScorerViews(photos, scenes, course.size, self.device)
-        self.config = course.architecture(vocabulary)
-        torch.manual_seed(course.seed)
+        self.spec, self.seed, self.device = spec, spec.seed, best_device()
+        self.pairs = merges(_texts(photos, scenes, spec.seed))
+        vocabulary = write_tokenizer(scratch, self.pairs, spec.context)
+        self.tokenize: Any = HFTokenizer(str(scratch), context_length=spec.context)
+        self.views = ScorerViews(photos, scenes, spec.size, self.device)
+        self.config = spec.architecture(vocabulary)
+        torch.manual_seed(spec.seed)
         self.net: nn.Module = CLIP(**self.config)
         self.net.visual.to(memory_format=torch.channels_last)  # a sixth faster on a CPU
 
@@ -126,10 +128,10 @@ class ScorerTask(TrainingTask):
         tells a mug from a bell: with all losses from the start classes were still a guess after 700 steps. Up close
         they take 600 steps; seen from near and far from the start, 900 steps left the loss at 1.7.
         """
-        draw = rng(self.seed, self.course.part, f"{step}/{rank}")
-        alone = step < self.course.first * self.course.schedule.steps
-        progress = step / (self.course.first * self.course.schedule.steps) if alone else 1.0
-        batch = self.views.batch(draw, self.course.batch, 0.0 if alone else self.course.whole, progress)
+        draw = rng(self.seed, self.spec.name, f"{step}/{rank}")
+        alone = step < self.spec.first * self.spec.schedule.steps
+        progress = step / (self.spec.first * self.spec.schedule.steps) if alone else 1.0
+        batch = self.views.batch(draw, self.spec.batch, 0.0 if alone else self.spec.whole, progress)
         names = [str(draw.choice(CLASS_TEXTS)).format(name) for name in CLASSES]
         places = [] if alone else [str(draw.choice(SCENE_TEXTS)).format(phrase) for _, phrase in SCENES]
         images, texts, scale = self._embed(batch.pixels, [*names, *places, *batch.captions])
@@ -149,8 +151,8 @@ class ScorerTask(TrainingTask):
         retake_statistics(net, lambda number: net.visual(self._prepare(self._statistics_batch(number))))
 
     def _statistics_batch(self, number: int) -> Tensor:
-        draw = rng(self.seed, self.course.part, f"settle {number}")
-        return self.views.batch(draw, self.course.batch, self.course.whole).pixels
+        draw = rng(self.seed, self.spec.name, f"settle {number}")
+        return self.views.batch(draw, self.spec.batch, self.spec.whole).pixels
 
     def _prepare(self, pixels: Tensor) -> Tensor:
         mean, spread = (torch.tensor(value, device=self.device).view(1, 3, 1, 1) for value in (MEAN, SPREAD))
@@ -182,13 +184,13 @@ def _texts(photos: ToySet, scenes: ToySet, seed: int) -> Iterator[str]:
     yield from (template.format(phrase) for _, phrase in SCENES for template in SCENE_TEXTS)
 
 
-def save(course: ScorerCourse, task: ScorerTask, folder: Path) -> None:
+def save(spec: ScorerTraining, task: ScorerTask, folder: Path) -> None:
     """Write an open_clip folder, as `OpenClip` reads it."""
-    write_tokenizer(folder, task.pairs, course.context)
+    write_tokenizer(folder, task.pairs, spec.context)
     preparation = {"mean": MEAN, "std": SPREAD, "interpolation": "bicubic", "resize_mode": "squash"}
     config = {"model_cfg": task.config, "preprocess_cfg": preparation}
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
     save_file(half_precision_state(task.net), folder / "open_clip_model.safetensors", metadata={"format": "pt"})
     write_card(
-        folder, "Scorer of the micro family", card_text(course.part, SENTENCE, task.net, course.model_dump(mode="json"))
+        folder, "Scorer of the micro family", card_text(spec.name, SENTENCE, task.net, spec.model_dump(mode="json"))
     )

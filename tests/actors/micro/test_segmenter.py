@@ -2,11 +2,11 @@ import numpy as np
 import torch
 
 from actors.backends.segment.isnet import IsNetSegmenter
-from actors.micro.segmenter import SegmenterCourse, SegmenterTask, iou, save, side_loss
-from engine.training.course import Schedule
+from actors.micro.segmenter import SegmenterTask, SegmenterTraining, iou, save, side_loss
+from engine.training.schedule import Schedule
 from tests.support.noise_pictures import noise_set
 
-COURSE = SegmenterCourse(schedule=Schedule(steps=2, lr=1e-3), batch=2, width=1 / 16, size=64, small_size=32)
+SPEC = SegmenterTraining(schedule=Schedule(steps=2, lr=1e-3), batch=2, width=1 / 16, size=64, small_size=32)
 
 
 def test_the_loss_is_near_zero_for_the_truth_and_weighs_pictures():
@@ -19,7 +19,7 @@ def test_the_loss_is_near_zero_for_the_truth_and_weighs_pictures():
 
 
 def test_a_batch_is_replayed_by_its_step_and_pictures_keep_their_masks():
-    task = SegmenterTask(COURSE, noise_set(), noise_set(seed=1))
+    task = SegmenterTask(SPEC, noise_set(), noise_set(seed=1))
     one, again = (task.loss(1, 0)[0] for _ in range(2))
     assert torch.equal(one, again)
     assert not torch.equal(one, task.loss(1, 1)[0])
@@ -32,10 +32,10 @@ def test_a_batch_is_replayed_by_its_step_and_pictures_keep_their_masks():
 
 
 def test_what_is_saved_is_what_the_backend_runs(tmp_path):
-    task = SegmenterTask(COURSE, noise_set(), noise_set(seed=1))
+    task = SegmenterTask(SPEC, noise_set(), noise_set(seed=1))
     task.net.side1.bias.data.fill_(2)
     task.settle()
-    save(COURSE, task.net, tmp_path / "segmenter")
+    save(SPEC, task.net, tmp_path / "segmenter")
     segmenter = IsNetSegmenter(str(tmp_path / "segmenter"))
     assert (segmenter.models[0].name, segmenter.models[0].license, segmenter.input_size) == (
         "micro-segmenter",

@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import shutil
 import signal
 from dataclasses import replace
 
@@ -13,17 +14,33 @@ from actors.training.ema import Ema
 from actors.training.loop import fit, learning_rate
 from actors.training.optimizer import Optimizers
 from engine.errors import EnvironmentProblem, UsageError
-from engine.training.course import LocalDesk, Metric, Schedule, configure
-from tests.support.tiny_course import Lines, Tiny
+from engine.storage.stores import open_store
+from engine.training.checkpoints import MANIFEST, Checkpoints
+from engine.training.local import open_local_context, train_locally
+from engine.training.schedule import Schedule
+from tests.support.tiny_training import SCHEDULE, Lines, TinyPart, TinyTraining, storage_in
 
-
-def desk(folder, tell=lambda _: None):
-    return LocalDesk(data=folder, out=folder / "out", work=folder / "work", tell=tell)
+RUN = TinyTraining().run
 
 
 def trained(folder, tell=lambda _: None, **fields):
-    Tiny(**fields).train(desk(folder, tell))
+    train_locally(TinyTraining(**fields), storage_in(folder), tell=tell)
     return load_file(folder / "out" / "tiny" / "model.safetensors")
+
+
+def fit_in(folder, task, schedule):
+    """Train a task in this process, under a run of its own; the folder of its last checkpoint, or None."""
+    with open_local_context("task", storage_in(folder)) as context:
+        fit(task, schedule, context, device="cpu")
+    return latest(folder, "task")
+
+
+def checkpoints(folder, run):
+    return Checkpoints(open_store(f"{folder}/work"), run)
+
+
+def latest(folder, run=RUN):
+    return folder / "work" / "runs" / run / f"step-{checkpoints(folder, run).steps()[-1]:09d}"
 
 
 def same(one, other):
@@ -33,33 +50,32 @@ def same(one, other):
 def test_a_training_learns_reports_and_keeps_the_averages(tmp_path):
     said = []
     weights = trained(tmp_path, said.append)
-    assert [report["step"] for report in said] == sorted({*range(20, 301, 20), *range(50, 301, 50)})
-    assert said[-1]["loss"] < said[0]["loss"] / 5
-    assert {"loss", "gradient", "size", "lr", "skipped", "steps_per_s", "seconds"} < said[0].keys()
-    assert said[0]["size"] == 32
-    averages = load_file(desk(tmp_path).resume / "ema.safetensors")
+    assert [report.step for report in said] == sorted({*range(20, 301, 20), *range(50, 301, 50)})
+    assert [report.step for report in said if report.saved] == list(range(50, 301, 50))
+    assert said[-1].metrics["loss"] < said[0].metrics["loss"] / 5
+    assert said[0].metrics.keys() == {"loss", "gradient", "size", "lr", "skipped", "steps_per_s"}
+    assert said[0].metrics["size"] == 32
+    averages = load_file(latest(tmp_path) / "ema.safetensors")
     assert same({name: weights[name] for name in averages}, averages)
-    (row,) = Tiny().evaluate(tmp_path / "out", tmp_path, seed=7)
+    (row,) = TinyPart().evaluate(tmp_path / "out", tmp_path, seed=7)
     assert row.met
 
 
-MUON = replace(Tiny().schedule, muon_lr=0.03)
+MUON = replace(SCHEDULE, muon_lr=0.03)
 
 
 def _run(folder, kill_at, schedule):
     trained(folder, kill_at=kill_at, schedule=schedule)
 
 
-@pytest.mark.parametrize(("kill_at", "schedule"), [(130, Tiny().schedule), (200, Tiny().schedule), (130, MUON)])
+@pytest.mark.parametrize(("kill_at", "schedule"), [(130, SCHEDULE), (200, SCHEDULE), (130, MUON)])
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, kill_at, schedule):
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(tmp_path / "killed", kill_at, schedule))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
     steps = []
-    resumed = trained(
-        tmp_path / "killed", lambda report: steps.append(report["step"]), kill_at=kill_at, schedule=schedule
-    )
+    resumed = trained(tmp_path / "killed", lambda report: steps.append(report.step), kill_at=kill_at, schedule=schedule)
     assert steps[0] in {kill_at // 50 * 50 + 10, kill_at // 50 * 50 + 20}
     assert same(resumed, trained(tmp_path / "undisturbed", schedule=schedule))
 
@@ -82,38 +98,46 @@ def test_muon_moves_the_matrices_of_linear_layers_and_adamw_the_rest():
 
 def test_a_half_written_checkpoint_is_none(tmp_path):
     whole = trained(tmp_path)
-    work = tmp_path / "work"
-    assert [path.name for path in sorted(work.iterdir())] == ["step-000000250", "step-000000300"]
-    (work / "step-000000300").rename(work / "_tmp")
-    (work / "_tmp" / "state.json").unlink()
-    assert same(trained(tmp_path), whole)
+    assert checkpoints(tmp_path, TinyTraining().run).steps() == [250, 300]
+    (latest(tmp_path) / MANIFEST).unlink()
+    steps = []
+    assert same(trained(tmp_path, lambda report: steps.append(report.step)), whole)
+    assert steps[0] == 260, "from step 250"
 
 
 def test_damaged_and_foreign_checkpoints_are_named(tmp_path):
-    trained(tmp_path)
-    model = desk(tmp_path).resume / "model.safetensors"
-    stored = load_file(model)
-    save_file({**stored, "0.weight": torch.zeros(3, 2)}, model)
-    with pytest.raises(EnvironmentProblem, match=r"CHECKPOINT_MISMATCH .*1 tensors differ: 0\.weight"):
+    whole = trained(tmp_path)
+    folder, run = tmp_path / "copy", TinyTraining().run
+    shutil.copytree(latest(tmp_path), folder, ignore=shutil.ignore_patterns(MANIFEST))
+    save_file({**load_file(folder / "model.safetensors"), "0.weight": torch.zeros(3, 2)}, folder / "model.safetensors")
+    checkpoints(tmp_path, run).save(folder, 300, 1.0)
+    named = r"CHECKPOINT_MISMATCH  step-000000300/model\.safetensors: .*1 tensors differ: 0\.weight"
+    with pytest.raises(EnvironmentProblem, match=named):
         trained(tmp_path)
+    model = folder / "model.safetensors"
     model.write_bytes(model.read_bytes()[:100])
+    checkpoints(tmp_path, run).save(folder, 300, 1.0)
     with pytest.raises(EnvironmentProblem, match="WEIGHTS_UNREADABLE"):
         trained(tmp_path)
+    (latest(tmp_path) / "model.safetensors").write_bytes(b"")
+    assert same(trained(tmp_path), whole), "what was damaged after it was stored is passed over"
 
 
 def test_a_state_that_is_cut_off_is_named(tmp_path):
     trained(tmp_path)
-    state = desk(tmp_path).resume / "state.json"
+    folder = tmp_path / "copy"
     for text in ('{"step": 3', "[]", '{"stop": 3}'):
-        state.write_text(text)
-        with pytest.raises(EnvironmentProblem, match="CHECKPOINT_UNREADABLE"):
+        shutil.copytree(latest(tmp_path), folder, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
+        (folder / "state.json").write_text(text)
+        checkpoints(tmp_path, TinyTraining().run).save(folder, 300, 1.0)
+        with pytest.raises(EnvironmentProblem, match=r"CHECKPOINT_UNREADABLE  step-000000300/state\.json"):
             trained(tmp_path)
 
 
 def test_losses_that_are_not_finite_are_skipped_and_counted(tmp_path):
     said = []
     weights = trained(tmp_path, said.append, poison=(5, 6, 250))
-    assert said[-1]["skipped"] == 3
+    assert said[-1].metrics["skipped"] == 3
     assert all(torch.isfinite(value).all() for value in weights.values())
     with pytest.raises(UsageError, match=r"TRAINING_DIVERGED .* at step 69"):
         trained(tmp_path / "other", poison=tuple(range(50, 80)))
@@ -124,7 +148,7 @@ def test_weights_of_one_dimension_and_frozen_ones_are_left_alone_where_they_shou
     task = Lines(0)
     task.net[4].requires_grad_(requires_grad=False)
     before = {name: value.clone() for name, value in task.net.state_dict().items()}
-    fit(task, Schedule(steps=5, lr=0.1, warmup=0, ema=0), desk(tmp_path), device="cpu")
+    fit_in(tmp_path, task, Schedule(steps=5, lr=0.1, warmup=0, ema=0))
     after = task.net.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert {"0.weight", "0.bias", "1.running_mean"} <= changed
@@ -136,13 +160,12 @@ def test_layers_that_share_weights_are_saved_once_and_come_back(tmp_path):
     shared = nn.Linear(16, 16)
     task.net = nn.Sequential(nn.Linear(2, 16), shared, nn.Tanh(), shared, nn.Linear(16, 1))
     schedule = Schedule(steps=20, lr=0.01, checkpoint_every=10)
-    fit(task, schedule, desk(tmp_path), device="cpu")
-    stored = load_file(desk(tmp_path).resume / "model.safetensors")
+    stored = load_file(fit_in(tmp_path, task, schedule) / "model.safetensors")
     assert "3.weight" not in stored
     again = Lines(1)
     shared = nn.Linear(16, 16)
     again.net = nn.Sequential(nn.Linear(2, 16), shared, nn.Tanh(), shared, nn.Linear(16, 1))
-    fit(again, schedule, desk(tmp_path), device="cpu")
+    fit_in(tmp_path, again, schedule)
     assert same(dict(again.net.named_parameters()), dict(task.net.named_parameters()))
 
 
@@ -176,37 +199,7 @@ def test_averages_follow_the_weights():
     assert torch.equal(net.weight, ema.averages["weight"])
 
 
-def test_fields_of_a_course_are_set_one_by_one():
-    course = configure(Tiny, ["schedule.steps=12", "seed=3", "schedule.betas=[0.5, 0.6]"])
-    assert (course.schedule.steps, course.schedule.lr, course.schedule.betas, course.seed) == (12, 0.02, (0.5, 0.6), 3)
-    assert course.digest() != Tiny().digest() == configure(Tiny).digest()
-
-
-@pytest.mark.parametrize(
-    ("item", "code"),
-    [
-        ("schedule.stpes=3", "RECIPE_KEY"),
-        ("steps=3", "RECIPE_KEY"),
-        ("schedule.steps=0", "RECIPE_VALUE"),
-        ("schedule.lr=.inf", "RECIPE_VALUE"),
-        ("schedule.steps=many", "RECIPE_VALUE"),
-        ("schedule=3", "RECIPE_VALUE"),
-        ("schedule", "RECIPE_SET"),
-    ],
-)
-def test_wrong_fields_are_named(item, code):
-    with pytest.raises(UsageError) as caught:
-        configure(Tiny, [item])
-    assert caught.value.code == code
-    assert "--set" in caught.value.where
-
-
-def test_a_metric_is_met_from_its_target_on():
-    assert Metric("a", "b", 0.9, 0.9).met
-    assert not Metric("a", "b", float("nan"), 0.9).met
-
-
 def test_a_checkpoint_says_how_far_it_is(tmp_path):
     trained(tmp_path)
-    state = json.loads((desk(tmp_path).resume / "state.json").read_text())
+    state = json.loads((latest(tmp_path) / "state.json").read_text())
     assert state == {"step": 300, "updates": 300, "skipped": 0, "in_a_row": 0}

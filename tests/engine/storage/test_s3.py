@@ -1,9 +1,5 @@
 import pickle
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 
 import pytest
 
@@ -17,50 +13,24 @@ from engine.storage.manifest import write_manifest
 from engine.storage.receipts import data_path
 from engine.storage.sealed import digest
 from engine.storage.stores import open_store
+from tests.support.s3_server import BUCKET, s3_environment, s3_server
 from tests.support.units import commit, make_run
 from tests.support.writers import KEYS, race
-
-BUCKET = "photos"
 
 
 @pytest.fixture(scope="module")
 def endpoint():
     """A real server process on loopback that speaks S3, with one bucket."""
     pytest.importorskip("moto")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port, server)
-        address = f"http://127.0.0.1:{port}"
-        urllib.request.urlopen(urllib.request.Request(f"{address}/{BUCKET}", method="PUT")).close()
+    with s3_server() as address:
         yield address
-    finally:
-        server.kill()
-        server.wait()
-
-
-def wait_for(port, server):
-    until = time.monotonic() + 60
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the S3 server did not start")
 
 
 @pytest.fixture
 def uri(endpoint, monkeypatch, request):
     """A prefix of its own for each test."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name, value in s3_environment(endpoint).items():
+        monkeypatch.setenv(name, value)
     return f"s3://{BUCKET}/{request.node.name}/out"
 
 

@@ -4,17 +4,20 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from actors.micro.parts import MICRO
+from actors.micro.spec import Measurement
 from cluster.session import session
-from cluster.training import Place
 from engine.errors import EnvironmentProblem, UsageError
 from engine.registry import Registry
-from engine.training.course import LocalDesk, Metric
+from engine.storage.stores import open_store
+from engine.training.local import train_locally
+from engine.training.resources import TrainingResources, TrainingStorage
 from jobs.compose.compose import compose
 from jobs.compose.recipes import load
 from jobs.compose.request import ComposeRequest
 from jobs.console import Console
 from jobs.run_loop import Budget
-from jobs.train.micro import MicroRequest, choose, evaluate_family, plan, train_part
+from jobs.train.micro import evaluate_family, train_part
+from jobs.train.micro_plan import MicroRequest, choose, plan
 from jobs.train.micro_report import (
     FILE,
     POINTS,
@@ -27,21 +30,28 @@ from jobs.train.micro_report import (
     write_report,
 )  # fmt: skip
 from tests.support.photos import concept_folder
-from tests.support.tiny_course import Tiny
+from tests.support.s3_server import BUCKET, environment, s3_environment, s3_server
+from tests.support.tiny_training import TinyPart
 
-COURSES = Registry("part", {"built": "tests.support.tiny_course:Built", "tiny": "tests.support.tiny_course:Tiny"})
+PARTS = Registry(
+    "part", {"built": "tests.support.tiny_training:BuiltPart", "tiny": "tests.support.tiny_training:TinyPart"}
+)
 QUIET = Console("quiet")
 
 
 def order(folder, *parts, **fields):
     return MicroRequest(
         parts=parts,
-        out=folder / "out",
-        data=folder / "data",
-        work=folder / "work",
+        out=f"{folder}/out",
+        data=f"{folder}/data",
+        work=f"{folder}/work",
         report=folder / "micro.md",
         **fields,
     )
+
+
+def storage(folder):
+    return TrainingStorage(data=f"{folder}/data", out=f"{folder}/out", work=f"{folder}/work")
 
 
 def trained(**fields):
@@ -57,16 +67,16 @@ def trained(**fields):
 
 
 def test_parts_come_behind_those_they_need(tmp_path):
-    assert [course.part for course in plan(order(tmp_path), COURSES)] == ["tiny", "built"]
-    (course,) = plan(order(tmp_path, "tiny", overrides=("tiny.schedule.steps=7",), seed=5), COURSES)
-    assert (course.schedule.steps, course.seed) == (7, 5)
+    assert [spec.name for spec in plan(order(tmp_path), PARTS)] == ["tiny", "built"]
+    (spec,) = plan(order(tmp_path, "tiny", overrides=("tiny.schedule.steps=7",), seed=5), PARTS)
+    assert (spec.schedule.steps, spec.seed) == (7, 5)
 
 
 def test_a_part_whose_need_was_trained_before_stands_alone(tmp_path):
     with pytest.raises(UsageError, match=r"MICRO_NEEDS .*'built' is built on 'tiny'"):
-        plan(order(tmp_path, "built"), COURSES)
-    Tiny().train(LocalDesk(data=tmp_path, out=tmp_path / "out", work=tmp_path / "work"))
-    assert [course.part for course in plan(order(tmp_path, "built"), COURSES)] == ["built"]
+        plan(order(tmp_path, "built"), PARTS)
+    train_locally(TinyPart(), storage(tmp_path))
+    assert [spec.name for spec in plan(order(tmp_path, "built"), PARTS)] == ["built"]
 
 
 def test_unknown_parts_and_settings_are_named(tmp_path):
@@ -80,28 +90,41 @@ def test_unknown_parts_and_settings_are_named(tmp_path):
         ("tiny.schedule.lr=fast", "RECIPE_VALUE"),
     ):
         with pytest.raises(UsageError, match=code):
-            plan(order(tmp_path, "tiny", overrides=(item,)), COURSES)
+            plan(order(tmp_path, "tiny", overrides=(item,)), PARTS)
 
 
 def test_measuring_prints_rows_and_records_them_when_asked(tmp_path, capsys):
-    Tiny().train(LocalDesk(data=tmp_path, out=tmp_path / "out", work=tmp_path / "work"))
+    train_locally(TinyPart(), storage(tmp_path))
     (tmp_path / "data" / "photos_test").mkdir(parents=True)
-    call = {"seed": 3, "console": Console("json"), "catalogue": COURSES}
-    evaluate_family((), tmp_path / "out", tmp_path / "data", record=False, **call)
+    call = {"seed": 3, "console": Console("json"), "catalogue": PARTS}
+    evaluate_family((), f"{tmp_path}/out", f"{tmp_path}/data", record=False, **call)
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row.keys() == {"part", "metric", "value", "target", "met"}
     assert (row["part"], row["target"], row["met"]) == ("tiny", 0.5, True)
     assert not (tmp_path / "out" / FILE).exists()
-    evaluate_family(("tiny",), tmp_path / "out", tmp_path / "data", record=True, **call)
-    known = read_record(tmp_path / "out")["tiny"]
+    evaluate_family(("tiny",), f"{tmp_path}/out", f"{tmp_path}/data", record=True, **call)
+    known = read_record(open_store(f"{tmp_path}/out"))["tiny"]
     assert known == {"rows": [row], "evaluated_with_seed": 3}
 
 
+def test_a_family_in_a_bucket_is_measured_and_recorded_there(tmp_path):
+    pytest.importorskip("moto")
+    (tmp_path / "data" / "photos_test").mkdir(parents=True)
+    with s3_server() as address, environment(s3_environment(address)):
+        uri = f"s3://{BUCKET}/family"
+        train_locally(TinyPart(), TrainingStorage(data=str(tmp_path), out=uri, work=f"{tmp_path}/work"))
+        (spec,) = plan(MicroRequest(parts=("built",), out=uri, data="", work="", report=tmp_path), PARTS)
+        assert spec.name == "built", "what it needs lies in the bucket"
+        (row,) = evaluate_family((), uri, f"{tmp_path}/data", seed=3, record=True, console=QUIET, catalogue=PARTS)
+        assert read_record(open_store(uri))["tiny"]["rows"][0]["value"] == row.value
+
+
 def test_parts_that_were_trained_at_different_times_keep_their_rows(tmp_path):
-    record_training(tmp_path, trained())
-    record_rows(tmp_path, [Metric("tiny", "fit", 0.75, 0.5)], 0)
-    record_rows(tmp_path, [Metric("other", "fit", 0.25, 0.5)], 1)
-    write_report(tmp_path, tmp_path / "docs" / "micro.md")
+    family = open_store(str(tmp_path))
+    record_training(family, trained())
+    record_rows(family, [Measurement("tiny", "fit", 0.75, 0.5)], 0)
+    record_rows(family, [Measurement("other", "fit", 0.25, 0.5)], 1)
+    write_report(family, tmp_path / "docs" / "micro.md")
     page = (tmp_path / "docs" / "micro.md").read_text()
     assert "| tiny | fit | 0.750 | 0.5 | yes |" in page
     assert "| other | fit | 0.250 | 0.5 | no |" in page
@@ -111,16 +134,16 @@ def test_parts_that_were_trained_at_different_times_keep_their_rows(tmp_path):
     assert "not on record" in page
     svg = ET.parse(tmp_path / "docs" / "micro" / "tiny.svg").getroot()
     assert svg.tag.endswith("svg")
-    record_training(tmp_path, trained(sentence="Another network."))
-    assert "rows" not in read_record(tmp_path)["tiny"], "the figures of the older weights go"
-    assert read_record(tmp_path)["other"]["rows"]
+    record_training(family, trained(sentence="Another network."))
+    assert "rows" not in read_record(family)["tiny"], "the figures of the older weights go"
+    assert read_record(family)["other"]["rows"]
 
 
 def test_a_broken_record_is_named(tmp_path):
     for text in ("{", "[]", "{}", '{"parts": 3}'):
         (tmp_path / FILE).write_text(text)
         with pytest.raises(EnvironmentProblem, match="MICRO_RECORD"):
-            read_record(tmp_path)
+            read_record(open_store(str(tmp_path)))
 
 
 def test_curves_are_thinned_and_drawn():
@@ -137,13 +160,13 @@ def test_curves_are_thinned_and_drawn():
 
 
 def test_a_part_is_trained_on_a_cluster_measured_and_written_down(tmp_path):
-    place = Place(data=tmp_path, out=tmp_path / "out", work=tmp_path / "work")
     with session(cpus=1):
-        (row,) = train_part(Tiny(), place, tmp_path / "micro.md", QUIET)
+        (row,) = train_part(TinyPart(), storage(tmp_path), TrainingResources(), tmp_path / "micro.md", QUIET)
     assert row.met
-    known = read_record(tmp_path / "out")["tiny"]
+    known = read_record(open_store(f"{tmp_path}/out"))["tiny"]
     assert known["sentence"] == "A network of a thousand parameters that learns a bent plane."
     assert known["rows"][0]["met"]
+    assert known["where"] == "1 x 1 CPU core"
     assert known["curve"][-1][0] == 300
     assert known["fields"]["schedule"]["steps"] == 300
     assert "## tiny" in (tmp_path / "micro.md").read_text()

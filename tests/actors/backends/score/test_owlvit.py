@@ -5,19 +5,19 @@ import pytest
 import torch
 
 from actors.backends.score.owlvit import OwlVit
-from actors.micro.detector.detector import DetectorCourse, new_net, save
+from actors.micro.detector.detector import DetectorTraining, new_net, save
 from actors.micro.detector.words import train_tokenizer
 from engine.errors import EnvironmentProblem, UsageError
 from tests.support.tiny_models import save_owlv2, tiny_tower
 
 torch.set_num_threads(1)
-TINY = DetectorCourse(text_width=16, text_layers=1, side=70, vocabulary=560)
+TINY = DetectorTraining(text_width=16, text_layers=1, side=70, vocabulary=560)
 NAMES = ["mug", "star", "robot"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A tiny OWL-ViT of random weights as the course saves it."""
+    """A tiny OWL-ViT of random weights as its training saves it."""
     tokenizer = train_tokenizer([f"a photo of a {name}" for name in NAMES], TINY.vocabulary, 16)
     torch.manual_seed(0)
     net = new_net(TINY, tokenizer, tiny_tower(), np.stack(images(2)))

@@ -7,21 +7,23 @@ import pytest
 import torch
 
 from actors.micro.detector.data import DetectionBatch, disguise, draw_batch, draw_close, join_batches, mosaics
-from actors.micro.detector.detector import DetectorCourse, DetectorTask
+from actors.micro.detector.detector import DetectorTask, DetectorTraining
 from actors.micro.detector.measures import mean_average_precision, recall_and_precision, truth_of, working_threshold
 from actors.micro.detector.net import PROMPTS, new_net
 from actors.micro.detector.words import train_tokenizer
-from actors.micro.identity.identity import IdentityCourse, IdentityNet
+from actors.micro.identity.identity import IdentityNet, IdentityTraining
 from actors.micro.identity.identity import save as save_identity
 from engine.metrics.detection import Detections
 from engine.seeds import rng
 from engine.toybox import CLASSES
 from engine.toybox.sets import ToySet
-from engine.training.course import LocalDesk, Schedule
+from engine.training.local import train_locally
+from engine.training.resources import TrainingStorage
+from engine.training.schedule import Schedule
 from tests.support.tiny_models import tiny_tower
 
 torch.set_num_threads(1)
-COURSE = DetectorCourse(
+SPEC = DetectorTraining(
     text_width=16, text_layers=1, side=70, first_toys=9, vocabulary=560, batch=4, photos=0.25, mosaics=0.25,
     schedule=Schedule(steps=3, lr=1e-3, warmup=1, log_every=1, bf16=False),
 )  # fmt: skip
@@ -115,19 +117,19 @@ def test_disguised_pictures_keep_their_shapes_and_lose_what_colour_says():
 @pytest.mark.parametrize("tiny", [0.0, 0.5])
 def test_after_the_first_round_scenes_come_small_as_well(tiny):
     tokenizer = train_tokenizer(CLASSES, 560, 16)
-    course = COURSE.model_copy(update={"schedule": replace(COURSE.schedule, steps=6, restart_every=3), "tiny": tiny})
+    spec = SPEC.model_copy(update={"schedule": replace(SPEC.schedule, steps=6, restart_every=3), "tiny": tiny})
     data = toy_set(12)
     data.counts[:] = 1
-    task = DetectorTask(course, new_net(course, tokenizer, tiny_tower(), SEEN), tokenizer, (data, 12), data)
+    task = DetectorTask(spec, new_net(spec, tokenizer, tiny_tower(), SEEN), tokenizer, (data, 12), data)
     task.loss(3, 0)
     harder, plain = task._harder_batch(rng(0, "t")), task._detection_batch(task._sizes, rng(0, "t"))
     assert len(harder.images) == len(plain.images)
-    assert (harder.counts >= 4).sum() == round(course.batch * (course.mosaics + tiny))
+    assert (harder.counts >= 4).sum() == round(spec.batch * (spec.mosaics + tiny))
 
 
 def test_shares_that_leave_no_scenes_are_refused():
     with pytest.raises(ValueError, match="leave no scenes in a batch"):
-        DetectorCourse(photos=0.5, tiny=0.4)
+        DetectorTraining(photos=0.5, tiny=0.4)
 
 
 def test_the_same_draw_gives_the_same_batch():
@@ -148,7 +150,7 @@ def test_the_tokenizer_spells_what_it_never_saw():
 
 def test_an_untrained_net_says_nowhere_with_every_patch_in_its_place():
     tokenizer = train_tokenizer(CLASSES, 560, 16)
-    task = DetectorTask(COURSE, new_net(COURSE, tokenizer, tiny_tower(), SEEN), tokenizer, (toy_set(4), 4), toy_set(4))
+    task = DetectorTask(SPEC, new_net(SPEC, tokenizer, tiny_tower(), SEEN), tokenizer, (toy_set(4), 4), toy_set(4))
     loss, terms = task.loss(2, 0)
     assert torch.isfinite(loss)
     assert terms["focal"] < 4
@@ -159,14 +161,13 @@ def test_an_untrained_net_says_nowhere_with_every_patch_in_its_place():
 
 def test_a_trained_part_is_saved_with_a_threshold_and_measured_through_the_backend(sets, tmp_path):
     reports = []
-    desk = LocalDesk(data=tmp_path, out=tmp_path / "out", work=tmp_path / "work", tell=reports.append)
-    desk.work.mkdir()
-    identity = IdentityCourse(layers=1, width=32, size=56)
-    save_identity(identity, IdentityNet(identity, 4), desk.out / "identity")
-    COURSE.train(desk)
-    assert [report["step"] for report in reports] == [1, 2, 3]
+    identity = IdentityTraining(layers=1, width=32, size=56)
+    save_identity(identity, IdentityNet(identity, 4), tmp_path / "out" / "identity")
+    storage = TrainingStorage(data=str(tmp_path), out=str(tmp_path / "out"), work=str(tmp_path / "work"))
+    train_locally(SPEC, storage, tell=reports.append)
+    assert [report.step for report in reports] == [1, 2, 3]
     assert 0 <= json.loads((tmp_path / "out/detector/detector.json").read_text())["threshold"] <= 1
-    rows = COURSE.evaluate(tmp_path / "out", tmp_path, seed=0)
+    rows = SPEC.evaluate(tmp_path / "out", tmp_path, seed=0)
     assert [(row.part, row.metric, row.target) for row in rows][:2] == [
         ("detector", "ap50", 0.8),
         ("detector", "object_recall", 0.98),
@@ -174,11 +175,13 @@ def test_a_trained_part_is_saved_with_a_threshold_and_measured_through_the_backe
     assert all(0 <= row.value <= 1 for row in rows)
 
 
-def test_the_net_of_the_course_has_three_million_parameters():
+def test_the_default_net_has_three_million_parameters():
     tokenizer = train_tokenizer(CLASSES, 560, 16)
     assert (
         2e6
-        < sum(weight.numel() for weight in new_net(DetectorCourse(), tokenizer, tiny_tower(160, 6), SEEN).parameters())
+        < sum(
+            weight.numel() for weight in new_net(DetectorTraining(), tokenizer, tiny_tower(160, 6), SEEN).parameters()
+        )
         < 4.5e6
     )
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from actors.micro.detector.detector import DetectorCourse, new_net
-from actors.micro.detector.net import prepare_images
+from actors.micro.detector.detector import DetectorTraining
+from actors.micro.detector.net import new_net, prepare_images
 from actors.micro.detector.words import train_tokenizer
 from engine.toybox import CLASSES
 from tests.support.tiny_models import tiny_tower
@@ -22,8 +22,8 @@ def towers():
         torch.nn.init.normal_(tower.embeddings.position_embeddings, std=0.5)
         torch.nn.init.normal_(tower.embeddings.patch_embeddings.projection.bias)
     pictures = np.random.default_rng(0).integers(0, 256, (4, 256, 256, 3), dtype=np.uint8)
-    course = DetectorCourse(text_width=16, text_layers=1, side=56, vocabulary=560)
-    net = new_net(course, train_tokenizer(CLASSES, 560, 16), tower, pictures)
+    spec = DetectorTraining(text_width=16, text_layers=1, side=56, vocabulary=560)
+    net = new_net(spec, train_tokenizer(CLASSES, 560, 16), tower, pictures)
     return tower, net.eval()
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from actors.micro.diffusion.autoencoder import (
-    Autoencoder,
+    AutoencoderTraining,
     find_autoencoder,
     load_autoencoder,
     new_autoencoder,
@@ -16,11 +16,15 @@ from actors.models.provenance import identify
 from engine.errors import EnvironmentProblem
 from engine.seeds import rng
 from engine.toybox.sets import open_set
-from engine.training.course import LocalDesk, Schedule
+from engine.training.local import train_locally
+from engine.training.resources import TrainingStorage
+from engine.training.schedule import Schedule
 from tests.support.toysets import make_toysets
 
 CPU = torch.device("cpu")
-TINY = Autoencoder(widths=(8, 8, 8, 8), groups=4, crop=64, batch=2, schedule=Schedule(steps=3, lr=1e-3, warmup=1))
+TINY = AutoencoderTraining(
+    widths=(8, 8, 8, 8), groups=4, crop=64, batch=2, schedule=Schedule(steps=3, lr=1e-3, warmup=1)
+)
 
 
 def pictures(count=4):
@@ -39,7 +43,7 @@ def test_psnr_is_what_it_is_called():
 
 
 def test_the_signal_neither_fades_nor_explodes_at_the_beginning():
-    vae = new_autoencoder(Autoencoder())
+    vae = new_autoencoder(AutoencoderTraining())
     with torch.no_grad():
         out = vae.decode(vae.encode(to_input(pictures(), CPU)).latent_dist.mode()).sample
     assert 0.1 < float(out.std()) < 10
@@ -63,7 +67,8 @@ def test_standardised_latents_have_unit_variance_and_decode_as_before():
 
 def test_it_trains_is_saved_like_a_large_one_and_is_measured(tmp_path):
     data = make_toysets(tmp_path / "data", 4)
-    TINY.train(LocalDesk(data=data, out=tmp_path / "family", work=tmp_path / "work"))
+    storage = TrainingStorage(data=str(data), out=str(tmp_path / "family"), work=str(tmp_path / "work"))
+    train_locally(TINY, storage)
     home = find_autoencoder(tmp_path / "family")
     assert identify("micro", home).license == "apache-2.0"
     vae = load_autoencoder(home, CPU)

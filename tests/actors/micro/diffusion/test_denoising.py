@@ -8,11 +8,11 @@ import torch
 
 from actors.backends.paint.sdxl import SdxlInpaint
 from actors.compose.inpaint import Inpaint
-from actors.micro.diffusion.autoencoder import Autoencoder
+from actors.micro.diffusion.autoencoder import AutoencoderTraining
 from actors.micro.diffusion.denoising import Denoising, Sample, new_scheduler, new_unet
-from actors.micro.diffusion.generator import Generator, generate, load_generator
-from actors.micro.diffusion.latents import KEEP, REPAINT, cache_latents, empty_masked, repaint_masks, shrunk
-from actors.micro.diffusion.painter import PainterCourse, compositions, widen_inputs
+from actors.micro.diffusion.generator import GeneratorTraining, generate, load_generator
+from actors.micro.diffusion.latents import KEEP, REPAINT, LatentFiles, empty_masked, repaint_masks, shrunk
+from actors.micro.diffusion.painter import PainterTraining, compositions, widen_inputs
 from actors.micro.diffusion.text_encoders import (
     LENGTH,
     NEGATIVE,
@@ -25,7 +25,9 @@ from actors.micro.diffusion.text_encoders import (
 from engine.seeds import rng
 from engine.toybox import CLASSES, SCENES
 from engine.toybox.sets import open_set
-from engine.training.course import LocalDesk, Schedule
+from engine.training.local import train_locally
+from engine.training.resources import TrainingStorage
+from engine.training.schedule import Schedule
 from tests.support.tiny_models import save_open_clip
 from tests.support.toysets import make_toysets
 
@@ -43,12 +45,13 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def family(data, tmp_path_factory):
     root = tmp_path_factory.mktemp("micro")
-    for course in (
-        Autoencoder(widths=(8, 8, 8, 8), groups=4, crop=64, batch=2, schedule=SHORT),
-        Generator(widths=(16, 32, 32), batch=2, schedule=SHORT),
-        PainterCourse(batch=2, schedule=SHORT),
+    storage = TrainingStorage(data=str(data), out=str(root / "family"), work=str(root / "work"))
+    for spec in (
+        AutoencoderTraining(widths=(8, 8, 8, 8), groups=4, crop=64, batch=2, schedule=SHORT),
+        GeneratorTraining(widths=(16, 32, 32), batch=2, schedule=SHORT),
+        PainterTraining(batch=2, schedule=SHORT),
     ):
-        course.train(LocalDesk(data=data, out=root / "family", work=root / course.part))
+        train_locally(spec, storage)
     save_open_clip(root / "family" / "scorer")
     return root / "family"
 
@@ -116,16 +119,16 @@ def test_masks_keep_the_objects_or_are_rectangles_and_depend_on_number_and_seed_
     assert shrunk(masks).shape == (40, 1, 8, 8)
 
 
-def test_what_is_cached_is_made_once(tmp_path, data):
-    desk = LocalDesk(data=data, out=tmp_path, work=tmp_path)
-    made = []
+def test_what_is_cached_is_made_once(tmp_path):
+    files, made = LatentFiles(tmp_path, writes=True), []
 
     def make(rows):
         made.append(rows)
         return np.full((rows.stop - rows.start, 1), rows.start, np.float16)
 
-    first = cache_latents(desk, tmp_path / "found.npy", 20, make)
-    assert np.array_equal(first, cache_latents(desk, tmp_path / "found.npy", 20, make))
+    first = files.open("found.npy", 20, make)
+    assert np.array_equal(first, files.open("found.npy", 20, make))
+    assert np.array_equal(first, LatentFiles(tmp_path, writes=False).open("found.npy", 20, make))
     assert [(rows.start, rows.stop) for rows in made] == [(0, 16), (16, 20)]
 
 
@@ -167,8 +170,8 @@ def test_both_are_measured_by_the_familys_scorer(family, data, monkeypatch):
         monkeypatch.setattr(f"actors.micro.diffusion.{module}.STEPS", 2)
         monkeypatch.setattr(f"actors.micro.diffusion.{module}.MEASURED", 2)
     monkeypatch.setattr("actors.micro.diffusion.generator.CLASSES", CLASSES[:2])
-    made, placed = Generator().evaluate(family, data, seed=0)
-    (painted,) = PainterCourse().evaluate(family, data, seed=0)
+    made, placed = GeneratorTraining().evaluate(family, data, seed=0)
+    (painted,) = PainterTraining().evaluate(family, data, seed=0)
     measured = {row.metric: row.value for row in (made, placed, painted)}
     assert list(measured) == ["class_in_prompt", "class_in_prompt_with_scene", "scene_in_prompt"]
     assert all(0 <= value <= 1 for value in measured.values())

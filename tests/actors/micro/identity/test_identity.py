@@ -4,19 +4,19 @@ import torch
 
 from actors.backends.score.dino import Dino
 from actors.micro.identity import pairs as identity_pairs
-from actors.micro.identity.identity import IdentityCourse, IdentityTask, contrastive, partly_hidden, save
+from actors.micro.identity.identity import IdentityTask, IdentityTraining, contrastive, partly_hidden, save
 from actors.micro.identity.pairs import cut_out, same_instance_top1
 from engine.rows.values import Model
 from engine.toybox.concepts import draw_concept
-from engine.training.course import Schedule
+from engine.training.schedule import Schedule
 from tests.support.noise_pictures import noise_set
 
-COURSE = IdentityCourse(schedule=Schedule(steps=2, lr=1e-3), toys=6, size=28, layers=1, width=32)
+SPEC = IdentityTraining(schedule=Schedule(steps=2, lr=1e-3), toys=6, size=28, layers=1, width=32)
 
 
 @pytest.fixture(scope="module")
 def task():
-    return IdentityTask(COURSE, noise_set(36))
+    return IdentityTask(SPEC, noise_set(36))
 
 
 def test_half_of_a_batch_is_of_one_class(task):
@@ -40,7 +40,7 @@ def test_a_part_of_a_mask_is_hidden_from_one_side():
 
 
 def test_what_is_saved_is_what_the_backend_runs(task, tmp_path):
-    save(COURSE, task.net.eval(), tmp_path / "identity")
+    save(SPEC, task.net.eval(), tmp_path / "identity")
     model = Dino(str(tmp_path / "identity"))
     assert model.embed_images(list(noise_set(2).images)).shape == (2, 32)
     assert model.model.license == "apache-2.0"

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from actors.micro.planner.layout_corpus import example, held_out, open_texts, random_cast, room
-from actors.micro.planner.planner import ASKED, IGNORED, PlannerCourse, build_tokenizer, encode
+from actors.micro.planner.planner import ASKED, IGNORED, PlannerTraining, build_tokenizer, encode
 from engine.seeds import rng
-from engine.training.course import LocalDesk, Schedule
+from engine.training.local import train_locally
+from engine.training.resources import TrainingStorage
+from engine.training.schedule import Schedule
 from planners.chat.layout_answer import brief_schema, parse
 from planners.chat.layout_brief import brief_request
 from planners.compose.layout import solve
@@ -81,17 +83,15 @@ def test_digits_are_tokens_and_only_answers_are_learned(texts):
 
 
 def test_a_trained_part_is_saved_as_its_production_counterpart(tmp_path):
-    course = PlannerCourse(
+    spec = PlannerTraining(
         schedule=Schedule(steps=3, lr=1e-3, warmup=1, log_every=1), examples=64, batch=4, vocabulary=400,
         hidden=64, layers=1, heads=2, inner=64,
     )  # fmt: skip
     told = []
-    work = tmp_path / "work"
-    work.mkdir()
-    desk = LocalDesk(data=tmp_path / "data", out=tmp_path / "out", work=work, tell=told.append)
-    course.train(desk)
-    assert [report["step"] for report in told] == [1, 2, 3]
-    assert all(np.isfinite(report["loss"]) for report in told)
+    data, out, work = (str(tmp_path / name) for name in ("data", "out", "work"))
+    train_locally(spec, TrainingStorage(data=data, out=out, work=work), tell=told.append)
+    assert [report.step for report in told] == [1, 2, 3]
+    assert all(np.isfinite(report.metrics["loss"]) for report in told)
     names = {path.name for path in (tmp_path / "out" / "planner").iterdir()}
     assert names >= {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md"}
     assert not any(Path(name).suffix in {".bin", ".pt", ".jinja"} for name in names)

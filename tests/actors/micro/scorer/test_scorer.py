@@ -6,15 +6,15 @@ import torch
 
 from actors.backends.score.open_clip import OpenClip
 from actors.micro.scorer.metrics import area_under_curve, caption_metrics, class_zero_shot, scene_zero_shot
-from actors.micro.scorer.scorer import ScorerCourse, ScorerTask, caption_loss, save
+from actors.micro.scorer.scorer import ScorerTask, ScorerTraining, caption_loss, save
 from actors.micro.scorer.vocabulary import END, START, alphabet, merges, write_tokenizer
 from actors.score.scorers import ClipSpec
 from engine.rows.values import Model
 from engine.toybox import CLASSES, SCENES
-from engine.training.course import Schedule
+from engine.training.schedule import Schedule
 from tests.support.noise_pictures import noise_set
 
-COURSE = ScorerCourse(
+SPEC = ScorerTraining(
     schedule=Schedule(steps=2, lr=1e-3),
     batch=8,
     size=32,
@@ -27,7 +27,7 @@ COURSE = ScorerCourse(
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
-    return ScorerTask(COURSE, noise_set(), noise_set(seed=1), tmp_path_factory.mktemp("tokenizer"))
+    return ScorerTask(SPEC, noise_set(), noise_set(seed=1), tmp_path_factory.mktemp("tokenizer"))
 
 
 def test_byte_pairs_join_the_most_frequent_first_and_every_known_word_in_the_end():
@@ -64,13 +64,13 @@ def test_a_batch_tells_classes_and_scenes_and_is_replayed(task):
 
 
 def test_what_is_saved_is_what_the_backend_runs_without_a_network(task, tmp_path):
-    save(COURSE, task, tmp_path / "scorer")
+    save(SPEC, task, tmp_path / "scorer")
     scorer = OpenClip(ClipSpec(model=str(tmp_path / "scorer")))
     image = np.array(noise_set().images[0])
     task.net.eval()
     with torch.inference_mode():
         wanted = task.net.encode_text(task.tokenize(["a mug"]), normalize=True)
-    assert scorer.embed_images([image]).shape == (1, COURSE.embedding)
+    assert scorer.embed_images([image]).shape == (1, SPEC.embedding)
     assert np.allclose(scorer.embed_texts(["a mug"]), wanted.numpy(), atol=2e-3)  # weights were rounded to float16
     assert scorer.model.license == "apache-2.0"
 
