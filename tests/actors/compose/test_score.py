@@ -11,11 +11,12 @@ from actors.score.scorers import ModelScores
 from engine.compose.paste import over, paste
 from engine.metrics.detection import Detections, visible_box
 from engine.photos.images import decode, encode_jpeg
-from engine.photos.library import CutoutInfo, Library, PixelCache
+from engine.photos.library import CutoutInfo, Library, PixelCache, open_library
 from engine.rows.composition import Composition, Placement
 from engine.rows.values import Model
-from engine.run.stage import Run
 from engine.storage.stores import open_store
+from tests.support.libraries import run_with_library
+from tests.support.tiny_models import TOWER, save_open_clip, save_owlv2, written
 
 SIZE = 96
 COLORS = {"cat-1": (220, 120, 20), "cat-2": (200, 110, 30), "cup-1": (30, 60, 210)}
@@ -58,6 +59,11 @@ def library(tmp_path):
 
 @pytest.fixture
 def row(library):
+    return composed(library)
+
+
+def composed(library):
+    """A cup, and before it a cat."""
     far = Placement(
         cutout_id="cup-1", box=(0.1, 0.3, 0.5, 0.7), flip=False, order=0, support="ground", relative_size=1.0
     )
@@ -205,16 +211,16 @@ def test_without_models_there_are_no_numbers_of_theirs(row, library):
     )
 
 
-def test_all_models_of_a_stage_are_loaded_and_named(row, library, monkeypatch):
-    made = {"clip": ColorScorer(), "identity": ColorScorer(), "detector": ScriptedDetector()}
-    monkeypatch.setattr("actors.compose.score.open_library", lambda uri: library)
-    monkeypatch.setattr("engine.registry.Registry.resolve", lambda self, name: lambda *given: made[KINDS[name]])
-    stage = Score.model_validate({kind: {"model": "x"} for kind in made})
-    (scored,) = stage.load(Run(out="", library="", backgrounds="", size=SIZE, seed=0))([row])
-    assert [model.name for model in scored.models] == ["mean colour", "scripted"]
-    assert (scored.object_recall, scored.surplus) == (0.0, 0)
+def test_all_models_of_a_stage_are_loaded_and_named(tmp_path):
+    run = run_with_library(tmp_path, {"cat": "cat", "cup": "cup"})
+    models = {
+        "clip": save_open_clip(tmp_path / "a-clip"),
+        "identity": written("dinov2", {**TOWER, "image_size": 56, "patch_size": 14}, tmp_path / "a-dino", "apache-2.0"),
+        "detector": save_owlv2(tmp_path / "an-owl"),
+    }
+    stage = Score.model_validate({kind: {"model": str(folder)} for kind, folder in models.items()})
+    (scored,) = stage.load(run)([composed(open_library(run.library))])
+    assert [model.name for model in scored.models] == ["a-clip", "a-dino", "an-owl"]
     assert scored.clip_score is not None
-    assert all(thing.identity is not None and thing.detection == 0 for thing in scored.objects)
-
-
-KINDS = {"open_clip": "clip", "dino": "identity", "owlvit": "detector"}
+    assert scored.object_recall is not None
+    assert all(thing.identity is not None and thing.detection is not None for thing in scored.objects)

@@ -23,6 +23,7 @@ from engine.storage.parquet import open_shard
 from engine.storage.receipts import data_path, derive, failures_path, receipt_path
 from engine.storage.stores import open_store
 from tests.support.units import COLUMNS, commit, failed, row, unit
+from tests.support.watched_store import WatchedStore
 from tests.support.writers import work
 
 
@@ -67,14 +68,18 @@ def test_the_second_writer_drops_its_own_work(tmp_path):
     assert {entry.path: store.read(entry.path) for entry in store.list()} == before
 
 
-def test_the_loser_of_a_close_race_gets_the_winners_receipt(tmp_path, monkeypatch):
+def test_the_loser_of_a_close_race_gets_the_winners_receipt(tmp_path):
     store = open_store(str(tmp_path))
     table, _ = unit(3, 0, 14)
-    monkeypatch.setattr(type(store), "exists", lambda self, path: False)
-    first, _ = commit(store, 3, 0, 14)
     other = [failed(number, 3, message="other words") for number in (6, 13)]
-    monkeypatch.setattr(type(store), "create", lambda self, path, data: False)
-    assert commit_unit(store, 3, table, other, attempt=2, timings={}) == (first, False)
+    first = []
+
+    def overtaken(call, path):
+        if call.startswith("create") and path == data_path(3) and not first:
+            first.append(commit(store, 3, 0, 14)[0])
+
+    assert commit_unit(WatchedStore(store, overtaken), 3, table, other, attempt=2, timings={}) == (*first, False)
+    assert len(first) == 1
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from engine.errors import Damaged
 from engine.photos.images import encode_jpeg
 from engine.rows.composition import Composition
 from engine.rows.schema import IMAGE, from_table, to_table
-from engine.storage import parquet
-from engine.storage.parquet import is_pixels, open_shard, read_shard, without_pixels, write_table
+from engine.storage.parquet import ROW_GROUP_BYTES, is_pixels, open_shard, read_shard, without_pixels, write_table
 from engine.storage.stores import open_store
 from tests.support.units import COLUMNS, make_run, row, unit
 
@@ -57,13 +56,12 @@ def test_pixels_are_stored_as_they_are_and_all_else_is_compressed():
     assert all(column.has_offset_index for column in columns)
 
 
-def test_row_groups_stay_below_their_limit(monkeypatch):
-    monkeypatch.setattr(parquet, "ROW_GROUP_BYTES", 1_000_000)  # the same 21 rows with a hundredth of the bytes
-    images = pa.array([{"bytes": bytes(100_000), "path": None}] * 21, IMAGE)
+def test_row_groups_stay_below_their_limit():
+    images = pa.array([{"bytes": bytes(12_000_000), "path": None}] * 11, IMAGE)
     with shard_of(write_table(pa.table({"image": images}), metadata={})) as shard:
         sizes = [shard.metadata.row_group(n).total_byte_size for n in range(shard.metadata.num_row_groups)]
-    assert len(sizes) == 3
-    assert max(sizes) <= 1_000_000
+    assert len(sizes) == 2
+    assert max(sizes) <= ROW_GROUP_BYTES
 
 
 def test_scores_are_read_without_pixels():

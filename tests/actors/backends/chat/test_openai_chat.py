@@ -134,8 +134,7 @@ def test_a_server_that_dies_stops_the_run(tmp_path):
     assert work([ROW])[0].layout_source == "openai"
 
 
-def test_a_server_that_hangs_is_found_silent_before_the_stage_runs_out_of_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("actors.backends.chat.openai_chat.GREETING_S", 0.2)
+def test_a_server_that_hangs_is_found_silent_before_the_stage_runs_out_of_time(tmp_path):
     done, greeted = threading.Event(), []
 
     def models():
