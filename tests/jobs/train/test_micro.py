@@ -28,6 +28,7 @@ from jobs.train.micro_report import (
 )  # fmt: skip
 from tests.support.photos import concept_folder
 from tests.support.tiny_course import Tiny
+from tests.support.toysets import mark_test_sets
 
 COURSES = Registry("part", {"built": "tests.support.tiny_course:Built", "tiny": "tests.support.tiny_course:Tiny"})
 QUIET = Console("quiet")
@@ -85,7 +86,7 @@ def test_unknown_parts_and_settings_are_named(tmp_path):
 
 def test_measuring_prints_rows_and_records_them_when_asked(tmp_path, capsys):
     Tiny().train(LocalDesk(data=tmp_path, out=tmp_path / "out", work=tmp_path / "work"))
-    (tmp_path / "data" / "photos_test").mkdir(parents=True)
+    mark_test_sets(tmp_path / "data")
     call = {"seed": 3, "console": Console("json"), "catalogue": COURSES}
     evaluate_family((), tmp_path / "out", tmp_path / "data", record=False, **call)
     (row,) = json.loads(capsys.readouterr().out)["rows"]
@@ -136,9 +137,9 @@ def test_curves_are_thinned_and_drawn():
         assert all(0 <= x <= 640 and 0 <= y <= 220 for x, y in points)
 
 
-def test_a_part_is_trained_on_a_cluster_measured_and_written_down(tmp_path):
+def test_a_part_is_trained_on_a_cluster_measured_and_written_down(tmp_path, ray_address):
     place = Place(data=tmp_path, out=tmp_path / "out", work=tmp_path / "work")
-    with session(cpus=1):
+    with session(ray_address):
         (row,) = train_part(Tiny(), place, tmp_path / "micro.md", QUIET)
     assert row.met
     known = read_record(tmp_path / "out")["tiny"]
