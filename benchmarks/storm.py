@@ -10,8 +10,7 @@ from benchmarks.child import ask
 from benchmarks.figure import Figure
 from engine.dataset.verify import verify
 from engine.storage.stores import open_store
-from tests.chaos.test_kill_storm import KILLS, SEED, content
-from tests.support.storm import plan, write
+from tests.support.storm import KILLS, SEED, content, plan, write
 
 LIMIT_S = 600.0
 

@@ -68,7 +68,7 @@ def stream(
     Args:
         pipeline: what to do.
         pools: where each group of it runs.
-        replicas: processes of each pool.
+        replicas: processes of each pool; no more are started than there are units to make.
         done: which units are committed, and how many there are to be.
 
     Raises:
@@ -78,7 +78,7 @@ def stream(
         return
     dataset = blocks(done)
     for position, (pool, size) in enumerate(zip(pools, replicas, strict=True)):
-        dataset = _through(dataset, pipeline, position, pool, size)
+        dataset = _through(dataset, pipeline, position, pool, min(size, done.units - done.count))
     yield from receipts(dataset)
 
 

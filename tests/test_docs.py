@@ -329,7 +329,9 @@ def test_the_examples_of_reading_run(number, dataset, tmp_path, monkeypatch, cap
 
 
 def test_the_examples_of_placement_hold():
-    for example in blocks("docs/cluster.md"):
+    examples = blocks("docs/cluster.md")
+    assert sum(example.count("assert replicas(") for example in examples) >= 6
+    for example in examples:
         exec(compile(example, "docs/cluster.md", "exec"), {})
 
 

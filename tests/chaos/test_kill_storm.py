@@ -8,16 +8,9 @@ from pathlib import Path
 
 from engine.dataset.verify import verify
 from engine.storage.stores import open_store
-from tests.support.storm import SAMPLES, plan, write
+from tests.support.storm import KILLS, SAMPLES, SEED, content, plan, write
 
 ROOT = Path(__file__).parents[2]
-SEED, KILLS = 20, 510
-
-
-def content(folder):
-    """Every file that must not depend on who wrote it, when, and how often it was tried."""
-    store = open_store(str(folder))
-    return {e.path: store.read(e.path) for kind in ("data", "failures", "scores") for e in store.list(kind)}
 
 
 def test_five_hundred_kills_lose_double_and_tear_nothing(tmp_path, capsys):

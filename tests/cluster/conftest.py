@@ -6,7 +6,7 @@ from cluster.session import Capacity, session
 
 
 @pytest.fixture(scope="module")
-def ray_capacity() -> Iterator[Capacity]:
-    """One private cluster for the tests of a module, with four cards that exist on paper only."""
-    with session(cpus=8, gpus=4) as capacity:
+def ray_capacity(ray_address: str) -> Iterator[Capacity]:
+    """The tests of a module are one driver of the shared cluster."""
+    with session(ray_address) as capacity:
         yield capacity

@@ -60,8 +60,8 @@ def test_the_grouping_changes_nothing_but_where_things_run(tmp_path):
 def cards(out, gpus, replicas):
     """The cards that the processes of a pool were given."""
     out.mkdir()
-    groups = ((Draw(),), (Nap(), Finish(tell=True)))
-    run(out, groups, [pool("draw"), pool("nap", "finish", "commit", cpus=0.2, gpus=gpus)], [1, replicas])
+    groups, cards = ((Draw(), Nap(), Finish(tell=True)),), pool("draw", "nap", "finish", "commit", cpus=0.2, gpus=gpus)
+    run(out, groups, [cards], [replicas], samples=UNIT * replicas)
     return sorted(path.read_text() for path in out.glob("process-*"))
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from cluster.session import LOCAL
 from engine.dataset.verify import verify as examine
 from engine.dataset.views import open_dataset
 from engine.errors import UsageError
@@ -35,16 +34,16 @@ def recipe(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def out(recipe, tmp_path_factory):
+def out(recipe, tmp_path_factory, ray_address):
     """Sixteen swatches, made by two commands: eight, and the same again with more samples."""
     folder = str(tmp_path_factory.mktemp("swatches") / "out")
-    tallies = [make(recipe, folder, samples) for samples in (8, 16, 16)]
+    tallies = [make(recipe, folder, samples, ray_address) for samples in (8, 16, 16)]
     assert [(tally.rows, tally.failed) for tally in tallies] == [(8, 1), (8, 1), (0, 0)]
     return folder
 
 
-def make(recipe, out, samples):
-    request = ComposeRequest(recipe=recipe, samples=samples, out=out, address=LOCAL, budget=ANY_FAILURES)
+def make(recipe, out, samples, address):
+    request = ComposeRequest(recipe=recipe, samples=samples, out=out, address=address, budget=ANY_FAILURES)
     return compose(request, QUIET)
 
 

@@ -15,6 +15,7 @@ CONCEPTS = {
     "rc_car": ((210, 170, 50), "toy", "CC0-1.0"),
 }
 """Folder name: colour, class and licence."""
+PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
 
 
 def thing(color, side=96, seed=0):
@@ -40,6 +41,13 @@ def encoded(pixels, kind="PNG", **options):
     sink = io.BytesIO()
     Image.fromarray(pixels).save(sink, kind, **options)
     return sink.getvalue()
+
+
+def with_orientation(pixels, orientation, kind, **options):
+    """The same with the EXIF note that says how the camera was held, 1 to 8."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(pixels, kind, exif=exif, **options)
 
 
 def bomb(width=12_000, height=12_000):

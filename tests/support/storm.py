@@ -18,6 +18,7 @@ from engine.storage.manifest import write_manifest
 from engine.storage.stores import open_store
 from tests.support.units import unit
 
+SEED, KILLS = 20, 510
 SAMPLES, UNIT_SIZE, PICTURE_BYTES = 40, 4, 20_000
 WRITERS = 2
 LIFE_S = (0.005, 0.120)
@@ -40,6 +41,12 @@ def write(folder, units, order):
         table, failures = units[unit_id]
         commit_unit(store, unit_id, table, failures, attempt=1, timings={})
     write_manifest(store)
+
+
+def content(folder):
+    """Every file that must not depend on who wrote it, when, and how often it was tried."""
+    store = open_store(str(folder))
+    return {e.path: store.read(e.path) for kind in ("data", "failures", "scores") for e in store.list(kind)}
 
 
 def begin(folder, units, seed):

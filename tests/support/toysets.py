@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.seeds import rng
 from engine.toybox import CLASSES, SCENES
-from engine.toybox.sets import FACTS
+from engine.toybox.sets import FACTS, TEST, TEST_INSTANCES, TEST_SCENES, TEST_VIEWS
 
 
 def make_toysets(folder: Path, count: int = 8) -> Path:
@@ -21,6 +21,14 @@ def make_toysets(folder: Path, count: int = 8) -> Path:
             np.save(root / f"{key}.npy", values)
         (root / FACTS).write_text(json.dumps({"seed": number}))
     return folder
+
+
+def mark_test_sets(folder: Path) -> None:
+    """The test sets as if they had been rendered, which takes a minute: for whoever does not look at a picture."""
+    facts = {"seed": 1, "instances": TEST_INSTANCES, "views": TEST_VIEWS, "scenes": TEST_SCENES}
+    for name in ("photos", "scenes"):
+        (folder / f"{name}{TEST}").mkdir(parents=True)
+        (folder / f"{name}{TEST}" / FACTS).write_text(json.dumps(facts))
 
 
 def _arrays(draw, count, toys):

@@ -71,12 +71,12 @@ def commit(store, unit_id, start, stop, size=2000):
     return commit_unit(store, unit_id, table, failures, attempt=1, timings={"paste": 0.25})
 
 
-def make_run(store, samples=12, unit_size=4, size=2000):
-    """A whole run, finished."""
+def make_run(store, samples=12, unit_size=4, size=2000, units=None):
+    """A whole run, finished; with `units`, one of which these are committed and summarised."""
     claim(store, {"data": {"recipe": {"size": 512}, "seed": 7}, "versions": {"pyarrow": "26"}})
     store.create("backgrounds.jsonl", b'{"background_id": "procedural:table"}\n')
     extents = extend(store, samples, unit_size)
-    for unit_id in range(extents.units):
+    for unit_id in range(extents.units) if units is None else units:
         commit(store, unit_id, *extents.span(unit_id), size)
     store.put("README.md", b"---\nconfigs:\n- config_name: default\n  data_files: data/*.parquet\n---\n# card\n")
     write_manifest(store)

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 from pathlib import Path
 
+import pandas as pd  # noqa: F401 (Arrow imports it with the first table, which takes a fork a second: here, once)
+
 from engine.dataset.garbage import collect, garbage
 from engine.failpoints import VARIABLE
 from engine.storage.stores import open_store

@@ -24,7 +24,7 @@ from engine.rows.values import UNKNOWN_LICENSE, Model
 from engine.storage.stores import open_store
 from planners.chat.question import Question
 
-GREETING_S = 10.0  # for the list of models, which a live server has at hand
+GREETING_S = 10.0  # at most, for the list of models: a live server has it at hand
 CALL_SHARE = 0.8  # of the stage's timeout_s: what is not answered by then is given up before the watchdog bites
 CLOSED = (401, 403, 404)  # no question will fare better
 WRONG = (400, 413, 422)  # this question will not fare better
@@ -108,7 +108,7 @@ class OpenAiChat:
     async def _greet(self) -> None:
         """Ask for the list of models: answers in a millisecond, and says whether anybody is there."""
         try:
-            quick = self._client.with_options(timeout=GREETING_S, max_retries=1)
+            quick = self._client.with_options(timeout=min(GREETING_S, self.server.patience_s), max_retries=1)
             offered = [model.id for model in (await quick.models.list()).data]
         except APIStatusError as error:
             if error.status_code in CLOSED:

@@ -61,12 +61,14 @@ def test_the_row_says_whose_layout_it_has(answer, source):
     assert problems(planned.placements, list(cutouts.values()), ROW.ground_line) == ()
 
 
-def test_an_answer_beyond_repair_makes_way_for_the_solver(monkeypatch):
-    monkeypatch.setattr("actors.compose.layout.repair", lambda *_: None)
-    cutouts = {key: cutout(name, 0.8, key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))}
-    assert (
-        settle_answer(Layout(backend="vllm", model="m"), cutouts, ROW, OUTSIDE, QWEN).source == "solver (LAYOUT_RULES)"
-    )
+def test_an_answer_beyond_repair_makes_way_for_the_solver():
+    """Two that are cut off at the left have to stand at the left edge, and there one hides the other."""
+    cutouts = {
+        key: cutout(name, 2.0, ["left", "bottom"], key=key) for key, name in (("rex-0", "dog"), ("pot-1", "cat"))
+    }
+    planned = settle_answer(Layout(backend="vllm", model="m"), cutouts, ROW, '{"0":[20,1],"1":[20,2]}', QWEN)
+    assert (planned.source, planned.models) == ("solver (LAYOUT_RULES)", ())
+    assert problems(planned.placements, list(cutouts.values()), ROW.ground_line) == ()
 
 
 @dataclass

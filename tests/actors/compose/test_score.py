@@ -3,84 +3,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actors.compose.score import Score, placed_objects, score_row
+from actors.compose.score import Score, placed_objects
 from actors.score.clip import ClipScores, clip_judge, without_clip
 from actors.score.detection import detection_judge, without_detector
 from actors.score.identity import identity_judge, without_identity
-from actors.score.safety import without_safety
-from actors.score.scorers import Judges, Loaded, ModelScores, verdicts
-from engine.compose.paste import over, paste
-from engine.metrics.detection import Detections, visible_box
-from engine.photos.images import decode, encode_jpeg
-from engine.photos.library import CutoutInfo, Library, PixelCache
-from engine.rows.composition import Composition, Placement
-from engine.rows.values import Model
-from engine.storage.stores import open_store
-
-SIZE = 96
-COLORS = {"cat-1": (220, 120, 20), "cat-2": (200, 110, 30), "cup-1": (30, 60, 210)}
-
-
-class ColorScorer:
-    """A scorer whose embedding is the mean colour: exact, and as blind as a real one to everything else."""
-
-    model = Model(name="mean colour", revision="1", license="CC0-1.0")
-
-    def embed_images(self, images):
-        means = [np.asarray(image, np.float32).reshape(-1, 3).mean(0) - 128 for image in images]
-        return _unit(np.reshape(means, (-1, 3)))
-
-    def embed_texts(self, texts):
-        return _unit(np.asarray([[len(text), 1.0, 0.0] for text in texts], np.float32))
-
-
-def _unit(rows):
-    return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)).astype(np.float32)
+from actors.score.scorers import ModelScores
+from engine.metrics.detection import visible_box
+from engine.photos.images import decode
+from engine.photos.library import open_library
+from engine.rows.composition import Composition
+from tests.support.colours import COLORS, SIZE, ColorScorer, ScriptedDetector, colour_library, composed
+from tests.support.libraries import run_with_library
+from tests.support.tiny_models import TOWER, save_open_clip, save_owlv2, written
 
 
 @pytest.fixture
 def library(tmp_path):
-    infos, cache = {}, PixelCache()
-    for key, color in COLORS.items():
-        concept = key.split("-", maxsplit=1)[0]
-        infos[key] = CutoutInfo(
-            cutout_id=key,
-            concept=concept,
-            class_name=concept,
-            license="CC0-1.0",
-            source_sha256=f"sha-{key}",
-            width=20,
-            height=20,
-        )
-        cache.keep(key, np.full((20, 20, 4), (*color, 255), np.uint8))
-    return Library(open_store(str(tmp_path)), infos, {}, cache)
+    return colour_library(tmp_path)
 
 
 @pytest.fixture
 def row(library):
-    far = Placement(
-        cutout_id="cup-1", box=(0.1, 0.3, 0.5, 0.7), flip=False, order=0, support="ground", relative_size=1.0
-    )
-    near = Placement(
-        cutout_id="cat-1", box=(0.45, 0.4, 0.9, 0.9), flip=True, order=1, support="ground", relative_size=0.8
-    )
-    background = np.full((SIZE, SIZE, 3), 128, np.uint8)
-    pasted = paste(background, [library.pixels("cup-1"), library.pixels("cat-1")], [far, near])
-    return Composition(
-        sample_id="0",
-        unit_id=0,
-        seed=1,
-        concepts=("cat", "cup"),
-        cast=("cat-1", "cup-1"),
-        placements=(far, near),
-        foreground=pasted.foreground,
-        layers=pasted.layers,
-        image=encode_jpeg(over(pasted.foreground, background)),
-        caption="a cat and a cup on a table",
-        background_prompt="on a table",
-        color_gains=tuple(tint.gain for tint in pasted.tints),
-        color_offsets=tuple(tint.offset for tint in pasted.tints),
-    )
+    return composed(library)
 
 
 def test_objects_stand_in_the_order_of_the_caption(row, library):
@@ -141,27 +85,6 @@ def test_reads_what_it_needs_and_writes_the_score_columns():
     assert "image" in Score.reads
 
 
-class ScriptedDetector:
-    """Finds what it is told to; remembers what it was asked for."""
-
-    model = Model(name="scripted", revision="1", license="CC0-1.0")
-    threshold = 0.5
-
-    def __init__(self, *boxes):
-        self.boxes, self.asked = boxes, []
-
-    def detect(self, images, queries):
-        self.asked += [list(names) for names in queries]
-        return [
-            Detections(
-                np.asarray([box for box, _, _ in self.boxes], np.float32).reshape(-1, 4),
-                np.asarray([score for _, score, _ in self.boxes], np.float32),
-                np.asarray([names.index(name) for _, _, name in self.boxes], np.int64),
-            )
-            for names in queries
-        ]
-
-
 def test_identity_is_the_likeness_with_the_most_similar_reference(row, library):
     judge = identity_judge(ColorScorer(), library, 4)
     (likeness,) = judge([row], [decode(row.image)])
@@ -205,21 +128,16 @@ def test_without_models_there_are_no_numbers_of_theirs(row, library):
     )
 
 
-def test_all_models_of_a_stage_are_named_and_fill_their_columns(row, library):
-    scorer, detector, stored = ColorScorer(), ScriptedDetector(), decode(row.image)
-    judges = Judges(
-        Loaded(scorer, scorer, detector),
-        clip_judge(scorer, library, 4),
-        identity_judge(scorer, library, 4),
-        detection_judge(detector, library),
-        without_safety,
-        (scorer.model, scorer.model, detector.model),
-    )
-    (said,) = verdicts(judges, [row], [stored])
-    scored = score_row(row, stored, library, said, judges.models)
-    assert [model.name for model in scored.models] == ["mean colour", "scripted"]
-    assert (scored.object_recall, scored.surplus) == (0.0, 0)
+def test_all_models_of_a_stage_are_loaded_and_named(tmp_path):
+    run = run_with_library(tmp_path, {"cat": "cat", "cup": "cup"})
+    models = {
+        "clip": save_open_clip(tmp_path / "a-clip"),
+        "identity": written("dinov2", {**TOWER, "image_size": 56, "patch_size": 14}, tmp_path / "a-dino", "apache-2.0"),
+        "detector": save_owlv2(tmp_path / "an-owl"),
+    }
+    stage = Score.model_validate({kind: {"model": str(folder)} for kind, folder in models.items()})
+    (scored,) = stage.load(run)([composed(open_library(run.library))])
+    assert [model.name for model in scored.models] == ["a-clip", "a-dino", "an-owl"]
     assert scored.clip_score is not None
-    assert all(thing.identity is not None and thing.detection == 0 for thing in scored.objects)
-    assert scored.seam is not None
-    assert scored.layout_valid is not None
+    assert scored.object_recall is not None
+    assert all(thing.identity is not None and thing.detection is not None for thing in scored.objects)

@@ -2,6 +2,8 @@ import ast
 import json
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -220,25 +222,38 @@ def test_a_row_names_a_hub_model_by_its_commit_and_a_folder_by_its_bytes_but_nev
     assert (identify(str(folder), folder).name, identify(str(folder), folder).revision) == ("mine", fingerprint(folder))
 
 
-def test_a_shipped_model_is_found_at_the_repositorys_root_and_goes_by_its_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("actors.models.weights.SHIPPED_FOLDER", tmp_path)
-    folder = save_model(tmp_path / "micro" / "scorer")
-    assert local_weights("shipped:micro/scorer") == folder
+def test_a_shipped_model_is_found_at_the_repositorys_root_and_goes_by_its_name():
+    folder = local_weights("shipped:micro/scorer")
+    assert folder == ACTORS.parent / "weights" / "micro" / "scorer"
     model = identify("shipped:micro/scorer", folder)
     assert (model.name, model.revision) == ("micro/scorer", fingerprint(folder))
-    (folder / "model.safetensors").write_bytes(b"PK")
-    with pytest.raises(EnvironmentProblem, match="WEIGHTS_UNREADABLE"):
-        local_weights("shipped:micro/scorer")
 
 
-@pytest.mark.parametrize(
-    "name", ["micro/scorr", "micro", "", "../actors/backends", "micro/../../actors", "/etc", "a/b/c"]
-)
-def test_a_model_that_is_not_shipped_says_how_to_train_it_and_nothing_outside_is_read(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("actors.models.weights.SHIPPED_FOLDER", tmp_path / "weights")
-    save_model(tmp_path / "weights" / "micro" / "scorer")
-    with pytest.raises(EnvironmentProblem) as caught:
-        local_weights(f"shipped:{name}")
-    assert caught.value.code == "WEIGHTS_NOT_SHIPPED"
-    assert "there are: micro/scorer" in caught.value.why
-    assert "mycanvas micro train --parts" in caught.value.fix
+NOT_SHIPPED = ("micro/scorr", "micro", "", "../actors/backends", "micro/../../actors", "/etc", "a/b/c")
+ASK = """
+import json, sys
+from actors.models.weights import local_weights
+from engine.errors import EnvironmentProblem
+for name in sys.argv[1:]:
+    try:
+        print(json.dumps(["found", str(local_weights(f"shipped:{name}")), ""]))
+    except EnvironmentProblem as error:
+        print(json.dumps([error.code, error.why, error.fix]))
+"""
+
+
+def test_in_a_wheel_models_are_beside_the_packages_and_nothing_else_is_read(tmp_path):
+    for package in ("engine", "actors"):
+        (tmp_path / package).symlink_to(ACTORS.parent / package)
+    whole = save_model(tmp_path / "weights" / "micro" / "scorer")
+    broken = save_model(tmp_path / "weights" / "micro" / "painter") / "model.safetensors"
+    broken.write_bytes(b"PK")
+    command = [sys.executable, "-c", ASK, "micro/scorer", "micro/painter", *NOT_SHIPPED]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
+    found, unreadable, *missing = map(json.loads, done.stdout.splitlines())
+    assert found == ["found", str(whole), ""]
+    assert unreadable[0] == "WEIGHTS_UNREADABLE"
+    assert [code for code, _, _ in missing] == ["WEIGHTS_NOT_SHIPPED"] * len(NOT_SHIPPED)
+    assert all(why == "there are: micro/painter, micro/scorer" for _, why, _ in missing)
+    assert all("mycanvas micro train --parts" in fix for _, _, fix in missing)

@@ -18,10 +18,19 @@ from engine.metrics.detection import visible_box
 from engine.photos.images import decode
 from engine.rows.added_scores import AddedScores
 from engine.rows.metric import metric_fields
-from tests.actors.compose.test_score import ColorScorer, ScriptedDetector, library, row
+from tests.support.colours import ColorScorer, ScriptedDetector, colour_library, composed
 
-__all__ = ["library", "row"]
 CUP, CAT = 0, 1  # of the row's layers
+
+
+@pytest.fixture
+def library(tmp_path):
+    return colour_library(tmp_path)
+
+
+@pytest.fixture
+def row(library):
+    return composed(library)
 
 
 def measured(row, library, metrics, *, detector=None, stored=None, clip_score=0.2):

@@ -47,8 +47,11 @@ def test_a_writer_at_work_is_left_alone(tmp_path):
 def test_collecting_twice_is_no_error(tmp_path):
     store = littered(tmp_path)
     found = garbage(store, 0)
+    assert len(found) == 2
     collect(store, found)
     collect(store, found)
+    assert garbage(store, 0) == []
+    assert verify(store).ok
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 
 from engine.dataset.verify import verify
-from engine.storage import manifest as module
 from engine.storage.commits import commit_unit, read_unit_summary
 from engine.storage.manifest import MANIFEST, write_manifest
 from engine.storage.receipts import data_path, failures_path, receipt_path
@@ -16,24 +15,22 @@ from engine.storage.unit_summary import pack_summary
 from tests.support.units import commit, make_run, unit
 
 FLIPS = 130
+UNITS = (0, 1, 1000, 1002, 2000, 2001)  # a thousand a segment
+SAMPLES = 4 * 2002
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run of six units in three segments with a library of two, all finished."""
     folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SEGMENT_UNITS", 2)
-        make_run(open_store(str(folder / "library")), samples=8, size=400)
-        make_run(open_store(str(folder)), samples=24, size=300)
+    make_run(open_store(str(folder / "library")), samples=8, size=400)
+    make_run(open_store(str(folder)), samples=SAMPLES, size=300, units=UNITS)
     return folder
 
 
 @pytest.fixture
-def run(tmp_path, finished, monkeypatch):
+def run(tmp_path, finished):
     """A copy of it, to be damaged."""
-    monkeypatch.setattr(module, "SEGMENT_UNITS", 2)
-    monkeypatch.setattr("engine.dataset.verify.SEGMENT_UNITS", 2)
     shutil.copytree(finished, tmp_path / "run")
     return open_store(str(tmp_path / "run"))
 
@@ -92,9 +89,9 @@ def test_every_missing_or_truncated_file_is_named(run):
 
 def test_two_swapped_files_are_both_named(run):
     pairs = [
-        (data_path(0), data_path(2)),
-        (receipt_path(0), receipt_path(2)),
-        (failures_path(1), failures_path(3)),
+        (data_path(0), data_path(1000)),
+        (receipt_path(0), receipt_path(1000)),
+        (failures_path(1), failures_path(1000)),
         ("_manifest/segment-00000.json", "_manifest/segment-00001.json"),
         ("scores/part-00000.parquet", "scores/part-00001.parquet"),
         ("run.lock.json", "_extents/00000.json"),
@@ -115,10 +112,10 @@ def test_two_swapped_files_are_both_named(run):
 
 def test_swapped_units_with_their_receipts_are_found_by_their_rows(run):
     for path in (data_path, receipt_path, failures_path):
-        first, second = run.read(path(1)), run.read(path(3))
+        first, second = run.read(path(1)), run.read(path(1000))
         run.put(path(1), second)
-        run.put(path(3), first)
-    assert {data_path(1), data_path(3)} <= set(named(verify(run)))
+        run.put(path(1000), first)
+    assert {data_path(1), data_path(1000)} <= set(named(verify(run)))
 
 
 def test_a_receipt_with_other_rows_than_its_data_file_is_named(run):

@@ -10,9 +10,8 @@ from PIL import Image
 
 from engine.errors import SampleError
 from engine.photos.images import MAX_BYTES, decode, decode_photo, encode_jpeg, encode_png, resize
-from tests.support.photos import bomb, encoded, encoded_as, moving
+from tests.support.photos import PIXELS, bomb, encoded, encoded_as, moving, with_orientation
 
-PIXELS = np.random.default_rng(0).integers(0, 256, (24, 32, 3)).astype(np.uint8)
 SMOOTH = np.stack(np.broadcast_arrays(np.arange(32) * 8, (np.arange(24) * 10)[:, None], 90), axis=-1).astype(np.uint8)
 
 
@@ -22,12 +21,6 @@ def refused(data):
     assert caught.value.where == "photos/mug/0.jpg"
     assert caught.value.fix
     return caught.value.code
-
-
-def with_orientation(pixels, orientation, kind, **options):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return encoded(pixels, kind, exif=exif, **options)
 
 
 def png16(samples, color_type):
@@ -168,9 +161,9 @@ def test_a_bomb_is_refused_at_once_and_without_its_memory():
     data = bomb()
     assert len(data) < 100_000
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     assert refused(data) == "IMAGE_TOO_LARGE"
-    spent, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
+    spent, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert spent < 0.5
     assert peak < 4_000_000

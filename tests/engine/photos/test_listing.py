@@ -1,4 +1,3 @@
-import json
 import os
 from dataclasses import astuple
 
@@ -21,6 +20,7 @@ from engine.run.sources import Origin, photos
 from engine.storage.extents import extend
 from engine.storage.lock import PHOTOS
 from engine.storage.stores import open_store
+from tests.support.photo_folders import lines, names, refused, touch
 from tests.support.photos import write
 
 HOSTILE = [
@@ -41,26 +41,6 @@ HOSTILE = [
     "x" * 200,
     "日本語",
 ]
-
-
-def touch(folder, *paths):
-    for path in paths:
-        write(folder / path, b"pixels")
-    return str(folder)
-
-
-def lines(folder, *entries, at="metadata.jsonl"):
-    write(folder / at, "\n".join(json.dumps(entry) for entry in entries).encode())
-
-
-def refused(uri):
-    with pytest.raises(UsageError) as caught:
-        list_photos(uri)
-    return caught.value
-
-
-def names(uri):
-    return [(photo.concept, photo.class_name) for photo in list_photos(uri)]
 
 
 def test_a_folder_is_a_concept(tmp_path):

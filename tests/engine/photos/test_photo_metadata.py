@@ -1,7 +1,7 @@
 import pytest
 
 from engine.photos.listing import clean_name, list_photos
-from tests.engine.photos.test_listing import lines, names, refused, touch
+from tests.support.photo_folders import lines, names, refused, touch
 from tests.support.photos import write
 
 

@@ -45,10 +45,10 @@ def test_aliases_are_refused_before_they_can_grow():
     "text", ["a: " + "[" * (MAX_CHARACTERS - 10), "a: " + "{b: " * (MAX_DEPTH + 1), "x" * (MAX_CHARACTERS + 1)]
 )
 def test_huge_and_deep_texts_are_refused_at_once(text):
-    began = time.perf_counter()
+    began = time.process_time()
     assert refused(text).code == "RECIPE_YAML"
     assert refused(MINE, f"seed={text[3:]}").code in ("RECIPE_YAML", "RECIPE_VALUE")
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_one_value_may_be_changed_from_outside():

@@ -1,3 +1,4 @@
+from itertools import permutations
 from typing import ClassVar
 
 import pytest
@@ -22,8 +23,16 @@ A, B, C = stage("a", ("id",), ("x",)), stage("b", ("x",), ("y",)), stage("c", ("
 COLUMNS = ("id", "x", "y", "z")
 
 
-def test_a_pipeline_that_fits_together_passes():
-    check_pipeline([A, B, C], ["id"], COLUMNS)
+def fits(stages):
+    try:
+        check_pipeline(stages, ["id"], COLUMNS)
+    except UsageError:
+        return False
+    return True
+
+
+def test_of_all_orders_the_one_that_fits_together_passes():
+    assert [order for order in permutations((A, B, C)) if fits(order)] == [(A, B, C)]
 
 
 @pytest.mark.parametrize(

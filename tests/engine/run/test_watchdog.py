@@ -2,9 +2,7 @@ import subprocess
 import sys
 import textwrap
 
-import pytest
-
-from engine.run.watchdog import EXIT_CODE, deadline
+from engine.run.watchdog import EXIT_CODE
 
 
 def run(body: str) -> subprocess.CompletedProcess[str]:
@@ -12,9 +10,15 @@ def run(body: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_block_in_time_goes_on():
-    with deadline(30.0, lambda: pytest.fail("expired")):
-        pass
+def test_a_block_in_time_goes_on_and_its_deadline_is_forgotten():
+    done = run("""
+        w.GRACE_S = 0.1
+        with w.deadline(1.0, lambda: print("expired", flush=True)):
+            print("inside")
+        time.sleep(1.5)
+        print("after")
+    """)
+    assert (done.returncode, done.stdout.split()) == (0, ["inside", "after"])
 
 
 def test_a_hanging_call_ends_the_process_after_a_last_word():

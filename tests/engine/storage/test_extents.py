@@ -3,8 +3,8 @@ import pytest
 
 from engine.errors import Damaged, UsageError
 from engine.storage.extents import Extent, Extents, extend, extent_path, read_extents, wrong_samples
-from engine.storage.sealed import seal
 from engine.storage.stores import open_store
+from tests.support.watched_store import WatchedStore
 
 
 def cut(*lengths, unit_size=4):
@@ -66,18 +66,14 @@ def test_another_unit_size_is_refused(tmp_path):
         extend(open_store(str(tmp_path)), 20, 8)
 
 
-def test_a_run_that_loses_the_race_adds_the_rest(tmp_path, monkeypatch):
+def test_a_run_that_loses_the_race_adds_the_rest(tmp_path):
     store = open_store(str(tmp_path))
-    real = type(store).create
-    others = iter([Extent(start=0, stop=6, first_unit=0, unit_size=4)])
 
-    def outrun(self, path, data):
-        for other in others:
-            real(self, path, seal("extent", {"start": 0, "stop": 6, "first_unit": 0, "unit_size": other.unit_size}))
-        return real(self, path, data)
+    def outrun(call, path):
+        if call == "create" and path == extent_path(0):
+            extend(store, 6, 4)
 
-    monkeypatch.setattr(type(store), "create", outrun)
-    extents = extend(store, 10, 4)
+    extents = extend(WatchedStore(store, outrun), 10, 4)
     assert [extents.span(unit_id) for unit_id in range(extents.units)] == [(0, 4), (4, 6), (6, 10)]
 
 

@@ -27,7 +27,9 @@ def test_the_first_writer_writes_and_the_same_recipe_goes_on(tmp_path):
 def test_what_does_not_decide_the_data_may_differ(tmp_path):
     store = open_store(str(tmp_path))
     claim(store, CONTENT)
+    before = store.read(LOCK)
     claim(store, {**CONTENT, "versions": {"pyarrow": "27"}, "pools": 3})
+    assert store.read(LOCK) == before
 
 
 def test_a_changed_recipe_is_refused_with_every_difference(tmp_path):

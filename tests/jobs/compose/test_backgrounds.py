@@ -30,7 +30,7 @@ QUIET = Console("quiet")
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
+def places(tmp_path_factory, ray_address):
     """Three pictures of each of six places, in folders that say nothing, and a file that is no picture."""
     folder = tmp_path_factory.mktemp("places") / "photos"
     folder.mkdir()
@@ -40,22 +40,22 @@ def places(tmp_path_factory):
     lines = [{"file_name": "0-0.png", "license": "CC0-1.0", "ground_line": 0.6}]
     (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
     (folder / "broken.jpg").write_bytes(b"not a picture")
-    made = index(str(folder), CLIP, QUIET)
+    made = index(str(folder), CLIP, QUIET, ray_address)
     assert (made.photos, made.model) == (18, "micro/scorer")
     assert [line.rpartition("  ")[2] for line in made.unreadable] == ["IMAGE_UNREADABLE"]
     return str(folder)
 
 
-def found(places, phrases, out, count):
-    with session() as capacity:
+def found(places, phrases, out, count, address):
+    with session(address) as capacity:
         return find_backgrounds(
             places, phrases, count=count, diversity=0.0, out=str(out), capacity=capacity, console=QUIET
         )
 
 
-def test_a_phrase_finds_the_photos_of_its_place(places, tmp_path):
+def test_a_phrase_finds_the_photos_of_its_place(places, tmp_path, ray_address):
     phrases = [BACKDROPS[name].phrase for name in PLACES]
-    chosen = found(places, phrases, tmp_path, 2)
+    chosen = found(places, phrases, tmp_path, 2, ray_address)
     right = [Path(item.uri).name[0] == str(phrases.index(item.phrase)) for item in chosen]
     assert len(right) == 12
     assert np.mean(right) >= 0.9
@@ -68,17 +68,17 @@ def test_what_is_known_of_a_photo_stays_with_it(places):
     assert len(list_backgrounds(places)) == 19, "the index is no photo"
 
 
-def test_a_run_keeps_the_backgrounds_that_it_began_with(places, tmp_path):
+def test_a_run_keeps_the_backgrounds_that_it_began_with(places, tmp_path, ray_address):
     photos = concept_folder(tmp_path / "photos")
     cut(photos, str(tmp_path / "library"))
     out, phrase = str(tmp_path / "layouts"), BACKDROPS[PLACES[2]].phrase
     wanted = (f"scene.phrases=[{phrase}]", "scene.shortlist=3", "scene.diversity=0")
-    chosen = found(places, [phrase], out, 3)
+    chosen = found(places, [phrase], out, 3, ray_address)
     assert {item.phrase for item in chosen} == {phrase}
     lay_out(str(tmp_path / "library"), out, 8, *wanted, backgrounds=chosen)
     assert read_catalogue(open_store(out)) == chosen
     request = requested("", out, 8, wanted, recipe="classic", small=("size=128", "segment.max_side=128"))
-    with gather_inputs(replace(request, photos=photos, backgrounds=""), QUIET) as ready:
+    with gather_inputs(replace(request, photos=photos, backgrounds="", address=ray_address), QUIET) as ready:
         assert ready.backgrounds == chosen, "a resume asks neither the model nor the folder"
 
 
@@ -93,21 +93,21 @@ def test_phrases_without_an_index_are_refused_before_anything_starts(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_places_are_painted_from_phrases_with_model_and_licence(tmp_path):
+def test_places_are_painted_from_phrases_with_model_and_licence(tmp_path, ray_address):
     listed = tmp_path / "phrases.txt"
     listed.write_text("# places\n\non a sandy beach\nin the {snow}\n")
     phrases = read_phrases(listed)
     assert phrases == ["on a sandy beach", "in the (snow)"]
     spec = Generation(model="shipped:micro/generator", revision="", steps=2, prompt_template="a photo {background}")
-    made = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET)
+    made = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=ray_address)
     assert [path.name for path in made] == ["0000-00.jpg", "0000-01.jpg", "0001-00.jpg", "0001-01.jpg"]
     first = made[0].read_bytes()
     assert first != made[1].read_bytes()
     made[0].unlink()
-    again = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET)
+    again = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=ray_address)
     assert again[0].read_bytes() == first
     with pytest.raises(UsageError, match="RUN_CHANGED"):
-        generate(phrases[::-1], tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET)
+        generate(phrases[::-1], tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=ray_address)
     backgrounds = list_backgrounds(str(tmp_path / "places"))
     assert [item.phrase for item in backgrounds] == ["on a sandy beach"] * 2 + ["in the (snow)"] * 2
     assert {item.license for item in backgrounds} == {"apache-2.0"}

@@ -142,7 +142,7 @@ def test_a_resume_with_another_recipe_is_refused_with_the_difference(tmp_path, o
 
 
 def mycanvas(*arguments):
-    """The command in a process of its own, with a cluster of its own."""
+    """The command in a process of its own."""
     words = [sys.executable, "-c", "from jobs.cli.main import main; main()", *map(str, arguments)]
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 
@@ -153,7 +153,7 @@ def order(photos, out):
     return ("compose", "classic", "--photos", photos, "--samples", 8, "--out", out, *overrides)
 
 
-def test_on_a_cluster_the_run_goes_on_and_gives_the_bytes_that_one_process_gives(tmp_path):
+def test_on_a_private_cluster_the_run_goes_on_and_gives_the_bytes_that_one_process_gives(tmp_path):
     photos, out = mixed_folder(tmp_path / "photos"), tmp_path / "out"
     done = mycanvas(*order(photos, out), "--format", "json")
     assert done.returncode == 0, done.stderr
@@ -168,9 +168,9 @@ def test_on_a_cluster_the_run_goes_on_and_gives_the_bytes_that_one_process_gives
     assert files(tmp_path / "alone") == files(out)
 
 
-def test_on_a_cluster_one_concept_ends_with_2(tmp_path):
+def test_on_a_cluster_one_concept_ends_with_2(tmp_path, ray_address):
     photos = concept_folder(tmp_path / "photos", {"mug": CONCEPTS["mug1"]})
-    done = mycanvas(*order(photos, tmp_path / "out"))
+    done = mycanvas(*order(photos, tmp_path / "out"), "--address", ray_address)
     assert (done.returncode, done.stdout) == (2, "")
     assert "TOO_FEW_CONCEPTS" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,14 +1,16 @@
 """Layouts made first and painted later, without a cluster."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from actors.compose.layout import Layout, Solver
+from actors.compose.layout import Layout
 from actors.compose.scene import Scene
+from engine.compose.backdrops import catalogue
 from engine.dataset.verify import verify
-from engine.errors import Damaged, SampleError, UsageError
+from engine.errors import Damaged, UsageError
 from engine.rows.composition import Composition
 from engine.run.sources import Origin, PhaseRows
 from engine.storage.extents import extend, read_extents
@@ -60,23 +62,23 @@ def test_units_need_not_be_cut_alike(library, tmp_path):
     assert files(tmp_path / "whole") == files(tmp_path / "later")
 
 
-def test_what_could_not_be_laid_out_is_failed_in_the_dataset_too(library, tmp_path, monkeypatch):
-    plan = Solver.plan
-    unlucky = SampleError("LAYOUT_UNSOLVED", "no place")
+def failures(folder):
+    return [row for path in sorted((folder / "failures").glob("*")) for row in pq.read_table(path).to_pylist()]
 
-    def some(self, rows):
-        planned = zip(rows, plan(self, rows), strict=True)
-        return [unlucky if row.sample_id.endswith(("2", "7")) else layout for row, layout in planned]
 
-    monkeypatch.setattr(Solver, "plan", some)
-    lay_out(library, str(tmp_path / "layouts"), SAMPLES)
-    monkeypatch.setattr(Solver, "plan", plan)
-    receipts = compose(library, str(tmp_path / "later"), SAMPLES, layouts=str(tmp_path / "layouts"))
+def test_what_could_not_be_laid_out_is_failed_in_the_dataset_too(library, tmp_path):
+    first, second, *_ = catalogue()
+    cliff = replace(first, ground_line=0.99)  # nothing can stand below it
+    settings = {"backgrounds": (cliff, second)}
+    lay_out(library, str(tmp_path / "layouts"), SAMPLES, **settings)
+    unlucky = [row["sample_id"] for row in failures(tmp_path / "layouts")]
+    assert 0 < len(unlucky) < SAMPLES
+    receipts = compose(library, str(tmp_path / "later"), SAMPLES, layouts=str(tmp_path / "layouts"), **settings)
     assert sum(receipt.rows for receipt in receipts) == SAMPLES
-    assert sum(receipt.failed for receipt in receipts) == 2
-    failed = [row for path in (tmp_path / "later" / "failures").glob("*") for row in pq.read_table(path).to_pylist()]
+    assert sum(receipt.failed for receipt in receipts) == len(unlucky)
+    failed = failures(tmp_path / "later")
     assert {(row["stage"], row["code"]) for row in failed} == {("layout", "LAYOUT_UNSOLVED")}
-    assert all(row["sample_id"].endswith(("2", "7")) for row in failed)
+    assert [row["sample_id"] for row in failed] == unlucky
 
 
 def test_layouts_of_something_else_are_refused(library, layouts, tmp_path):

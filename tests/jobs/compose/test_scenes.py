@@ -30,7 +30,7 @@ def asking(url):
     return load("classic", settings)
 
 
-def test_proposals_make_a_recipe_that_runs(library, tmp_path):
+def test_proposals_make_a_recipe_that_runs(library, tmp_path, ray_address):
     def answer(_question, number):
         if number == 1:
             return says("I would rather not.")
@@ -39,8 +39,8 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path):
 
     out = tmp_path / "mine.yaml"
     with chat_server(answer) as (url, asked):
-        made = propose(asking(url), library, out, count=30, console=QUIET)
-        again = propose(asking(url), library, out, count=30, console=QUIET)
+        made = propose(asking(url), library, out, count=30, console=QUIET, address=ray_address)
+        again = propose(asking(url), library, out, count=30, console=QUIET, address=ray_address)
     assert len(asked) == 3, "thirty places take three questions, and no answer is asked for twice"
     assert made == again
     assert made.unusable == 1
@@ -53,20 +53,27 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path):
     assert list(said) == ["flumph"], "the sizes of the others are known"
 
 
-def test_a_model_that_has_no_idea_is_named(library, tmp_path):
+def test_a_model_that_has_no_idea_is_named(library, tmp_path, ray_address):
     with chat_server(lambda *_: says("no")) as (url, _), pytest.raises(UsageError, match="SCENES_NONE"):
-        propose(asking(url), library, tmp_path / "mine.yaml", count=4, console=QUIET)
+        propose(asking(url), library, tmp_path / "mine.yaml", count=4, console=QUIET, address=ray_address)
     assert not (tmp_path / "mine.yaml").exists()
 
 
-def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path):
+def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path, ray_address):
     with pytest.raises(UsageError, match=r"SCENES_NO_MODEL(.|\n)*layout.backend"):
-        propose(load("classic"), library, tmp_path / "mine.yaml", count=4, console=QUIET)
+        propose(load("classic"), library, tmp_path / "mine.yaml", count=4, console=QUIET, address=ray_address)
 
 
-def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path):
+def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path, ray_address):
     (tmp_path / "library").mkdir()
     with chat_server(lambda *_: says("{}")) as (url, asked):
         with pytest.raises(MyCanvasError):
-            propose(asking(url), str(tmp_path / "library"), tmp_path / "mine.yaml", count=4, console=QUIET)
+            propose(
+                asking(url),
+                str(tmp_path / "library"),
+                tmp_path / "mine.yaml",
+                count=4,
+                console=QUIET,
+                address=ray_address,
+            )
         assert asked == []

@@ -8,7 +8,7 @@ from engine.dataset.views import open_dataset
 from engine.errors import UsageError
 from jobs.curate.calibrate import fit_gate, read_labels
 from planners.curate.calibrate import Goal
-from tests.jobs.curate.test_filter import mycanvas
+from tests.support.command import mycanvas
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from engine.dataset.views import open_dataset
-from engine.errors import UsageError
+from engine.errors import Damaged, UsageError
 from engine.photos.images import decode
 from engine.rows.composition import Composition
 from engine.rows.schema import column_names, from_table
 from jobs.console import Console
-from jobs.curate.export import FORMATS, export
+from jobs.curate.export import BEGUN, FORMATS, export
 from tests.support.inprocess import compose, cut
 from tests.support.photos import concept_folder
 
@@ -141,21 +142,18 @@ def test_rejected_rows_come_along_where_they_are_asked_for(data, rows, tmp_path)
 
 
 @pytest.mark.parametrize("to", ["webdataset", "coco"])
-def test_an_export_that_was_interrupted_is_begun_again_over_its_own_files(data, tmp_path, monkeypatch, to):
-    exporter = FORMATS.resolve(to)
-    add = exporter.add
-
-    def stopped(self, row):
-        add(self, row)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(exporter, "add", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        written(data, to, tmp_path / "out")
+def test_an_export_that_was_interrupted_is_begun_again_over_its_own_files(data, tmp_path, to):
+    shutil.copytree(data, tmp_path / "data")
+    second = tmp_path / "data" / "data" / "part-00000001.parquet"
+    whole = second.read_bytes()
+    second.write_bytes(whole[:-100])
+    with pytest.raises(Damaged, match="SHARD_DAMAGED"):
+        written(tmp_path / "data", to, tmp_path / "out")
+    assert (tmp_path / "out" / BEGUN).exists()
     with pytest.raises(UsageError, match="EXPORT_PLACE"):
-        written(data, "hf", tmp_path / "out")
-    monkeypatch.setattr(exporter, "add", add)
-    written(data, to, tmp_path / "out")
+        written(tmp_path / "data", "hf", tmp_path / "out")
+    second.write_bytes(whole)
+    written(tmp_path / "data", to, tmp_path / "out")
     written(data, to, tmp_path / "whole")
     files = [
         {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,23 +1,11 @@
 """`mycanvas filter` and `query`, as they are typed."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from benchmarks.curate_data import write_dataset
-
-ROOT = Path(__file__).parents[3]
-
-
-def mycanvas(*words, code=0):
-    command = [sys.executable, "-W", "ignore", "-m", "jobs", *map(str, words)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if code == 0 else done.stderr
+from tests.support.command import mycanvas
 
 
 @pytest.fixture(scope="module")

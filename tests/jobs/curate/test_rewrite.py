@@ -19,7 +19,7 @@ from jobs.console import Console
 from jobs.curate.filter import choose
 from jobs.curate.rewrite import _locked_rows, materialise
 from planners.curate.selection import Wanted
-from tests.jobs.curate.test_filter import mycanvas
+from tests.support.command import mycanvas
 from tests.support.inprocess import cut
 from tests.support.photos import concept_folder
 
@@ -35,15 +35,16 @@ def data(tmp_path_factory):
     return folder
 
 
-def copied(data, out, wanted=BEST):
+def copied(data, out, wanted=BEST, address="local"):
     chosen = choose(str(data), wanted, explain=False)
-    return chosen, materialise(chosen, str(out), question={}, shard_mb=1, address="local", console=QUIET)
+    return chosen, materialise(chosen, str(out), question={}, shard_mb=1, address=address, console=QUIET)
 
 
 @pytest.fixture(scope="module")
-def best(data, tmp_path_factory):
+def best(data, tmp_path_factory, ray_address):
     out = tmp_path_factory.mktemp("best") / "out"
-    mycanvas("filter", data, "--top", "40%", "--by", "clip_score", "--out", out, "--shard-mb", "1")
+    words = ("--top", "40%", "--by", "clip_score", "--shard-mb", "1", "--address", ray_address)
+    mycanvas("filter", data, "--out", out, *words)
     return out
 
 
@@ -76,11 +77,11 @@ def test_others_read_it(best):
     assert "rows" in mycanvas("stats", best)
 
 
-def test_what_is_missing_is_made_again_and_nothing_else(data, best):
+def test_what_is_missing_is_made_again_and_nothing_else(data, best, ray_address):
     before = hashes(best)
     (best / "data" / "part-00000001.parquet").unlink()
     kept = (best / "data" / "part-00000000.parquet").stat().st_mtime_ns
-    _, tally = copied(data, best)
+    _, tally = copied(data, best, address=ray_address)
     assert tally.rows == 21
     assert hashes(best) == before
     assert (best / "data" / "part-00000000.parquet").stat().st_mtime_ns == kept
@@ -100,9 +101,9 @@ def test_other_rows_do_not_go_into_the_same_place(data, best):
     assert not (best / "none").exists()
 
 
-def test_the_rows_of_a_view_can_be_copied(data, best, tmp_path):
+def test_the_rows_of_a_view_can_be_copied(data, best, tmp_path, ray_address):
     mycanvas("filter", data, "--top", "40%", "--by", "clip_score", "--view", tmp_path / "view")
-    chosen, tally = copied(tmp_path / "view", tmp_path / "out", Wanted())
+    chosen, tally = copied(tmp_path / "view", tmp_path / "out", Wanted(), ray_address)
     assert tally.rows == chosen.rows.num_rows == 45
     assert hashes(tmp_path / "out") == hashes(best)
     assert open_dataset(str(tmp_path / "out")).view == {}
@@ -116,11 +117,11 @@ def test_a_shard_that_changed_since_the_rows_were_chosen_ends_the_copy_by_name(d
         first(1)
 
 
-def test_a_copy_does_not_depend_on_the_summary_of_its_source(data, tmp_path):
+def test_a_copy_does_not_depend_on_the_summary_of_its_source(data, tmp_path, ray_address):
     source = tmp_path / "source"
     shutil.copytree(data, source)
     shutil.rmtree(source / "_manifest")
-    chosen, tally = copied(source, tmp_path / "out")
+    chosen, tally = copied(source, tmp_path / "out", address=ray_address)
     assert tally.rows == chosen.rows.num_rows
     write_dataset(source, units=6, unit_rows=30, image_bytes=90_000)  # it grew, and its rows are larger
     assert _locked_rows(open_store(str(tmp_path / "out"))) == 24

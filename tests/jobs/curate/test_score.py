@@ -22,7 +22,7 @@ from jobs.curate.rewrite import whole_scores
 from jobs.curate.score import Rescore, score
 from jobs.run_loop import Budget
 from planners.curate.selection import Wanted
-from tests.jobs.curate.test_filter import mycanvas
+from tests.support.command import mycanvas
 from tests.support.inprocess import compose, cut
 from tests.support.photos import concept_folder
 from tests.support.units import commit as commit_numbered
@@ -42,9 +42,9 @@ def data(tmp_path_factory):
     return folder / "data"
 
 
-def asked(data, settings, name, **options):
+def asked(data, settings, name, address="local", **options):
     spec = spec_from_overrides(Rescore, settings, see="")
-    return score(str(data), spec, name, budget=Budget(share=0.05), address="local", console=Console("quiet"), **options)
+    return score(str(data), spec, name, budget=Budget(share=0.05), address=address, console=Console("quiet"), **options)
 
 
 def ask(data, sql):
@@ -56,10 +56,10 @@ def shards(folder):
     return {path: hashlib.sha256(path.read_bytes()).digest() for path in (Path(folder) / "data").iterdir()}
 
 
-def test_the_same_models_say_the_same_of_what_is_stored(data):
+def test_the_same_models_say_the_same_of_what_is_stored(data, ray_address):
     before = shards(data)
     words = [word for setting in (*MODELS, "phash=true") for word in ("--with", setting)]
-    told = json.loads(mycanvas("score", data, "--name", "again", *words, "--format", "json"))
+    told = json.loads(mycanvas("score", data, "--name", "again", *words, "--address", ray_address, "--format", "json"))
     assert (told["rows"], told["failed"]) == (SAMPLES, 0)
     assert shards(data) == before
     pairs = ("clip_score", "ti_clip", "cp_clip", "cp_clip_assigned", "object_recall", "surplus")
@@ -96,7 +96,7 @@ def test_conditions_and_statistics_know_the_new_columns(data):
     assert mycanvas("gc", data).startswith("would delete 0")
 
 
-def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data, tmp_path):
+def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data, tmp_path, ray_address):
     wanted = "metrics=[clipscore, clip_i, seg_clip_i, dino, seg_dino, cp_clip_detected]"
     head = tmp_path / "crowd"
     head.mkdir()
@@ -104,7 +104,7 @@ def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data, tmp_path):
     width = config["model_cfg"]["embed_dim"]
     tensors = {"weight": np.zeros((1, width), np.float32), "bias": np.full(1, 5.5, np.float32)}
     save_file(tensors, head / "head.safetensors")
-    made = asked(data, (*MODELS, wanted, "embedding=identity", f"aesthetic.model={head}"), "tables")
+    made = asked(data, (*MODELS, wanted, "embedding=identity", f"aesthetic.model={head}"), "tables", ray_address)
     assert made.rows == SAMPLES
     card = Path(json.loads(mycanvas("card", data, "--format", "json"))["card"]).read_text()
     assert "| crowd | blake2b:" in card
@@ -143,9 +143,10 @@ def test_rows_that_look_alike_by_embedding_leave_the_best(data):
         choose(str(data), Wanted(dedup="embedding__no:0.9"), explain=False)
 
 
-def test_a_copy_takes_the_scores_along(data, tmp_path, capsys):
+def test_a_copy_takes_the_scores_along(data, tmp_path, capsys, ray_address):
     out = tmp_path / "out"
-    told = json.loads(mycanvas("filter", data, "--where", "status is not null", "--out", out, "--format", "json"))
+    words = ("--where", "status is not null", "--out", out, "--address", ray_address, "--format", "json")
+    told = json.loads(mycanvas("filter", data, *words))
     assert told["rows"] == SAMPLES
     columns = "sample_id, clip_score, clip_score__again, phash, identity__again, embedding__tables"
     wanted = ask(data, f"select {columns} from scores order by sample_id")
@@ -161,10 +162,10 @@ def test_a_copy_takes_the_scores_along(data, tmp_path, capsys):
     gone.write_bytes(kept)
 
 
-def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data):
+def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data, ray_address):
     gone = data / "_scores" / "again" / "data" / "part-00000001.parquet"
     gone.unlink()
-    assert asked(data, (*MODELS, "phash=true"), "again").rows == 2
+    assert asked(data, (*MODELS, "phash=true"), "again", ray_address).rows == 2
     assert asked(data, (*MODELS, "phash=true"), "again").rows == 0
     with pytest.raises(UsageError, match="RUN_CHANGED"):
         asked(data, ("phash=true",), "again")
@@ -199,9 +200,9 @@ def test_a_dataset_of_nothing_is_named(tmp_path):
         asked(tmp_path, ("phash=true",), "x")
 
 
-def test_a_unit_without_rows_needs_no_scores_and_too_many_failures_make_no_columns(tmp_path):
+def test_a_unit_without_rows_needs_no_scores_and_too_many_failures_make_no_columns(tmp_path, ray_address):
     write_dataset(tmp_path / "data", units=2, unit_rows=4, image_bytes=16)
     commit_numbered(open_store(str(tmp_path / "data")), 2, 6, 7)  # its one row failed
     with pytest.raises(OverBudget, match="8 of 8 rows failed"):
-        asked(tmp_path / "data", ("phash=true",), "phash")  # random bytes are no pictures
+        asked(tmp_path / "data", ("phash=true",), "phash", ray_address)  # random bytes are no pictures
     assert not (tmp_path / "data" / "_scores" / "phash.json").exists()

@@ -8,7 +8,7 @@ from engine.errors import UsageError
 from jobs.curate.filter import choose, write
 from jobs.report.compare import GAP, HEAD, compare, sheet
 from planners.curate.selection import Wanted
-from tests.jobs.curate.test_filter import mycanvas
+from tests.support.command import mycanvas
 from tests.support.gallery_rows import commit, composition
 
 

@@ -159,8 +159,8 @@ def test_curves_are_thinned_and_drawn():
         assert all(0 <= x <= 640 and 0 <= y <= 220 for x, y in points)
 
 
-def test_a_part_is_trained_on_a_cluster_measured_and_written_down(tmp_path):
-    with session(cpus=1):
+def test_a_part_is_trained_on_a_cluster_measured_and_written_down(tmp_path, ray_address):
+    with session(ray_address):
         (row,) = train_part(TinyPart(), storage(tmp_path), TrainingResources(), tmp_path / "micro.md", QUIET)
     assert row.met
     known = read_record(open_store(f"{tmp_path}/out"))["tiny"]

@@ -1,0 +1,136 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster.session import QUIET_ENVIRONMENT, SOURCE_CPUS, _close_token_file, _private, check_readable, session
+from engine.errors import EnvironmentProblem, UsageError
+from tests.support.ray_cluster import CPUS, GPUS
+from tests.support.ray_head import free_port
+
+ROOT = Path(__file__).parents[2]
+
+
+def driver(body, *words, **environment):
+    """A process of its own that runs `body`, with a session at hand."""
+    program = f"import json, os, sys, ray\nfrom cluster.session import _cores, session\n{textwrap.dedent(body)}"
+    full = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    command = [sys.executable, "-c", program, *words]
+    return subprocess.run(command, env=full, capture_output=True, text=True, check=False)
+
+
+def test_a_cluster_that_is_there_is_joined_and_one_core_is_left_to_its_source(ray_capacity):
+    assert (ray_capacity.cpus, ray_capacity.gpus, ray_capacity.nodes) == (CPUS, GPUS, 1)
+    assert 0 < ray_capacity.memory_gb < 4096
+
+
+def test_a_private_cluster_has_what_is_asked_for_and_leaves_nothing_behind():
+    with tempfile.TemporaryDirectory(prefix="mct") as folder:  # not tmp_path: paths to sockets end at 107 bytes
+        done = driver(
+            """
+            with session(cpus=2, gpus=1) as capacity:
+                print(json.dumps([capacity.cpus, capacity.gpus, capacity.nodes, len(os.listdir(os.environ["TMPDIR"]))]))
+            print(ray.is_initialized())
+            """,
+            TMPDIR=folder,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == ["[2.0, 1.0, 1, 1]", "False"]
+        assert list(Path(folder).iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_node_that_is_slow_to_start_is_ended_and_another_one_started():
+    """Ray waits 30 s for a node, and leaves its processes behind when it gives up."""
+    program = "from cluster.session import session\nwith session(cpus=1):\n    print('in', flush=True)"
+    command = [sys.executable, "-c", program]
+    driver = psutil.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE)
+    while not (raylets := [child for child in driver.children() if "raylet" in child.name()]):
+        time.sleep(0.01)
+    raylets[0].suspend()
+    assert driver.stdout.readline() == b"in\n"
+    assert raylets[0] not in [child for child in driver.children() if child.status() != psutil.STATUS_ZOMBIE]
+    assert driver.wait(60) == 0
+
+
+def test_the_logs_of_a_private_cluster_are_kept_for_an_error_without_a_name():
+    with pytest.raises(UsageError), _private(2, 1) as named:
+        raise UsageError("NAMED", "what")
+    assert not Path(named["_temp_dir"]).exists()
+    with pytest.raises(KeyError) as caught, _private(2, 1) as unnamed:
+        raise KeyError("surprise")
+    folder = Path(unnamed["_temp_dir"])
+    assert caught.value.__notes__ == [f"Ray's logs: {folder}"]
+    folder.rmdir()
+
+
+def test_a_private_cluster_takes_the_cores_of_its_process_and_counts_one_more_for_the_source():
+    with _private(None, None) as options:
+        assert options["num_cpus"] == len(os.sched_getaffinity(0)) + SOURCE_CPUS
+    assert driver("os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\nprint(_cores(None))").stdout == "1\n"
+
+
+def test_nobody_at_an_address_is_named_with_the_way_to_start_a_cluster():
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(EnvironmentProblem) as caught, session(address):
+        pytest.fail("nobody is there")
+    assert caught.value.code == "RAY_UNREACHABLE"
+    assert caught.value.where == f"--address {address}"
+    assert "ray start --head" in caught.value.fix
+
+
+def test_a_worker_that_dies_is_told_neither_on_stdout_nor_on_stderr(ray_address):
+    done = driver(
+        """
+        with session(sys.argv[1]):
+            try:
+                ray.get(ray.remote(max_retries=1)(lambda: os._exit(3)).remote())
+            except ray.exceptions.WorkerCrashedError:
+                print("died")
+        """,
+        ray_address,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "died\n", "")
+
+
+def test_what_the_user_has_set_for_ray_is_left_as_it_is(ray_address):
+    done = driver(
+        """
+        with session(sys.argv[1]):
+            print(json.dumps({name: os.environ[name] for name in sys.argv[2:]}))
+        """,
+        ray_address,
+        *QUIET_ENVIRONMENT,
+        RAY_DEDUP_LOGS="0",
+    )
+    assert json.loads(done.stdout) == {**QUIET_ENVIRONMENT, "RAY_DEDUP_LOGS": "0"}
+
+
+def test_a_folder_that_no_worker_sees_is_named_with_the_node(ray_capacity, tmp_path):
+    check_readable(str(tmp_path), purpose="--photos")
+    with pytest.raises(UsageError) as caught:
+        check_readable(str(tmp_path / "nowhere"), purpose="--photos")
+    assert (caught.value.code, caught.value.where) == ("URI_UNREACHABLE", str(tmp_path / "nowhere"))
+    assert caught.value.what.startswith("--photos cannot be read by workers on node ")
+    assert caught.value.why
+    assert "object store" in caught.value.fix
+
+
+def test_the_token_of_a_cluster_is_readable_by_its_owner_alone(tmp_path, monkeypatch):
+    token = tmp_path / "token"
+    token.write_text("0" * 32)
+    token.chmod(0o644)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
+    _close_token_file()
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    token.unlink()
+    _close_token_file()
+    assert not token.exists()
