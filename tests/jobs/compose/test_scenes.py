@@ -64,7 +64,7 @@ def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path, ray
         propose(load("classic"), library, tmp_path / "mine.yaml", count=4, console=QUIET, address=ray_address)
 
 
-def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path, ray_address):
+def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path):
     (tmp_path / "library").mkdir()
     with chat_server(lambda *_: says("{}")) as (url, asked):
         with pytest.raises(MyCanvasError):
@@ -74,6 +74,5 @@ def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path, ray_a
                 tmp_path / "mine.yaml",
                 count=4,
                 console=QUIET,
-                address=ray_address,
             )
         assert asked == []
