@@ -111,7 +111,7 @@ def _todo(store: Store, place: Store) -> CommittedUnits:
     if not there.count:
         raise empty(store.uri)
     scored = list_committed(place, there.units)
-    flags = np.unpackbits(np.bitwise_or(scored.bits, np.bitwise_not(there.bits)))
+    flags = np.unpackbits(np.bitwise_or(scored.bits, np.bitwise_not(there.bits)))[: there.units]
     flags[[receipt.unit_id for receipt in all_receipts(store) if not receipt.accepted + receipt.rejected]] = 1
     return CommittedUnits(there.units, np.packbits(flags))
 

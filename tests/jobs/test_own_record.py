@@ -19,18 +19,18 @@ from jobs.report.gallery import gallery
 from jobs.report.stats import stats
 from jobs.run_loop import ANY_FAILURES
 from planners.curate.selection import Wanted
-from tests.support import swatches
+from tests.support.swatches import RECIPE, Swatch, enter, leave
 
 QUIET = Console("quiet")
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    swatches.enter()
+    enter()
     path = tmp_path_factory.mktemp("recipe") / "swatches.yaml"
-    path.write_text(swatches.RECIPE)
+    path.write_text(RECIPE)
     yield load(str(path))
-    swatches.leave()
+    leave()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_its_recipe_is_shown_and_in_the_schema(recipe):
 def test_what_was_made_is_whole(out):
     report = examine(open_store(out))
     assert (report.ok, report.units) == (True, 4)
-    assert open_dataset(out).record() is swatches.Swatch
+    assert open_dataset(out).record() is Swatch
 
 
 def test_its_numbers_are_counted_and_chosen_by(out, tmp_path):
