@@ -8,7 +8,8 @@ from typing import Any
 
 from engine.dataset.score_table import Scores, open_scores
 from engine.dataset.views import Dataset, open_dataset
-from engine.metrics.table import METRICS, MetricTable
+from engine.errors import UsageError
+from engine.metrics.table import METRICS, MetricTable, table_of
 from engine.storage.commits import failure_files
 from engine.storage.extents import read_extents
 from engine.storage.manifest import all_receipts
@@ -20,17 +21,18 @@ SHOWN = 30  # concepts in the table for a person
 SPARK = "▁▂▃▄▅▆▇█"
 
 
-def stats(uri: str, metrics: MetricTable = METRICS) -> dict[str, Any]:
+def stats(uri: str, metrics: MetricTable | None = None) -> dict[str, Any]:
     """Counts, quantiles and histograms of a dataset, a view or a library.
 
     Args:
         uri: of the dataset.
-        metrics: which of its columns are scores.
+        metrics: which of its columns are scores; none: those of the engine and of the kind of its rows.
 
     Raises:
         UsageError: DATASET_EMPTY.
     """
     dataset = open_dataset(uri)
+    metrics = _metrics_of(dataset) if metrics is None else metrics
     with open_scores(dataset) as scores:
         types = scores.types()
         report = {"dataset": uri, **_totals(dataset, scores)}
@@ -41,6 +43,14 @@ def stats(uri: str, metrics: MetricTable = METRICS) -> dict[str, Any]:
         report["by_concept"] = scores.ask(by_concept(types, metrics)).to_pylist() if "objects" in types else []
     report["failures"] = {} if dataset.view else _failures(dataset.store)
     return report
+
+
+def _metrics_of(dataset: Dataset) -> MetricTable:
+    """The scores of the engine, and those of the kind of the rows, where it is known."""
+    try:
+        return {**METRICS, **table_of(dataset.record())}
+    except UsageError:  # ROWS_KIND: numbers are told all the same; DATASET_EMPTY is said when scores are opened
+        return METRICS
 
 
 def _totals(dataset: Dataset, scores: Scores) -> dict[str, Any]:
