@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,11 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path, ray_address):
 
 
 def test_a_model_that_has_no_idea_is_named(library, tmp_path, ray_address):
+    fresh = shutil.copytree(library, tmp_path / "library", ignore=shutil.ignore_patterns("_answers"))
+    out, options = tmp_path / "mine.yaml", {"count": 4, "console": QUIET, "address": ray_address}
     with chat_server(lambda *_: says("no")) as (url, _), pytest.raises(UsageError, match="SCENES_NONE"):
-        propose(asking(url), library, tmp_path / "mine.yaml", count=4, console=QUIET, address=ray_address)
-    assert not (tmp_path / "mine.yaml").exists()
+        propose(asking(url), str(fresh), out, **options)
+    assert not out.exists()
 
 
 def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path, ray_address):
