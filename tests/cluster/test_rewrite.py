@@ -38,7 +38,7 @@ class Copying:
 def copy(make, replicas=1):
     """The receipts of what is missing."""
     done = list_committed(open_store(make.out), UNITS)
-    return list(rewrite(make, Pool(stages=("copy", "commit"), cpus=0.5), replicas, done))
+    return list(rewrite(make, [Pool(stages=("copy", "commit"), cpus=0.5)], [replicas], done))
 
 
 def asked(folder):

@@ -149,7 +149,7 @@ def test_recipes_are_listed_shown_and_described(run):
     assert (code, out.split()[0]) == (0, "classic")
     code, out, _ = run("recipe", "show", "classic", "--set", "unit_size=8", "--set", "gate.max_seam=0.3")
     shown = yaml.safe_load(out)
-    assert (code, shown["unit_size"], shown["stages"]["gate"]["max_seam"]) == (0, 8, 0.3)
+    assert (code, shown["unit_size"], shown["phases"]["compose"]["stages"]["gate"]["max_seam"]) == (0, 8, 0.3)
     code, out, _ = run("recipe", "schema")
     assert (code, json.loads(out)["type"]) == (0, "object")
     code, _, err = run("recipe", "show", "classic", "--set", "gate.max_sean=0.3")

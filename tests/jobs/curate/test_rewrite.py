@@ -14,6 +14,7 @@ from engine.dataset.rewrite import Rewrite
 from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset
 from engine.errors import Damaged, UsageError
+from engine.photos.library import open_library
 from engine.storage.stores import open_store
 from jobs.console import Console
 from jobs.curate.filter import choose
@@ -127,15 +128,25 @@ def test_a_copy_does_not_depend_on_the_summary_of_its_source(data, tmp_path, ray
     assert _locked_rows(open_store(str(tmp_path / "out"))) == 24
 
 
-def test_what_is_no_place_or_no_composition_is_refused_before_anything_is_copied(data, tmp_path):
+def test_what_is_no_place_is_refused_before_anything_is_copied(data, tmp_path):
     mycanvas("filter", data, "--top", "5", "--by", "clip_score", "--view", tmp_path / "view")
+    before = sorted(path.name for path in (tmp_path / "view").iterdir())
     with pytest.raises(UsageError, match="FILTER_PLACE"):
         copied(data, tmp_path / "view")
+    assert sorted(path.name for path in (tmp_path / "view").iterdir()) == before
+
+
+def test_chosen_cut_outs_are_a_library(tmp_path, ray_address):
     library = tmp_path / "library"
     cut(concept_folder(tmp_path / "photos"), str(library))
-    with pytest.raises(UsageError, match="ROWS_KIND"):
-        copied(library, tmp_path / "out", Wanted())
-    assert not (tmp_path / "out").exists()
+    every = open_library(str(library)).cutouts
+    copied(library, tmp_path / "out", Wanted(top="2", by="quality"), ray_address)
+    kept = open_library(str(tmp_path / "out"))
+    best = sorted(every.values(), key=lambda cutout: -cutout.quality)[:2]
+    assert len(every) > 2
+    assert sorted(cutout.quality for cutout in kept.cutouts.values()) == sorted(cutout.quality for cutout in best)
+    assert all(kept.pixels(name).shape[2] == 4 for name in kept.cutouts)
+    assert verify(open_store(str(tmp_path / "out"))).damage == ()
 
 
 def test_rows_that_are_gone_end_a_copy_by_name(data, best, tmp_path):
