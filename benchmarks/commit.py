@@ -12,16 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.child import ROOT
+from benchmarks.child_process import ROOT
 from benchmarks.figure import Figure
 from engine.rows.composition import Composition
 from engine.rows.schema import column_names, to_table
 from engine.rows.values import ACCEPTED
 from engine.seeds import sample_id, sample_seed
 from engine.storage.commits import commit_unit
+from engine.storage.open_store import open_store
 from engine.storage.receipts import data_path
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 ROWS, IMAGE_BYTES = 64, 200_000
 ROUNDS = 40

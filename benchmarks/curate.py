@@ -12,7 +12,7 @@ from statistics import median
 
 import duckdb
 
-from benchmarks.child import ROOT, ask
+from benchmarks.child_process import ROOT, ask
 from benchmarks.curate_data import write_dataset
 from benchmarks.figure import Figure
 from cluster.rewrite import rewrite
@@ -23,7 +23,7 @@ from engine.dataset.views import open_dataset
 from engine.run.pool import COMMIT, Pool
 from engine.storage.commits import CommittedUnits, Receipt, list_committed
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.curate.filter import choose
 from planners.curate.selection import Wanted
 

@@ -13,7 +13,7 @@ from engine.rows.values import ACCEPTED, REJECTED, Model
 from engine.seeds import sample_id
 from engine.storage.commits import commit_unit
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 CONCEPTS = tuple(f"{name}{number}" for name in ("dog", "cat", "mug", "vase", "teapot") for number in range(8))
 SCENES = ("beach", "table", "kitchen", "moon", "garden", "terrace", "studio", "street")

@@ -11,7 +11,7 @@ from typing import Self, final
 
 import psutil
 
-from benchmarks.child import MYCANVAS, ROOT, ChildFailed, environment
+from benchmarks.child_process import MYCANVAS, ROOT, ChildFailed, environment
 
 _WORKER = "ray::MapWorker"  # how Ray names the process of an actor of a pool
 _GONE_S = 60.0

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from benchmarks.child import ask
+from benchmarks.child_process import ask
 from benchmarks.figure import Figure
 from engine.seeds import sample_id
 
@@ -48,7 +48,7 @@ def main(out: str) -> None:
     from engine.run.pool import Pool
     from engine.run.stage import Run
     from engine.storage.commits import list_committed
-    from engine.storage.stores import open_store
+    from engine.storage.open_store import open_store
     from tests.support.standins import Draw, Finish, Numbers, Trap
 
     pipeline = Pipeline(
@@ -69,8 +69,8 @@ def main(out: str) -> None:
 
 
 def _rows(out: str, folder: str, columns: list[str] | None) -> Iterator[dict[str, str]]:
+    from engine.storage.open_store import open_store
     from engine.storage.parquet import open_shard
-    from engine.storage.stores import open_store
 
     store = open_store(out)
     for entry in store.list(folder):

@@ -22,9 +22,9 @@ from actors.compose.paste import CanvasSources, Paste, paste_row
 from actors.compose.restore import Restore
 from actors.compose.score import Score, score_row
 from actors.score.scorers import Judges, judges_of, verdicts
-from benchmarks.child import mycanvas
+from benchmarks.child_process import mycanvas
 from benchmarks.figure import Figure
-from benchmarks.planted import CLEAN, KINDS, Planted
+from benchmarks.planted_defects import CLEAN, KINDS, Planted
 from engine.dataset.committed_rows import CommittedRows
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import open_dataset
@@ -38,7 +38,7 @@ from engine.run.stage import Run, Worker
 from engine.seeds import rng, sample_id
 from engine.storage.commits import commit_unit, list_committed
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.compose.recipes import load
 from jobs.curate.calibrate import measure_rows
 from planners.curate.calibrate import Goal, Measure, Values, calibrate, passes

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.gpu [--out FILE] [--small]`: the large models on one card, with random weights; no Ray, no hub.
+"""`python -m benchmarks.gpu [--out FILE] [--small]`: the large models on one GPU, with random weights; no Ray, no hub.
 
 SDXL inpainting runs as our worker does it (batches, embeddings kept, channels-last, compiled or not) and as a plain
-script does (one canvas a call, words encoded each time), in turns. The bound is what the same card reaches in a large
+script does (one canvas a call, words encoded each time), in turns. The bound is what the same GPU reaches in a large
 matrix product, over the operations that a picture needs.
 """
 

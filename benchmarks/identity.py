@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.child import ROOT, mycanvas
+from benchmarks.child_process import ROOT, mycanvas
 from benchmarks.figure import Figure
 from engine.storage.commits import data_files
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
-from engine.storage.stores import open_store
 
 SAMPLES, SIDE = 64, 512
 LIMIT_S = 900.0

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.child import mycanvas
+from benchmarks.child_process import mycanvas
 from benchmarks.driver import Driver
 from benchmarks.figure import Figure
 from benchmarks.photos import write_photos
 from engine.dataset.verify import verify
 from engine.run.journal import FOLDER as JOURNAL
 from engine.storage.commits import data_files, receipts
+from engine.storage.hashes import digest
+from engine.storage.open_store import open_store
 from engine.storage.receipts import DATA, data_path
-from engine.storage.sealed import digest
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 SEED, KILLS = 4, 8
 SAMPLES, UNIT_SIZE, SIDE = 64, 4, 256

@@ -7,7 +7,7 @@ import time
 from importlib.util import find_spec
 from statistics import median
 
-from benchmarks.child import ask
+from benchmarks.child_process import ask
 from benchmarks.figure import Figure, spread
 
 GAIN = 8.0

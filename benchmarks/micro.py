@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks.child import mycanvas
+from benchmarks.child_process import mycanvas
 from benchmarks.figure import Figure
 
 SEED = 1  # of what the measurement draws; pictures and toys have seeds of their own

@@ -10,7 +10,7 @@ from statistics import median
 
 import pyarrow.parquet as pq
 
-from benchmarks.child import ask
+from benchmarks.child_process import ask
 from benchmarks.figure import Figure, spread
 from benchmarks.load import REPLICAS, SLEEP_S
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import final
 
-from benchmarks.child import ask
+from benchmarks.child_process import ask
 from benchmarks.figure import Figure
 from engine.errors import OverBudget
 from engine.storage.receipts import data_path
@@ -88,7 +88,7 @@ def main(samples: int, out: str) -> None:
     from engine.run.sources import Origin, Samples
     from engine.run.stage import Run
     from engine.storage.extents import extend
-    from engine.storage.stores import open_store
+    from engine.storage.open_store import open_store
     from jobs.console import Console
     from jobs.run_loop import make_missing, pipeline_work
     from tests.support.standins import Draw, Finish, Nap

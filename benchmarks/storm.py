@@ -6,10 +6,10 @@ import random
 import tempfile
 from pathlib import Path
 
-from benchmarks.child import ask
+from benchmarks.child_process import ask
 from benchmarks.figure import Figure
 from engine.dataset.verify import verify
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.storm import KILLS, SEED, content, plan, write
 
 LIMIT_S = 600.0

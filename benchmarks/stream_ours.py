@@ -14,7 +14,7 @@ from engine.run.pipeline import Pipeline
 from engine.run.pool import Pool
 from engine.run.stage import Run
 from engine.storage.commits import list_committed
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.standins import Draw, Finish, Nap, Numbers
 
 POOLS = (Pool(stages=("draw",)), Pool(stages=("nap",)), Pool(stages=("finish", "commit")))

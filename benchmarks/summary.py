@@ -18,11 +18,12 @@ from statistics import median
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.child import ROOT, ask
+from benchmarks.child_process import ROOT, ask
 from benchmarks.curate_data import SCORES, rows_block
 from benchmarks.figure import Figure, spread
 from engine.seeds import sample_id
 from engine.storage.commits import commit_unit, list_committed
+from engine.storage.hashes import digest, seal, unseal
 from engine.storage.manifest import (
     FOLDER,
     MANIFEST,
@@ -33,12 +34,11 @@ from engine.storage.manifest import (
     write_manifest,
 )
 from engine.storage.manifest import SCORES as SCORES_FOLDER
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard, without_pixels, write_table
 from engine.storage.receipts import Receipt, data_path
-from engine.storage.sealed import digest, seal, unseal
 from engine.storage.slim_rows import slim_rows
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 UNITS, UNIT_ROWS, IMAGE_BYTES = 10_000, 64, 100
 ROUNDS = 3

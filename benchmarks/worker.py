@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.child import ask, mycanvas
+from benchmarks.child_process import ask, mycanvas
 from benchmarks.figure import Figure, spread
 
 SHARE = 0.93
@@ -66,7 +66,7 @@ def loop(recipe_file: str, library: str, out: str) -> float:
     from engine.run.sources import SOURCES
     from engine.run.stage import Run
     from engine.storage.extents import extend
-    from engine.storage.stores import open_store
+    from engine.storage.open_store import open_store
     from jobs.compose.inputs import lock_backgrounds
     from jobs.compose.phases import origin_of
     from jobs.compose.recipes import load

@@ -13,7 +13,7 @@ from ray.train.collective import broadcast_from_rank_zero
 from ray.util.queue import Queue
 
 from engine.errors import MyCanvasError, to_json
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoint, Checkpoints
 from engine.training.recorder import RunRecorder
 from engine.training.resources import TrainingResources, TrainingStorage

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from engine.errors import EnvironmentProblem, MyCanvasError, from_json
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.reports import ReportLog, TrainingReport
 from engine.training.resources import CPU_ENVIRONMENT, TrainingResources, TrainingStorage
 from engine.training.spec import TrainingSpec

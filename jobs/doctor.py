@@ -85,8 +85,8 @@ def _extras() -> Finding:
 
 
 def _gpu() -> Finding:
-    cards = sorted(Path("/dev").glob("nvidia[0-9]*"))
-    return Finding("gpu", "ok", f"{len(cards)} found" if cards else "none; `classic` runs on the CPU")
+    gpus = sorted(Path("/dev").glob("nvidia[0-9]*"))
+    return Finding("gpu", "ok", f"{len(gpus)} found" if gpus else "none; `classic` runs on the CPU")
 
 
 def _disk() -> Finding:

@@ -14,7 +14,7 @@ from engine.run.pipeline import Pipeline
 from engine.run.pool import Pool
 from engine.storage.commits import CommittedUnits, Receipt, list_committed
 from engine.storage.extents import Extents
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.console import Console
 from planners.capacity.replicas import replicas
 

@@ -33,7 +33,7 @@ from engine.run.pool import Pool
 from engine.run.recipe import Recipe
 from engine.storage.commits import FailedRow
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.cli.main import app
 from jobs.compose.recipes import built_in, load
 from tests.support.gallery_rows import commit, composition

@@ -17,10 +17,10 @@ from engine.photos.library import Library
 from engine.rows.schema import column_names, to_table
 from engine.run.stage import Run
 from engine.storage.commits import commit_unit
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.curate.filter import choose
-from jobs.report.gallery_cards import composition_card
 from jobs.report.gallery_scores import gallery_scores
+from jobs.report.gallery_tiles import composition_card
 from jobs.report.stats import stats
 from planners.curate.calibrate import Measure, measures_of
 from planners.curate.gate import judge, judged_columns, thresholds_of

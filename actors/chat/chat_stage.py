@@ -59,8 +59,8 @@ class ChatSpec(Timed, ABC):
         default="auto", description="auto: bfloat16 on a GPU, float32 on a CPU"
     )
     max_context: int = Field(default=4096, ge=128, description="vllm: tokens of question and answer")
-    gpu_memory: float = Field(default=0.9, gt=0, le=1, description="vllm: share of the card's memory that it takes")
-    cards: int = Field(default=1, ge=1, le=64, description="vllm: GPUs that share the model; its pool asks for as many")
+    gpu_memory: float = Field(default=0.9, gt=0, le=1, description="vllm: share of the GPU's memory that it takes")
+    gpus: int = Field(default=1, ge=1, le=64, description="vllm: GPUs that share the model; its pool asks for as many")
     thinking_off: bool = Field(
         default=True, description="answer without thinking first; false for servers that refuse to be told"
     )

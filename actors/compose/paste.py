@@ -20,7 +20,7 @@ from engine.photos.listing import read_file
 from engine.rows.composition import Composition
 from engine.rows.values import Pixels
 from engine.run.stage import Run, Stage, Worker
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 PHOTOS_KEPT = 32  # cropped backgrounds a worker keeps: 25 MB at 512 px, 100 MB at 1024 px
 

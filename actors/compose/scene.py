@@ -13,7 +13,7 @@ from engine.photos.backgrounds import read_catalogue
 from engine.photos.library import open_library
 from engine.rows.composition import Composition
 from engine.run.stage import Run, Stage, Worker
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from planners.compose.scenes import ensembles, one_of, plan_scene
 
 

@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from actors.backends.segment.isnet import FILE, IsNetSegmenter
 from actors.backends.segment.isnet_net import ISNet
+from actors.micro.half_precision import card_text, half_precision_state
 from actors.micro.model_card import write_card
 from actors.micro.spec import Measurement, MicroTraining, PartFolders
-from actors.micro.storage import card_text, half_precision_state
 from actors.micro.views import random_window, relit, render_view, stack_pictures
 from actors.training.loop import TrainingTask, best_device, fit
 from actors.training.norms import retake_statistics
@@ -47,12 +47,12 @@ class SegmenterTraining(MicroTraining):
     size: int = Field(default=256, ge=64, description="pixels a side in the end, and in use")
     small_size: int = Field(default=128, ge=32, description="pixels a side in the beginning")
     small_share: float = Field(default=0.6, ge=0, le=1, description="share of the steps at the small size")
-    scenes: float = Field(default=0.2, ge=0, le=1, description="share of pictures with several toys")
-    scene_weight: float = Field(default=0.5, gt=0, description="weight of their loss")
+    groups: float = Field(default=0.2, ge=0, le=1, description="share of pictures with several toys")
+    group_weight: float = Field(default=0.5, gt=0, description="weight of their loss")
 
     def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Train; saves ``isnet.safetensors``."""
-        task = SegmenterTask(self, open_set(folders.data, "photos"), open_set(folders.data, "scenes"))
+        task = SegmenterTask(self, open_set(folders.data, "photos"), open_set(folders.data, "groups"))
         fit(task, self.schedule, context, device=task.device)
         if context.rank == 0:
             task.settle()
@@ -71,12 +71,12 @@ class SegmenterTraining(MicroTraining):
 
 @final
 class SegmenterTask(TrainingTask):
-    """Photos and scenes through random windows, and the loss of all six maps."""
+    """Photos and groups through random windows, and the loss of all six maps."""
 
     net: ISNet
 
-    def __init__(self, spec: SegmenterTraining, photos: ToySet, scenes: ToySet) -> None:
-        self.spec, self.sets, self.seed = spec, (photos, scenes), spec.seed
+    def __init__(self, spec: SegmenterTraining, photos: ToySet, groups: ToySet) -> None:
+        self.spec, self.sets, self.seed = spec, (photos, groups), spec.seed
         self.device = best_device()
         torch.manual_seed(spec.seed)
         self.net = ISNet(spec.width)
@@ -94,17 +94,17 @@ class SegmenterTask(TrainingTask):
     def batch(self, draw: np.random.Generator, side: int) -> tuple[Tensor, Tensor, Tensor]:
         """Bx3xSxS in -0.5..0.5, truth Bx1xSxS in 0..1, and the weight of each picture."""
         count = max(1, round(self.spec.batch * min(self.spec.size / side, 2)))
-        several = draw.random(count) < self.spec.scenes
+        several = draw.random(count) < self.spec.groups
         pictures, masks = [], []
-        for scene in several:
-            toys = self.sets[int(scene)]
+        for group in several:
+            toys = self.sets[int(group)]
             index = int(draw.integers(len(toys)))
             window, mirrored = random_window(draw, 0.6), bool(draw.random() < 0.5)
             pictures.append(render_view(toys.images[index], window, side, mirrored=mirrored))
             masks.append(render_view(toys.masks[index], window, side, mirrored=mirrored))
         x = relit(stack_pictures(pictures, self.device), draw, 0.3) - 0.5
         truth = torch.from_numpy(np.stack(masks)).to(self.device)[:, None].float() / 255
-        weights = torch.from_numpy(np.where(several, self.spec.scene_weight, 1.0).astype(np.float32))
+        weights = torch.from_numpy(np.where(several, self.spec.group_weight, 1.0).astype(np.float32))
         return x.contiguous(memory_format=torch.channels_last), truth, weights.to(self.device)
 
     def settle(self) -> None:

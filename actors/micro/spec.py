@@ -14,8 +14,8 @@ from typing import ClassVar, final
 
 from engine.errors import UsageError
 from engine.storage.folders import fetch_file, local_path, put_folder
+from engine.storage.open_store import open_store
 from engine.storage.store import TMP, Store
-from engine.storage.stores import open_store
 from engine.training.checkpoints import RUNS
 from engine.training.context import TrainContext
 from engine.training.spec import TrainingSpec

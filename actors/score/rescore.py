@@ -24,7 +24,7 @@ from engine.rows.metric import metric_fields
 from engine.rows.schema import column_names
 from engine.rows.values import Model, Pixels
 from engine.run.stage import Run, Spec, Worker
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 
 class AestheticHead(Protocol):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from actors.micro.parts import MICRO
 from actors.micro.spec import local_data, local_family
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from engine.training.local import train_locally
 from engine.training.resources import CPU_ENVIRONMENT, TrainingStorage

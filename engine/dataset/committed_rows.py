@@ -11,9 +11,9 @@ from engine.rows.schema import column_names, from_table
 from engine.run.pipeline import Source
 from engine.run.sources import PLANNED
 from engine.run.unit import Unit
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
 from engine.storage.receipts import data_path
-from engine.storage.stores import open_store
 
 
 @final

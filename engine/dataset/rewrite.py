@@ -16,9 +16,9 @@ import pyarrow as pa
 from engine.dataset.views import CHOSEN, Dataset
 from engine.storage.commits import Receipt, commit_unit
 from engine.storage.lock import PLAN
+from engine.storage.open_store import open_store
 from engine.storage.parquet import read_shard, write_table
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from engine.dataset.added_scores import added_score_sets
+from engine.dataset.score_sets import added_score_sets
 from engine.dataset.sql import quote_name, quote_text
 from engine.dataset.views import Dataset, empty
 from engine.errors import Damaged, EnvironmentProblem, UsageError

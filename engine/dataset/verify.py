@@ -15,13 +15,14 @@ from functools import partial
 
 import pyarrow as pa
 
-from engine.dataset.added_scores import FOLDER as SCORES
-from engine.dataset.added_scores import added_score_sets
 from engine.dataset.garbage import JOURNAL
+from engine.dataset.score_sets import FOLDER as SCORES
+from engine.dataset.score_sets import added_score_sets
 from engine.dataset.views import CHOSEN_VIEW, chosen_view
 from engine.errors import Damaged, UsageError
 from engine.storage.commits import read_unit_summary
 from engine.storage.extents import Extents, read_extents, wrong_samples
+from engine.storage.hashes import digest
 from engine.storage.lock import LOCK, read_lock
 from engine.storage.manifest import (
     FOLDER,
@@ -33,6 +34,7 @@ from engine.storage.manifest import (
     scores_path,
     segment_path,
 )
+from engine.storage.open_store import open_store
 from engine.storage.parquet import equal_rows
 from engine.storage.receipts import (
     DATA,
@@ -43,9 +45,7 @@ from engine.storage.receipts import (
     failures_path,
     receipt_path,
 )
-from engine.storage.sealed import digest
 from engine.storage.store import TMP, Store
-from engine.storage.stores import open_store
 from engine.storage.unit_summary import derive
 
 _READERS = 4

@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 from engine.errors import Damaged, UsageError
 from engine.rows.kinds import kind_of, record_of
 from engine.storage.commits import data_files
+from engine.storage.hashes import digest, seal, unseal
 from engine.storage.lock import LOCK
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard, read_shard, write_table
 from engine.storage.receipts import data_path
-from engine.storage.sealed import digest, seal, unseal
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 VIEW = "view.json"
 CHOSEN_VIEW = "chosen"

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from engine.errors import UsageError
 from engine.photos.backgrounds import Background, to_jsonl
 from engine.storage.commits import data_files
+from engine.storage.hashes import seal, unseal
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
-from engine.storage.sealed import seal, unseal
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 POINTER = ".mycanvas/backgrounds.json"  # in the folder of the photos; names with a dot are no photos
 COLUMNS = tuple(Background.__slots__)

@@ -13,9 +13,9 @@ from engine.errors import Damaged, UsageError
 from engine.photos.images import decode
 from engine.rows.values import ACCEPTED, Model, Pixels
 from engine.storage.commits import data_files
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 INDEX_COLUMNS = (
     "cutout_id", "concept", "class_name", "license", "source_sha256", "width", "height", "cut_borders", "quality",

@@ -1,8 +1,8 @@
 """Photo folders: which photos there are, of which concept and class, under which licence. Names only; no pixels.
 
-Two layouts: ``<concept>/<image>`` and the published ``<scene>/<concept>/<image>``. Digits that end a folder's name mark
-instances of one class (``cat1``, ``cat2``). A ``metadata.jsonl`` beside the photos (or in a folder above them) says
-better: ``{"file_name": "rc_car/00.jpg", "class": "toy", "license": "CC0-1.0", "concept": "rc_car"}``.
+Two layouts: ``<concept>/<image>`` and the published ``<ensemble>/<concept>/<image>``. Digits that end a folder's name
+mark instances of one class (``cat1``, ``cat2``). A ``metadata.jsonl`` beside the photos, or in a folder above them,
+says better: ``{"file_name": "rc_car/00.jpg", "class": "toy", "license": "CC0-1.0", "concept": "rc_car"}``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHALLOW = 2  # parts of <concept>/<image>
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """One photo of one concept. Concepts of one ensemble, the scene folder of the published layout, go together."""
+    """One photo of one concept. Concepts of one ensemble, a folder of the published layout, go together."""
 
     source: str
     concept: str

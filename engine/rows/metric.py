@@ -20,7 +20,7 @@ ModelKey = Literal["clip", "identity", "detector", "safety"]
 """The models that `score` can be given, as a recipe calls them."""
 
 View = Literal["gallery", "export", "croissant", "by_concept"]
-"""Where a score is shown: on cards of the gallery, in exported rows, in `croissant.json`, in the means of a concept."""
+"""Where a score is shown: on tiles of the gallery, in exported rows, in `croissant.json`, in the means of a concept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class MetricSpec:
 
     Attributes:
         label: its name for people, such as ``CLIP score``.
-        short: the same in a word or two, for a card.
+        short: the same in a word or two, for a tile.
         about: what it measures, as one clause without a full stop.
         function: where it is computed, as ``module:attribute``. Without `needs`, the stage `score` calls it with a
             picture or an object; with `request`, `mycanvas score` with a batch, of which it gives one value a row. What
@@ -60,7 +60,7 @@ class MetricSpec:
         digits: decimals for people.
         rank: place among all scores wherever they are listed; limits of the gate stand in the same order.
         views: where it is shown.
-        fact: label and format of the line that an object's card has of it; None: it has none.
+        fact: label and format of the line that an object's tile has of it; None: it has none.
         column: under which it is stored; of lists in `AddedScores`, the name of the number of one object.
         kind: float, int, bool or str. Known from the field, as are `many` and `group`.
         many: whether the column is a list with a number for each object.

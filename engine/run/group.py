@@ -20,8 +20,8 @@ from engine.run.stage import Run, Stage, Worker
 from engine.run.unit import Unit, failed_row, from_block, to_block
 from engine.run.watchdog import deadline
 from engine.storage.commits import Receipt, commit_unit
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 WARM_UP = "warm_up"
 """What the seconds of a process's first unit count for: graphs are captured and kernels chosen in them."""

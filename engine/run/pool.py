@@ -17,7 +17,7 @@ class Pool(Spec):
 
     stages: tuple[str, ...] = Field(min_length=1, description="consecutive stages; the last pool ends with `commit`")
     cpus: float = Field(1.0, ge=0, description="CPU cores of one replica")
-    gpus: float = Field(0.0, ge=0, description="GPUs of one replica; 0.25 lets four share a card")
+    gpus: float = Field(0.0, ge=0, description="GPUs of one replica; 0.25 lets four share a GPU")
     memory_gb: float = Field(0.0, ge=0, description="host memory reserved for one replica; 0 reserves none")
     min_replicas: int = Field(1, ge=1)
     max_replicas: int | None = Field(None, ge=1, description="none: as many as the cluster holds")

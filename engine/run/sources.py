@@ -18,10 +18,10 @@ from engine.run.unit import Unit
 from engine.seeds import sample_id, sample_seed
 from engine.storage.extents import Extents
 from engine.storage.lock import LISTED, PHOTOS
+from engine.storage.open_store import open_store
 from engine.storage.parquet import read_shard
 from engine.storage.receipts import data_path
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from engine.storage.unit_summary import derive
 
 PLANNED = ("sample_id", "unit_id", "seed")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.errors import Damaged, UsageError
 from engine.failpoints import reach
 from engine.seeds import sample_id
-from engine.storage.sealed import seal, unseal
+from engine.storage.hashes import seal, unseal
 from engine.storage.store import Store
 
 FOLDER = "_extents"

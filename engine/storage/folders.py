@@ -6,8 +6,8 @@ import mmap
 from hashlib import blake2b
 from pathlib import Path
 
+from engine.storage.hashes import digest
 from engine.storage.local_store import LocalStore
-from engine.storage.sealed import digest
 from engine.storage.store import Store
 
 CHUNK = 16 * 1024**2  # bytes a read: large enough for a request each to an object store
@@ -22,7 +22,7 @@ def put_folder(store: Store, path: str, folder: Path) -> dict[str, str]:
     """Put every file below `folder` under `path`, each in one step; those that lie there already are replaced.
 
     Returns:
-        Relative name to `engine.storage.sealed.digest` of each file, sorted by name.
+        Relative name to `engine.storage.hashes.digest` of each file, sorted by name.
     """
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     return {name: _put_file(store, f"{path}/{name}", folder / name) for name in names}

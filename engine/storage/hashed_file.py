@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, BinaryIO, final
 
 from engine.failpoints import reach
-from engine.storage.sealed import DIGEST_BYTES
+from engine.storage.hashes import DIGEST_BYTES
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -21,7 +21,7 @@ _CHUNK, _BUFFER = 1 << 20, 1 << 18  # bytes that are handed to the thread at a t
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: bytes, and their hash as `engine.storage.sealed.digest` gives it."""
+    """What was written: bytes, and their hash as `engine.storage.hashes.digest` gives it."""
 
     size: int
     blake2b: str

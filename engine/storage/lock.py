@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import UsageError
 from engine.failpoints import reach
-from engine.storage.sealed import seal, unseal
+from engine.storage.hashes import seal, unseal
 from engine.storage.store import Store
 
 LOCK = "run.lock.json"

@@ -20,10 +20,10 @@ from engine.failpoints import reach
 from engine.storage.commits import Receipt, list_committed, receipts, unit_summaries
 from engine.storage.extents import FOLDER as EXTENTS
 from engine.storage.extents import read_extents
+from engine.storage.hashes import digest, seal, unseal
 from engine.storage.lock import BACKGROUNDS, LISTED, LOCK, PHOTOS, PLAN
 from engine.storage.parquet import open_shard, write_table
 from engine.storage.receipts import data_path
-from engine.storage.sealed import digest, seal, unseal
 from engine.storage.store import Store
 from engine.storage.unit_summary import UnitSummary
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from engine.rows.schema import column_names, to_table
 from engine.rows.values import ACCEPTED, REJECTED
+from engine.storage.hashes import digest
 from engine.storage.parquet import stream_table, write_table
-from engine.storage.sealed import digest
 
 DATA, FAILURES, RECEIPTS = "data", "failures", "_commits"
 FAILURES_KEY = "mycanvas.failures"

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 
 from engine.errors import Damaged
+from engine.storage.hashes import digest
 from engine.storage.parquet import read_shard, refuse_extension_types
 from engine.storage.receipts import FAILURES_KEY, FailedRow, Receipt, data_path, fault, receipt_path, tally
-from engine.storage.sealed import digest
 from engine.storage.slim_rows import read_slim_rows
 
 _ANEW = "remove it: it is made anew from the data file"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from engine.toybox.shapes import animals, ornaments, plants, things, vehicles
-from engine.toybox.shapes.fields import Field, Points
+from engine.toybox.shapes.distance_fields import Field, Points
 from engine.toybox.shapes.parts import ToyPart
 
 Shape = Sequence[float]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from engine.rows.values import Pixels
 from engine.toybox.concepts import COLORS, ToyConcept
-from engine.toybox.shapes.fields import Field, Points, Vector, rotate
-from engine.toybox.shapes.march import Surface
+from engine.toybox.shapes.distance_fields import Field, Points, Vector, rotate
 from engine.toybox.shapes.parts import ToyPart
+from engine.toybox.shapes.ray_march import Surface
 
 _FIXED = {
     ToyPart.DARK: (44, 42, 46),

@@ -1,6 +1,6 @@
-"""The darkroom: renders backdrops, views of toys, photos and scenes into memory-mapped arrays, several at a time.
+"""The darkroom: renders backdrops, views of toys, photos and groups of them into memory-mapped arrays, several at once.
 
-Views of a toy are marched once (50 ms) and used in a photo and in scenes; putting a picture together takes 8 ms.
+Views of a toy are marched once (50 ms) and used in a photo and in groups; putting a picture together takes 8 ms.
 """
 
 from __future__ import annotations
@@ -61,24 +61,24 @@ _KINDS: Mapping[str, tuple[str, tuple[int, ...]]] = {
 
 
 def render_set(folder: Path, kind: str, facts: Mapping[str, int], processes: int) -> None:
-    """Render ``photos<kind>`` and ``scenes<kind>`` into `folder`.
+    """Render ``photos<kind>`` and ``groups<kind>`` into `folder`.
 
     Args:
         folder: of the sets.
         kind: "" or "_test".
-        facts: seed, instances, views (of each), scenes.
+        facts: seed, instances, views (of each), groups.
         processes: how many render at a time.
     """
     work = folder / f"_work{kind}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     seed, views = facts["seed"], facts["instances"] * facts["views"]
-    wanted = (views + facts["scenes"]) // (PICTURES_A_PLACE * len(SCENES))
+    wanted = (views + facts["groups"]) // (PICTURES_A_PLACE * len(SCENES))
     backdrops = len(SCENES) * (min(max(wanted, LEAST_PLACES), MOST_PLACES) // 2 * 2)
     _new(work / "places.npy", "u1", (backdrops, PLACE_SIZE, PLACE_SIZE, 3))
     _new(work / "views.npy", "u1", (views, VIEW_SIZE, VIEW_SIZE, 4))
     _new(work / "extents.npy", "i2", (views, 2))
-    for name, count in (("photos", views), ("scenes", facts["scenes"])):
+    for name, count in (("photos", views), ("groups", facts["groups"])):
         shutil.rmtree(folder / f"{name}{kind}", ignore_errors=True)
         for key, (dtype, shape) in _KINDS.items():
             _new(folder / f"{name}{kind}" / f"{key}.npy", dtype, (count, *shape))
@@ -88,7 +88,7 @@ def render_set(folder: Path, kind: str, facts: Mapping[str, int], processes: int
             (partial(_render_places, work, seed), backdrops),
             (partial(_render_views, work, seed, each), views),
             (partial(_render_photos, work, folder / f"photos{kind}", seed, each), views),
-            (partial(_render_scenes, work, folder / f"scenes{kind}", seed, each), facts["scenes"]),
+            (partial(_render_groups, work, folder / f"groups{kind}", seed, each), facts["groups"]),
         ):
             _everywhere(pool, job, count)
     shutil.rmtree(work)
@@ -158,7 +158,7 @@ def _render_photos(work: Path, folder: Path, seed: int, each: int, numbers: rang
         _store(out, number, assemble(where, [toy], [box]), [number // each], scene)
 
 
-def _render_scenes(work: Path, folder: Path, seed: int, each: int, numbers: range) -> None:
+def _render_groups(work: Path, folder: Path, seed: int, each: int, numbers: range) -> None:
     out = _open(folder)
     total = len(np.load(work / "extents.npy", mmap_mode="r"))
     for number in numbers:

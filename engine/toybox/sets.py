@@ -1,6 +1,6 @@
 """Toybox pictures in bulk, rendered once and mapped into memory: what the micro family is trained and measured on.
 
-A folder holds four sets: ``photos`` (one toy) and ``scenes`` (2 to 4), and of each a ``_test`` set whose toys, poses
+A folder holds four sets: ``photos`` (one toy) and ``groups`` (2 to 4), and of each a ``_test`` set whose toys, poses
 and backdrops were drawn from seeds of their own.
 """
 
@@ -26,7 +26,7 @@ from engine.toybox.render import Share, render_set
 FACTS = "set.json"
 TRAINING, TEST = "", "_test"
 """What the names of the sets end with."""
-TEST_INSTANCES, TEST_VIEWS, TEST_SCENES, VIEWS = 128, 6, 512, 5
+TEST_INSTANCES, TEST_VIEWS, TEST_GROUPS, VIEWS = 128, 6, 512, 5
 
 
 @final
@@ -101,7 +101,7 @@ def make_sets(
     *,
     seed: int,
     photos: int,
-    scenes: int,
+    groups: int,
     processes: int,
     tell: Callable[[str], None],
     kinds: Sequence[str] = (TRAINING, TEST),
@@ -112,21 +112,21 @@ def make_sets(
         folder: where to.
         seed: training and test sets get root seeds of their own from it.
         photos: training photos, `VIEWS` of each toy.
-        scenes: training scenes.
+        groups: training groups.
         processes: how many render at a time.
         tell: says what is being done.
         kinds: `TRAINING`, `TEST` or both.
     """
     toys = max(photos // VIEWS, len(CLASSES))
-    sizes = {TRAINING: (toys, VIEWS, scenes), TEST: (min(TEST_INSTANCES, toys), TEST_VIEWS, min(TEST_SCENES, scenes))}
+    sizes = {TRAINING: (toys, VIEWS, groups), TEST: (min(TEST_INSTANCES, toys), TEST_VIEWS, min(TEST_GROUPS, groups))}
     for kind in kinds:
         instances, views, shots = sizes[kind]
-        wanted = {"seed": 2 * seed + (kind == TEST), "instances": instances, "views": views, "scenes": shots}
-        done = [_facts(folder / f"{name}{kind}") for name in ("photos", "scenes")]
+        wanted = {"seed": 2 * seed + (kind == TEST), "instances": instances, "views": views, "groups": shots}
+        done = [_facts(folder / f"{name}{kind}") for name in ("photos", "groups")]
         if done != [wanted, wanted]:
-            tell(f"rendering {instances * views:,} photos and {shots:,} scenes{' for tests' if kind == TEST else ''}")
+            tell(f"rendering {instances * views:,} photos and {shots:,} groups{' for tests' if kind == TEST else ''}")
             render_set(folder, kind, wanted, processes)
-            for name in ("photos", "scenes"):
+            for name in ("photos", "groups"):
                 (folder / f"{name}{kind}" / FACTS).write_text(json.dumps(wanted))
 
 

@@ -21,7 +21,7 @@ from engine.seeds import derive, rng
 from engine.toybox.classes import FORMS
 from engine.toybox.concepts import ToyConcept
 from engine.toybox.paint import Light, paint_toy
-from engine.toybox.shapes.march import Pose, look
+from engine.toybox.shapes.ray_march import Pose, look
 
 LOWEST_TILT, HIGHEST_TILT = 8.0, 26.0  # degrees the camera looks down
 SHARPNESS = 1.25  # toys are rendered this much larger than they are shown: reduction smooths what marching does not

@@ -19,7 +19,7 @@ from typing import Any, final
 
 from engine.errors import Damaged
 from engine.storage.folders import fetch_file, put_folder
-from engine.storage.sealed import seal, unseal
+from engine.storage.hashes import seal, unseal
 from engine.storage.store import Store
 
 RUNS, MANIFEST = "runs", "checkpoint.json"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from engine.training.recorder import RunRecorder
 from engine.training.reports import TrainingReport

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 CPU_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",

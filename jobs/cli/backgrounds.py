@@ -61,7 +61,7 @@ def backgrounds_generate(
     Example: mycanvas backgrounds generate phrases.txt --out places/ --set model=shipped:micro/generator
     """
     from actors.compose.generate import Generation
-    from engine.run.parse import spec_from_overrides
+    from engine.run.recipe_parse import spec_from_overrides
     from jobs.compose.backgrounds import generate, read_phrases
 
     spec = spec_from_overrides(Generation, override or [], see="docs/recipes.md")

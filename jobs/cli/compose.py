@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobs.run_loop import Budget, Tally
 
 Failures = Annotated[str, typer.Option("--max-failures", help="stop when more rows fail: a share (1%) or a number")]
-Photos = Annotated[str, typer.Option(help="<concept>/<image> or <scene>/<concept>/<image>")]
+Photos = Annotated[str, typer.Option(help="<concept>/<image> or <ensemble>/<concept>/<image>")]
 Samples = Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")]
 Backgrounds = Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")]
 Library = Annotated[str, typer.Option(help="library of cut-outs to use; none: OUT/library")]
@@ -104,7 +104,7 @@ def layout(
     address: Address = "local",
     output: Output = "auto",
 ) -> None:
-    """Lay out first and paint later, so that a language model and a painter can have the same cards in turn.
+    """Lay out first and paint later, so that a language model and a painter can have the same GPUs in turn.
 
     Example: mycanvas layout modern --photos photos/ --samples 1000 --out out/layouts --library out/library
     """

@@ -78,7 +78,7 @@ def score(
     Example: mycanvas score out/mine --name vitl --with clip.model=ViT-L-14 --with clip.pretrained=openai
     """
     from actors.score.rescore import Rescore
-    from engine.run.parse import spec_from_overrides
+    from engine.run.recipe_parse import spec_from_overrides
     from jobs.curate.score import POOL
     from jobs.curate.score import score as job
     from jobs.run_loop import parse_budget

@@ -17,7 +17,7 @@ commands = group()
 def gallery(
     dataset: Run,
     page: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write")],
-    limit: Annotated[int, typer.Option(min=1, help="most cards on the page")] = 200,
+    limit: Annotated[int, typer.Option(min=1, help="most tiles on the page")] = 200,
     library: Annotated[str, typer.Option(help="cut-outs of layouts; none: DATASET/library")] = "",
 ) -> None:
     """Write one self-contained HTML page to look through a dataset, layouts or a library, and rate it.
@@ -27,7 +27,7 @@ def gallery(
     from jobs.report.gallery import gallery as job
 
     count = job(dataset, page, limit, library=library)
-    typer.echo(f"{count} cards  {page}")
+    typer.echo(f"{count} tiles  {page}")
 
 
 @commands.command()
@@ -60,7 +60,7 @@ def card(
 
     Example: mycanvas card out/mine
     """
-    from jobs.report.card import card as job
+    from jobs.report.dataset_card import card as job
 
     where = job(dataset)
     Console(output).result({"card": where}, [where])

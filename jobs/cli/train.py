@@ -32,7 +32,7 @@ def micro_train(
     cores: Annotated[int | None, typer.Option(min=1, help="CPU cores of each process; none: all")] = None,
     seed: Annotated[int, typer.Option(min=0, help="of every draw")] = 0,
     photos: Annotated[int, typer.Option(min=1, help="training photos to render")] = 9_000,
-    scenes: Annotated[int, typer.Option(min=1, help="training scenes to render")] = 8_000,
+    groups: Annotated[int, typer.Option(min=1, help="training pictures of several toys to render")] = 8_000,
     report: Annotated[Path, typer.Option(help="page on what was trained; curves go beside it")] = REPORT,
     output: Output = "auto",
 ) -> None:
@@ -45,7 +45,7 @@ def micro_train(
 
     order = MicroRequest(
         parts=_names(parts), out=out, data=data, work=work, overrides=tuple(override or ()), address=address,
-        workers=workers, seed=seed, photos=photos, scenes=scenes, report=report, cores=cores,
+        workers=workers, seed=seed, photos=photos, groups=groups, report=report, cores=cores,
     )  # fmt: skip
     train_family(order, Console(output))
 

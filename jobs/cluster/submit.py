@@ -25,11 +25,11 @@ from actors.models.preflight import local_folders
 from cluster.submit import Job, Submissions
 from engine.errors import UsageError
 from engine.photos.listing import open_folder
-from engine.run.parse import validate_spec
 from engine.run.recipe import Recipe
+from engine.run.recipe_parse import validate_spec
 from engine.run.recipe_yaml import read_yaml
 from engine.run.stage import Spec
-from jobs.compose.choose import selection_of_recipe
+from jobs.compose.choose_rows import selection_of_recipe
 from jobs.compose.recipes import load, show
 from jobs.console import Console, clock
 from jobs.run_loop import parse_budget

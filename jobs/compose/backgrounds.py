@@ -19,10 +19,10 @@ from engine.photos.backgrounds import list_backgrounds
 from engine.photos.listing import METADATA
 from engine.rows.backgrounds import BackgroundEmbedding, PaintedBackground
 from engine.storage.commits import failure_files
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
 from engine.storage.store import Store
-from engine.storage.stores import open_store
-from jobs.compose.listed import ListedRun, fill_listed, read_rows
+from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.console import Console
 from planners.compose.captions import printable
 

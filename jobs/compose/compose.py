@@ -11,14 +11,14 @@ from typing import Any
 
 from engine.storage.extents import Extents, extend
 from engine.storage.lock import claim
-from engine.storage.stores import open_store
-from jobs.compose.choose import choose_of_run, selection_of_recipe
+from engine.storage.open_store import open_store
+from jobs.compose.choose_rows import choose_of_run, selection_of_recipe
 from jobs.compose.inputs import Inputs, gather_inputs, lock_backgrounds
 from jobs.compose.layout import check_layouts, layouts_source
 from jobs.compose.phases import phase_work
 from jobs.compose.request import ComposeRequest
 from jobs.console import Console
-from jobs.report.card import write_card
+from jobs.report.dataset_card import write_card
 from jobs.run_loop import Tally, Work, make_missing
 
 PHASE = "compose"

@@ -29,12 +29,12 @@ def demo(samples: int, out: Path, console: Console) -> None:
         recipe=recipe, photos=str(photos), samples=samples, out=str(dataset), budget=Budget(share=0.05)
     )
     tally = compose(request, console)
-    cards = gallery(str(dataset), page, limit=samples)
+    tiles = gallery(str(dataset), page, limit=samples)
     console.result(
         {"dataset": str(dataset), "gallery": str(page), **asdict(tally)},
         [
             f"{tally.accepted} accepted, {tally.rejected} rejected, {tally.failed} failed",
-            f"  gallery  {page}   ({cards} cards: open it in a browser)",
+            f"  gallery  {page}   ({tiles} tiles: open it in a browser)",
             f"  data     {dataset}/data/*.parquet   (datasets.load_dataset reads {dataset})",
             f"next: mycanvas stats {dataset}",
             "      mycanvas compose classic --photos YOUR_PHOTOS --samples 64 --out out/mine",

@@ -15,10 +15,10 @@ from cluster.session import Capacity
 from engine.photos.background_index import POINTER, BackgroundIndex, read_index
 from engine.photos.backgrounds import Background
 from engine.rows.backgrounds import PhraseEmbedding
-from engine.run.parse import validate_spec
+from engine.run.recipe_parse import validate_spec
 from engine.run.recipe_yaml import Origins
-from engine.storage.stores import open_store
-from jobs.compose.listed import ListedRun, fill_listed, read_rows
+from engine.storage.open_store import open_store
+from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.console import Console
 from planners.compose.background_retrieval import retrieve
 

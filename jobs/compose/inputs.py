@@ -17,8 +17,8 @@ from engine.photos.library import Library, open_library
 from engine.photos.listing import Photo, list_photos
 from engine.run.recipe import Recipe
 from engine.storage.lock import BACKGROUNDS
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
 from jobs.compose.request import ComposeRequest
 from jobs.compose.segment import build_library

@@ -12,7 +12,7 @@ from engine.storage.commits import list_committed
 from engine.storage.extents import Extents, extend, read_extents
 from engine.storage.lock import LOCK, claim
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.compose.inputs import Inputs, gather_inputs, lock_backgrounds
 from jobs.compose.phases import origin_of, phase_work
 from jobs.compose.request import ComposeRequest

@@ -14,9 +14,9 @@ from actors.models.licences import named_models
 from engine.errors import UsageError
 from engine.rows.kinds import RECORDS
 from engine.rows.schema import column_names
-from engine.run.parse import parse_recipe
 from engine.run.phase import Phase
 from engine.run.recipe import Recipe
+from engine.run.recipe_parse import parse_recipe
 from engine.run.sources import SOURCES, Origin
 from engine.run.stage import check_pipeline
 from engine.storage.extents import Extents

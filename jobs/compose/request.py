@@ -8,7 +8,7 @@ from cluster.session import LOCAL
 from engine.run.phase import Phase
 from engine.run.recipe import Recipe
 from engine.run.stage import Run
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.run_loop import Budget
 
 

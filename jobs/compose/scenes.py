@@ -18,9 +18,9 @@ from engine.photos.library import add_metres, open_library
 from engine.rows.proposals import SceneProposal
 from engine.run.recipe import Recipe
 from engine.seeds import rng
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
-from jobs.compose.listed import ListedRun, fill_listed, read_rows
+from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.compose.recipes import show
 from jobs.console import Console
 from jobs.run_loop import new_run_id

@@ -11,7 +11,7 @@ from engine.run.stage import Run
 from engine.storage.extents import extend
 from engine.storage.lock import PHOTOS, claim
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.compose.phases import phase_work
 from jobs.console import Console
 from jobs.run_loop import ANY_FAILURES, Tally, make_missing

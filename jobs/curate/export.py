@@ -12,9 +12,9 @@ from engine.registry import Registry
 from engine.rows.schema import column_names, from_table
 from engine.rows.values import ACCEPTED
 from engine.storage.commits import list_committed
-from engine.storage.sealed import digest, seal, unseal
+from engine.storage.hashes import digest, seal, unseal
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from jobs.console import Console
 
 FORMATS: Registry[type[Exporter]] = Registry(

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from engine.dataset.garbage import collect as remove
 from engine.dataset.garbage import garbage
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.console import Console, size
 
 SHOWN = 20

@@ -10,21 +10,21 @@ from typing import Any
 import pyarrow as pa
 
 from cluster.rewrite import rewrite
-from engine.dataset.added_scores import ScoreSet, added_score_sets, publish_scores, score_store
 from engine.dataset.rewrite import Rewrite, write_plan
+from engine.dataset.score_sets import ScoreSet, added_score_sets, publish_scores, score_store
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import VIEW, Dataset
 from engine.errors import UsageError
 from engine.run.pool import COMMIT, Pool
 from engine.storage.commits import CommittedUnits, list_committed
+from engine.storage.hashes import digest
 from engine.storage.lock import claim, read_lock
 from engine.storage.manifest import all_receipts, write_manifest
-from engine.storage.sealed import digest
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from jobs.console import Console
 from jobs.curate.filter import Chosen, refuse_nothing
-from jobs.report.card import write_card
+from jobs.report.dataset_card import write_card
 from jobs.run_loop import Tally, Work, make_all
 
 COPIES = 3  # of a unit's bytes that a worker holds at once: the rows that were read, the table, the file

@@ -11,8 +11,8 @@ from actors.models.licences import check_recipe
 from actors.score.rescore import Rescore
 from cluster.session import LOCAL
 from cluster.stream import stream
-from engine.dataset.added_scores import FOLDER, NAME, publish_scores, score_store
 from engine.dataset.committed_rows import CommittedRows
+from engine.dataset.score_sets import FOLDER, NAME, publish_scores, score_store
 from engine.dataset.views import empty, open_dataset
 from engine.errors import UsageError
 from engine.photos.library import open_library
@@ -23,8 +23,8 @@ from engine.run.stage import Run
 from engine.storage.commits import CommittedUnits, list_committed
 from engine.storage.lock import claim
 from engine.storage.manifest import all_receipts, write_manifest
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from jobs.console import Console
 from jobs.run_loop import Budget, Tally, Work, make_all, new_run_id
 

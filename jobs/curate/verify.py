@@ -7,7 +7,7 @@ from dataclasses import asdict
 from engine.dataset.verify import verify as examine
 from engine.dataset.views import VIEW, open_dataset
 from engine.errors import Damaged, UsageError
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.console import Console
 
 

@@ -13,7 +13,7 @@ from actors.models.licences import NamedModel, check_licences, named_models
 from actors.models.mirror import VARIABLE, damage_report, push, read_index, seal
 from actors.models.provenance import DUMMY
 from actors.models.weights import HALF_FILES, check_folder, from_hub, local_weights
-from cluster.call import call
+from cluster.remote_call import call
 from cluster.session import session
 from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 from engine.run.recipe import Recipe

@@ -1,1 +1,1 @@
-"""Pages, cards and statistics for people."""
+"""Pages, dataset cards and statistics for people."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.dataset.added_scores import added_score_sets
+from engine.dataset.score_sets import added_score_sets
 from engine.dataset.score_table import Scores, open_scores
 from engine.dataset.views import Dataset, open_dataset
 

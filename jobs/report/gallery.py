@@ -1,6 +1,6 @@
 """`mycanvas gallery`: committed rows as one self-contained page that needs no network, no server and no trust in names.
 
-Read -> card -> page. The page is `gallery.html` with its style and scripts inlined under a hash-only content security
+Read -> tile -> page. The page is `gallery.html` with its style and scripts inlined under a hash-only content security
 policy; rows enter as JSON in a data block, and the scripts build the page with `textContent` alone.
 """
 
@@ -27,13 +27,13 @@ from engine.rows.kinds import record_of
 from engine.rows.schema import column_names, from_table
 from engine.storage.parquet import open_shard
 from engine.storage.store import Store
-from jobs.report.gallery_cards import Card, card_of
 from jobs.report.gallery_layouts import paste_layouts
 from jobs.report.gallery_scores import gallery_scores
+from jobs.report.gallery_tiles import Tile, tile_of
 from jobs.report.pages import write_page
 
 BATCH_ROWS = 16  # of a shard are held at a time: rows carry encoded pictures
-LARGE_SIDE, LARGE_COUNT = 768, 64  # px; beyond 64 cards the side shrinks so that all pictures together stay as large
+LARGE_SIDE, LARGE_COUNT = 768, 64  # px; beyond 64 tiles the side shrinks so that all pictures together stay as large
 SCRIPTS = ("gallery.js", "gallery_overview.js", "gallery_detail.js")
 FAILURE_COLUMNS = ("sample_id", "stage", "code", "message", "inputs")
 
@@ -58,12 +58,12 @@ def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, li
     Args:
         dataset_uri: folder or bucket prefix of a run or a library.
         page: the file to write; replaced whole or not at all.
-        limit: most cards on the page.
+        limit: most tiles on the page.
         thumb: longest side of a thumbnail, pixels.
         library: the cut-outs of layouts; empty: in the folder ``library`` beside them.
 
     Returns:
-        The number of cards.
+        The number of tiles.
 
     Raises:
         UsageError: DATASET_EMPTY where nothing is committed, ROWS_KIND where the rows name no kind that is known.
@@ -77,15 +77,15 @@ def gallery(dataset_uri: str, page: Path, limit: int = 200, thumb: int = 320, li
         shown = paste_layouts(contents.rows, store.uri, library or f"{store.uri}/library")
         contents = replace(contents, rows=shown)
     large = large_side(len(contents.rows), thumb)
-    cards = [card_of(row, thumb, large) for row in contents.rows]
-    text = render(dataset.uri.rstrip("/").rpartition("/")[2], contents, cards)
+    tiles = [tile_of(row, thumb, large) for row in contents.rows]
+    text = render(dataset.uri.rstrip("/").rpartition("/")[2], contents, tiles)
     write_page(page, text.encode(), option="-o")
-    return len(cards)
+    return len(tiles)
 
 
-def large_side(cards: int, thumb: int) -> int | None:
+def large_side(tiles: int, thumb: int) -> int | None:
     """Longest side of a detail picture, so that the page's size is bounded; None where the thumbnail is no smaller."""
-    side = round(LARGE_SIDE * min(1.0, LARGE_COUNT / max(cards, 1)) ** 0.5)
+    side = round(LARGE_SIDE * min(1.0, LARGE_COUNT / max(tiles, 1)) ** 0.5)
     return side if side > thumb else None
 
 
@@ -131,7 +131,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, default=str)
 
 
-def render(name: str, contents: Contents, cards: Sequence[Card]) -> str:
+def render(name: str, contents: Contents, tiles: Sequence[Tile]) -> str:
     """The whole page as text. Equal contents give equal bytes."""
     style = _asset("gallery.css")
     script = "\n".join(_asset(part) for part in SCRIPTS)
@@ -144,8 +144,8 @@ def render(name: str, contents: Contents, cards: Sequence[Card]) -> str:
         "rowsThere": contents.rows_there,
         "unitsRead": contents.units_read,
         "units": contents.units,
-        "scores": [asdict(score) for score in known if any(score.key in card.scores for card in cards)],
-        "cards": [asdict(card) for card in cards],
+        "scores": [asdict(score) for score in known if any(score.key in tile.scores for tile in tiles)],
+        "tiles": [asdict(tile) for tile in tiles],
         "failures": contents.failures,
     }
     parts = {
@@ -167,7 +167,7 @@ def json_block(data: object) -> str:
 
 
 def _key(name: str, first: Any) -> str:
-    """Under which a browser keeps the ratings: the same for a page with more cards, another for another dataset."""
+    """Under which a browser keeps the ratings: the same for a page with more tiles, another for another dataset."""
     start = (
         b"" if first is None else f"{first.sample_id} {first.seed} ".encode() + (getattr(first, "image", None) or b"")
     )

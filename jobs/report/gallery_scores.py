@@ -12,7 +12,7 @@ from engine.rows.metric import MetricSpec
 
 @dataclass(frozen=True, slots=True)
 class GalleryScore:
-    """A number that cards can be sorted by."""
+    """A number that tiles can be sorted by."""
 
     key: str
     label: str
@@ -22,7 +22,7 @@ class GalleryScore:
 
 
 def gallery_scores(metrics: MetricTable) -> list[GalleryScore]:
-    """The numbers of cards, in the order in which they are offered."""
+    """The numbers of tiles, in the order in which they are offered."""
     return [
         GalleryScore(spec.column, spec.label, spec.short or spec.label, spec.digits, f" {spec.unit}".rstrip())
         for spec in _gallery_metrics(metrics)

@@ -15,7 +15,7 @@ from actors.micro.parts import MICRO
 from actors.micro.spec import Measurement, MicroTraining, local_data, local_family
 from cluster.session import LOCAL, Capacity, check_readable, session
 from cluster.training import train
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.toybox.sets import TEST, TRAINING, make_sets
 from engine.training.reports import TrainingReport, read_reports
 from engine.training.resources import TrainingResources, TrainingStorage
@@ -34,7 +34,7 @@ def train_family(order: MicroRequest, console: Console, catalogue: Catalogue = M
     data = local_data(storage.data)
     console.say(f"parts   {', '.join(spec.name for spec in specs)}   {order.out}")
     with session(order.address) as capacity:
-        render(data, order.photos, order.scenes, int(capacity.cpus), console)
+        render(data, order.photos, order.groups, int(capacity.cpus), console)
         if order.address != LOCAL:
             check_readable(storage.data, purpose="--data")
         resources = _resources(order, capacity)
@@ -52,14 +52,14 @@ def _resources(order: MicroRequest, capacity: Capacity) -> TrainingResources:
 
 
 def render(
-    data: Path, photos: int, scenes: int, processes: int, console: Console, *, kinds: Sequence[str] = (TRAINING, TEST)
+    data: Path, photos: int, groups: int, processes: int, console: Console, *, kinds: Sequence[str] = (TRAINING, TEST)
 ) -> None:
     """Render the Toybox sets where they are missing."""
     make_sets(
         data,
         seed=SETS_SEED,
         photos=photos,
-        scenes=scenes,
+        groups=groups,
         processes=max(processes, 1),
         tell=lambda text: console.say(f"toybox  {text}"),
         kinds=kinds,

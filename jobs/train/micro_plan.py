@@ -11,8 +11,8 @@ from actors.micro.spec import MicroTraining
 from cluster.session import LOCAL
 from engine.errors import UsageError
 from engine.registry import Registry
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from engine.training.spec import configure
 
 Catalogue = Registry[type[MicroTraining]]
@@ -29,7 +29,7 @@ class MicroRequest:
         data: folder of the Toybox sets, rendered where they are missing.
         work: URI of checkpoints and logs.
         overrides: ``<part>.<field>=<value>``.
-        photos, scenes: training pictures to render.
+        photos, groups: training pictures to render.
         report: Markdown file that says what was trained and how well it does.
         cores: CPU cores of each worker; none shares those of the machine out.
     """
@@ -43,7 +43,7 @@ class MicroRequest:
     workers: int = 1
     seed: int = 0
     photos: int = PHOTOS
-    scenes: int = SCENES
+    groups: int = SCENES
     report: Path
     cores: int | None = None
 

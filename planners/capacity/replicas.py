@@ -15,8 +15,8 @@ def replicas(pools: Sequence[Pool], *, cpus: float, gpus: float, memory_gb: floa
     """Replicas of each pool, max-min fair: no pool has one more while one that has fewer could still grow.
 
     Every pool first gets its `min_replicas`, then the pool with the fewest grows, as long as it fits. A replica that
-    asks for a part of a GPU lies on one card, as Ray places it, so cards are packed one by one (best fit) and three
-    replicas of 0.6 need three cards. A pool that asks for nothing stays at its minimum.
+    asks for a part of a GPU lies on one GPU, as Ray places it, so GPUs are packed one by one (best fit) and three
+    replicas of 0.6 need three GPUs. A pool that asks for nothing stays at its minimum.
 
     Args:
         pools: in the order of the pipeline; a tie goes to the earlier one.
@@ -58,30 +58,30 @@ def replicas(pools: Sequence[Pool], *, cpus: float, gpus: float, memory_gb: floa
 class _Free:
     """What is left of a cluster, in ten-thousandths."""
 
-    def __init__(self, cpus: int, cards: list[int], memory: int) -> None:
-        self._cpus, self._cards, self._memory = cpus, cards, memory
+    def __init__(self, cpus: int, gpus: list[int], memory: int) -> None:
+        self._cpus, self._free, self._memory = cpus, gpus, memory
 
     def take(self, pool: Pool) -> bool:
         """Reserve one replica of `pool`; False, and nothing is taken, when it does not fit."""
         cpus, gpus, memory = (round(each * _STEPS) for each in (pool.cpus, pool.gpus, pool.memory_gb))
-        cards = self._whole(gpus // _STEPS) if gpus >= _STEPS else self._cards_with_room(gpus)
-        if cpus > self._cpus or memory > self._memory or cards is None:
+        chosen = self._whole(gpus // _STEPS) if gpus >= _STEPS else self._with_room(gpus)
+        if cpus > self._cpus or memory > self._memory or chosen is None:
             return False
         self._cpus -= cpus
         self._memory -= memory
-        for card in cards:
-            self._cards[card] -= min(gpus, _STEPS)
+        for gpu in chosen:
+            self._free[gpu] -= min(gpus, _STEPS)
         return True
 
     def _whole(self, count: int) -> list[int] | None:
-        untouched = [card for card, left in enumerate(self._cards) if left == _STEPS]
+        untouched = [gpu for gpu, left in enumerate(self._free) if left == _STEPS]
         return untouched[:count] if len(untouched) >= count else None
 
-    def _cards_with_room(self, part: int) -> list[int] | None:
+    def _with_room(self, part: int) -> list[int] | None:
         if not part:
             return []
-        fitting = [card for card, left in enumerate(self._cards) if left >= part]
-        return [min(fitting, key=lambda card: (self._cards[card], card))] if fitting else None
+        fitting = [gpu for gpu, left in enumerate(self._free) if left >= part]
+        return [min(fitting, key=lambda gpu: (self._free[gpu], gpu))] if fitting else None
 
 
 def _does_not_fit(pool: Pool, pools: Sequence[Pool], there: tuple[float, float, float]) -> UsageError:
@@ -91,7 +91,7 @@ def _does_not_fit(pool: Pool, pools: Sequence[Pool], there: tuple[float, float, 
         f"{wanted:g} {what} asked, {has:g} there"
         for what, wanted, has in zip(("CPUs", "GPUs", "GiB of memory"), asked, there, strict=True)
         if wanted > has
-    ] or [f"{asked[1]:g} GPUs asked of {there[1]:g}, but a replica must lie on one card"]
+    ] or [f"{asked[1]:g} GPUs asked of {there[1]:g}, but a replica must lie on one GPU"]
     return UsageError(
         "CAPACITY",
         f"the cluster cannot hold one set of replicas: {'; '.join(short)}",

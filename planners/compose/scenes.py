@@ -76,7 +76,7 @@ def prepare_casting(cutouts: Mapping[str, CutoutInfo]) -> Casting:
 
 
 def ensembles(cutouts: Mapping[str, CutoutInfo], together: Sequence[Sequence[str]] = ()) -> tuple[Casting, ...]:
-    """One casting for each scene folder of the published layout; one of all where photos lie in concept folders.
+    """One casting for each ensemble folder of the published layout; one of all where photos lie in concept folders.
 
     Where groups of classes are given, each folder has a casting for each of them, and one for what no group names.
     What would hold a single usable concept is left out; where that leaves none, all concepts go together.

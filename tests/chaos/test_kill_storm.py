@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from engine.dataset.verify import verify
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.storm import KILLS, SAMPLES, SEED, content, plan, write
 
 ROOT = Path(__file__).parents[2]

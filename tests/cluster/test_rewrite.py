@@ -12,7 +12,7 @@ from engine.errors import Damaged
 from engine.run.recipe import Pool
 from engine.seeds import sample_id
 from engine.storage.commits import list_committed
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.units import commit
 
 UNITS, UNIT_SIZE = 5, 3

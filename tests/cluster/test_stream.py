@@ -13,7 +13,7 @@ from engine.run.pool import Pool
 from engine.run.stage import Run
 from engine.seeds import sample_id
 from engine.storage.commits import list_committed
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.standins import Broken, Draw, Finish, Nap, Numbers, Trap
 
 pytestmark = pytest.mark.usefixtures("ray_capacity")
@@ -57,21 +57,21 @@ def test_the_grouping_changes_nothing_but_where_things_run(tmp_path):
     assert {stage for receipt in receipts for stage in receipt.timings} == {"draw", "nap", "finish", "warm_up"}
 
 
-def cards(out, gpus, replicas):
-    """The cards that the processes of a pool were given."""
+def gpus_of(out, gpus, replicas):
+    """The GPUs that the processes of a pool were given."""
     out.mkdir()
-    groups, cards = ((Draw(), Nap(), Finish(tell=True)),), pool("draw", "nap", "finish", "commit", cpus=0.2, gpus=gpus)
-    run(out, groups, [cards], [replicas], samples=UNIT * replicas)
+    groups, own = ((Draw(), Nap(), Finish(tell=True)),), pool("draw", "nap", "finish", "commit", cpus=0.2, gpus=gpus)
+    run(out, groups, [own], [replicas], samples=UNIT * replicas)
     return sorted(path.read_text() for path in out.glob("process-*"))
 
 
-def test_models_are_pinned_and_share_cards_by_fractions(tmp_path, monkeypatch):
+def test_models_are_pinned_and_share_gpus_by_fractions(tmp_path, monkeypatch):
     monkeypatch.setattr(DataContext.get_current(), "wait_for_min_actors_s", 200)  # see every process, not the first
-    halves = cards(tmp_path / "halves", 0.5, 4)
+    halves = gpus_of(tmp_path / "halves", 0.5, 4)
     assert len(halves) == 4
-    assert len(set(halves)) == 2, "two processes on each of two cards"
-    whole = cards(tmp_path / "whole", 1, 3)
-    assert len(whole) == len(set(whole)) == 3, "a card for each process"
+    assert len(set(halves)) == 2, "two processes on each of two GPUs"
+    whole = gpus_of(tmp_path / "whole", 1, 3)
+    assert len(whole) == len(set(whole)) == 3, "a GPU for each process"
 
 
 def test_rows_that_raise_kill_or_hang_cost_only_themselves_and_are_named(tmp_path):

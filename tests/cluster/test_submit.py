@@ -11,7 +11,7 @@ import yaml
 
 from actors.models.mirror import push
 from engine.dataset.verify import verify
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.photos import concept_folder
 from tests.support.ray_head import TOKEN, ray_head
 from tests.support.tiny_models import TOWER, written

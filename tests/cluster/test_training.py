@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from cluster.training import _named_problem, train
 from engine.errors import EnvironmentProblem, UsageError
 from engine.storage.folders import fetch_file
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from engine.training.local import train_locally
 from engine.training.reports import TrainingReport, read_reports

@@ -8,7 +8,7 @@ from engine.dataset.verify import verify as examine
 from engine.dataset.views import open_dataset
 from engine.errors import UsageError
 from engine.rows.composition import Composition
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.compose.compose import compose
 from jobs.compose.recipes import load, schema, show
 from jobs.compose.request import ComposeRequest

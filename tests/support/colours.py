@@ -8,7 +8,7 @@ from engine.photos.images import encode_jpeg
 from engine.photos.library import CutoutInfo, Library, PixelCache
 from engine.rows.composition import Composition, Placement
 from engine.rows.values import Model
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 SIZE = 96
 COLORS = {"cat-1": (220, 120, 20), "cat-2": (200, 110, 30), "cup-1": (30, 60, 210)}

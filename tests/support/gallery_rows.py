@@ -10,7 +10,7 @@ from engine.rows.cutout import Cutout
 from engine.rows.schema import column_names, to_table
 from engine.rows.values import Model
 from engine.storage.commits import FailedRow, commit_unit
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 SIDE = 96
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>[/red]\x1b[31m\u2028{{data}}"

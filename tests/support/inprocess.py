@@ -9,14 +9,14 @@ from engine.run.stage import Run
 from engine.storage.extents import extend
 from engine.storage.lock import PHOTOS, claim
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.compose.compose import compose_work, lock_run
 from jobs.compose.inputs import Inputs
 from jobs.compose.layout import check_layouts, layout_work, lock_layouts
 from jobs.compose.phases import phase_work
 from jobs.compose.recipes import load
 from jobs.compose.request import ComposeRequest
-from jobs.report.card import write_card
+from jobs.report.dataset_card import write_card
 from jobs.run_loop import ANY_FAILURES
 from tests.support.inline import through
 

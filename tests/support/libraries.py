@@ -9,7 +9,7 @@ from engine.rows.schema import column_names, to_table
 from engine.run.stage import Run
 from engine.storage.commits import commit_unit
 from engine.storage.lock import BACKGROUNDS
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.cutouts import BEACH, TABLE
 
 CLASSES = {"rex": "dog", "tom": "cat", "pot": "teapot", "bag": "backpack", "pair": "glasses"}

@@ -1,4 +1,4 @@
-"""One Ray cluster for all tests of a process: logical cores and cards, held by a process of its own, joined by jobs.
+"""One Ray cluster for all tests of a process: logical cores and GPUs, held by a process of its own, joined by jobs.
 
 A cluster takes 12 s of processor time to start, and joining one takes 2 s.
 """

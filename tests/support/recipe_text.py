@@ -4,7 +4,7 @@ import pytest
 
 from actors.compose.stages import STAGES
 from engine.errors import UsageError
-from engine.run.parse import parse_recipe
+from engine.run.recipe_parse import parse_recipe
 
 MINE = """\
 name: mine

@@ -42,7 +42,7 @@ def _wait_for(port, server):
 
 
 def s3_environment(address):
-    """The variables by which `engine.storage.object_store` finds the server."""
+    """The variables by which `engine.storage.s3_store` finds the server."""
     return {
         "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": "key",

@@ -15,7 +15,7 @@ from engine.storage.commits import commit_unit, list_committed
 from engine.storage.extents import extend
 from engine.storage.lock import claim
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.units import unit
 
 SEED, KILLS = 20, 510

@@ -16,7 +16,7 @@ from actors.micro.spec import Measurement, MicroTraining
 from actors.training.loop import TrainingTask, fit
 from engine.seeds import rng
 from engine.storage.folders import put_folder
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.resources import TrainingStorage
 from engine.training.schedule import Schedule
 from engine.training.spec import TrainingSpec

@@ -8,12 +8,12 @@ import numpy as np
 
 from engine.seeds import rng
 from engine.toybox import CLASSES, SCENES
-from engine.toybox.sets import FACTS, TEST, TEST_INSTANCES, TEST_SCENES, TEST_VIEWS
+from engine.toybox.sets import FACTS, TEST, TEST_GROUPS, TEST_INSTANCES, TEST_VIEWS
 
 
 def make_toysets(folder: Path, count: int = 8) -> Path:
     """All four sets in the file format of `engine.toybox.sets`."""
-    for number, name in enumerate(("photos", "scenes", "photos_test", "scenes_test")):
+    for number, name in enumerate(("photos", "groups", "photos_test", "groups_test")):
         arrays = _arrays(rng(number, "toysets"), count, toys=1 if name.startswith("photos") else 2)
         root = folder / name
         root.mkdir(parents=True)
@@ -25,8 +25,8 @@ def make_toysets(folder: Path, count: int = 8) -> Path:
 
 def mark_test_sets(folder: Path) -> None:
     """The test sets as if they had been rendered, which takes a minute: for whoever does not look at a picture."""
-    facts = {"seed": 1, "instances": TEST_INSTANCES, "views": TEST_VIEWS, "scenes": TEST_SCENES}
-    for name in ("photos", "scenes"):
+    facts = {"seed": 1, "instances": TEST_INSTANCES, "views": TEST_VIEWS, "groups": TEST_GROUPS}
+    for name in ("photos", "groups"):
         (folder / f"{name}{TEST}").mkdir(parents=True)
         (folder / f"{name}{TEST}" / FACTS).write_text(json.dumps(facts))
 

@@ -8,7 +8,7 @@ import pandas as pd  # noqa: F401 (Arrow imports it with the first table, which 
 
 from engine.dataset.garbage import collect, garbage
 from engine.failpoints import VARIABLE
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.units import make_run
 
 KEYS = 40

@@ -21,7 +21,7 @@ from actors.chat.server import Server
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 from engine.photos.images import encode_png
 from engine.rows.values import UNKNOWN_LICENSE, Model
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from planners.chat.question import Question
 
 GREETING_S = 10.0  # at most, for the list of models: a live server has it at hand

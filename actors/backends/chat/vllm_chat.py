@@ -116,7 +116,7 @@ def _engine(spec: ChatSpec, folder: Path) -> Any:
         enable_prefix_caching=True,
         **({"limit_mm_per_prompt": {"image": 1}} if sees(folder) else {}),
         gpu_memory_utilization=spec.gpu_memory,
-        tensor_parallel_size=spec.cards,
+        tensor_parallel_size=spec.gpus,
         structured_outputs_config={"backend": "xgrammar", "disable_any_whitespace": True},
         generation_config="vllm",  # the model's own would bring penalties
         trust_remote_code=False,

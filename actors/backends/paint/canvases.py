@@ -23,7 +23,7 @@ FLAT = 2 / 255  # a picture whose values span less holds nothing
 
 @final
 class Halving:
-    """Paints rows in batches that fit the card: after an out-of-memory the batch is half as large, for good.
+    """Paints rows in batches that fit the GPU: after an out-of-memory the batch is half as large, for good.
 
     Args:
         paint: rows to NxHxWx3 in 0..1; all canvases of a call have one size.
@@ -38,7 +38,7 @@ class Halving:
         """One HxWx3 picture a row, or PAINT_BLANK in its place.
 
         Raises:
-            EnvironmentProblem: GPU_MEMORY where not even one row fits the card.
+            EnvironmentProblem: GPU_MEMORY where not even one row fits the GPU.
         """
         painted: list[Pixels | SampleError] = []
         while len(painted) < len(rows):
@@ -56,9 +56,9 @@ class Halving:
             if len(rows) == 1:
                 raise EnvironmentProblem(
                     "GPU_MEMORY",
-                    f"one canvas of {self._model} does not fit the card",
+                    f"one canvas of {self._model} does not fit the GPU",
                     why=str(error).splitlines()[0],
-                    fix="give the stage a whole card, a smaller canvas, or a larger card",
+                    fix="give the stage a whole GPU, a smaller canvas, or a larger GPU",
                 ) from None
         self.most = len(rows) // 2
         log.warning("out of GPU memory with %d canvases at once: going on with %d", len(rows), self.most)
@@ -99,7 +99,7 @@ def start(row: Composition) -> Pixels:
 
 
 def noise(rows: Sequence[Composition]) -> list[torch.Generator]:
-    """A generator for each row, on the CPU: its noise is the same on every card and in every batch."""
+    """A generator for each row, on the CPU: its noise is the same on every GPU and in every batch."""
     return [torch.Generator("cpu").manual_seed(derive(row.seed, "inpaint", "latents")) for row in rows]
 
 

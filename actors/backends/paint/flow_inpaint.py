@@ -89,7 +89,7 @@ class FlowInpaint:
 
         Raises:
             UsageError: CANVAS_SIZE.
-            EnvironmentProblem: GPU_MEMORY where not even one row fits the card.
+            EnvironmentProblem: GPU_MEMORY where not even one row fits the GPU.
         """
         return self.batches(rows)
 

@@ -68,7 +68,7 @@ class SdxlInpaint:
 
         Raises:
             UsageError: CANVAS_SIZE where height or width is no multiple of 8.
-            EnvironmentProblem: GPU_MEMORY where not even one row fits the card.
+            EnvironmentProblem: GPU_MEMORY where not even one row fits the GPU.
         """
         return self.batches(rows)
 

@@ -35,7 +35,7 @@ UNUSED = ("embeddings.mask_token",)  # of training only
 class Dino:
     """Any DINO or DINOv2 in transformers' format: ``config.json``, ``preprocessor_config.json``, ``model.safetensors``.
 
-    Runs in float32 on every device: a score that decides over a row must not depend on the card.
+    Runs in float32 on every device: a score that decides over a row must not depend on the GPU.
 
     Args:
         model: a local folder, ``shipped:<family>/<part>``, or a hub id such as ``facebook/dinov2-small``.

@@ -43,7 +43,7 @@ class OpenClip:
     """Any CLIP that open_clip knows: a name and a pretrained tag, ``hf-hub:org/name``, or a local folder.
 
     A folder holds ``open_clip_config.json`` and ``open_clip_model.safetensors``. Runs in float32 on every device: a
-    score that decides over a row must not depend on the card.
+    score that decides over a row must not depend on the GPU.
 
     Raises:
         UsageError: CLIP_UNKNOWN, CLIP_TEXT_TOWER, WEIGHTS_MISMATCH, and those of `actors.models.weights.local_weights`.

@@ -44,7 +44,7 @@ class OwlVit:
     The first stretches pictures to a square, the second pads them, so that its boxes are shares of the longer side.
 
     A folder may state its working threshold in ``detector.json``: ``{"threshold": 0.3}``. Runs in float32 on every
-    device: a score that decides over a row must not depend on the card.
+    device: a score that decides over a row must not depend on the GPU.
 
     Args:
         model: a local folder, ``shipped:<family>/<part>``, or a hub id such as ``google/owlvit-base-patch32``.

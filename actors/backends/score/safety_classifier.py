@@ -1,7 +1,7 @@
 """Harm by classification: any image classifier of transformers, and beside it any text classifier.
 
 What is harmful is said by their labels: all but those that the recipe calls harmless. Runs in float32 on every device:
-a score that decides over a row must not depend on the card.
+a score that decides over a row must not depend on the GPU.
 """
 
 from __future__ import annotations

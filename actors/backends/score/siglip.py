@@ -33,7 +33,7 @@ KIND = "siglip"
 class Siglip:
     """Any SigLIP, or SigLIP 2 of fixed resolution, in transformers' format.
 
-    Runs in float32 on every device: a score that decides over a row must not depend on the card.
+    Runs in float32 on every device: a score that decides over a row must not depend on the GPU.
 
     Raises:
         UsageError: WEIGHTS_MISMATCH, and those of `actors.models.weights.local_weights`.

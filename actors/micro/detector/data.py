@@ -1,4 +1,4 @@
-"""Batches for the detector: Toybox scenes and photos, mirrored, cropped and re-lit by chance; mosaics of single toys.
+"""Batches for the detector: Toybox groups and photos, mirrored, cropped and re-lit by chance; mosaics of single toys.
 
 Mosaics are those of Minderer et al. 2022, section 3.2: what a patch shows must be read there, not off the picture.
 """

@@ -43,8 +43,8 @@ from engine.training.schedule import Schedule
 
 FEW, MANY, HALF = 2, 3, 0.5  # toys in a row of a mosaic: few in the first half, then either
 RAMP = 0.1  # of the time that names took: boxes come in over so long
-CALIBRATION = 256  # scenes at the end of the set that are held out, for the working threshold
-PRECISION = 0.9  # at the working threshold, of boxes in the scenes held out
+CALIBRATION = 256  # groups at the end of the set that are held out, for the working threshold
+PRECISION = 0.9  # at the working threshold, of boxes in the groups held out
 
 CARD = """---
 license: apache-2.0
@@ -79,52 +79,52 @@ class DetectorTraining(MicroTraining):
     first: float = Field(0.4, ge=0, le=1, description="share of the first round that learns names, from mosaics alone")
     paper: float = Field(0.4, ge=0, le=1, description="share of those that see toys without surroundings")
     first_toys: int = Field(96, ge=9, description="toys a step and process in these")
-    tiny: float = Field(0.2, ge=0, lt=1, description="share of pictures made of 4 or 9 scenes, after the first round")
+    tiny: float = Field(0.2, ge=0, lt=1, description="share of pictures made of 4 or 9 groups, after the first round")
     copies: int = Field(4, ge=1, description="patches that learn from each object")
     schedule: Schedule = Schedule(
         steps=13500, restart_every=5000, lr=1e-3, muon_lr=3e-3, warmup=100, ema=0.998, weight_decay=0.05
     )
 
     @model_validator(mode="after")
-    def _leaves_scenes(self) -> Self:
+    def _leaves_groups(self) -> Self:
         if sum(round(self.batch * share) for share in (self.photos, self.mosaics, self.tiny)) >= self.batch:
-            raise ValueError("photos, mosaics and tiny leave no scenes in a batch")
+            raise ValueError("photos, mosaics and tiny leave no groups in a batch")
         return self
 
     def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Train the net, then choose the working threshold on scenes that it was not trained on."""
-        scenes = open_set(folders.data, "scenes")
+        """Train the net, then choose the working threshold on groups that it was not trained on."""
+        groups = open_set(folders.data, "groups")
         tokenizer = train_tokenizer(
             {*(prompt.format(name) for prompt in PROMPTS for name in CLASSES)}
-            | {scenes.full_caption(index) for index in range(min(len(scenes), 1000))},
+            | {groups.full_caption(index) for index in range(min(len(groups), 1000))},
             self.vocabulary,
             LONGEST,
         )
         torch.manual_seed(self.seed)
         photos = open_set(folders.data, "photos")
         net = new_net(self, tokenizer, Dino(str(folders.family / "identity")).net, np.asarray(photos.images[:32]))
-        held_out = min(CALIBRATION, len(scenes) // 4)
-        task = DetectorTask(self, net, tokenizer, (scenes, len(scenes) - held_out), photos)
+        held_out = min(CALIBRATION, len(groups) // 4)
+        task = DetectorTask(self, net, tokenizer, (groups, len(groups) - held_out), photos)
         fit(task, self.schedule, context, device=best_device())
         if context.rank == 0:
             save(net, tokenizer, self, folders.part, threshold=0.0)
             backend = OwlVit(str(folders.part))
-            truth = truth_of(scenes, range(len(scenes) - held_out, len(scenes)))
-            threshold = working_threshold(backend, scenes, truth, PRECISION)
+            truth = truth_of(groups, range(len(groups) - held_out, len(groups)))
+            threshold = working_threshold(backend, groups, truth, PRECISION)
             (folders.part / THRESHOLD_FILE).write_text(json.dumps({"threshold": round(threshold, 3)}) + "\n")
 
     def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """AP50 where every class is asked for; recall and precision where the classes of a scene are, as `score` does.
+        """AP50 where every class is asked for; recall and precision where the classes of a group are, as `score` does.
 
-        `seed` has no part in it: all scenes of the test set are measured.
+        `seed` has no part in it: all groups of the test set are measured.
         """
         del seed
-        scenes = open_set(data, "scenes_test")
+        groups = open_set(data, "groups_test")
         backend = OwlVit(str(family / self.name))
-        truth = truth_of(scenes, range(len(scenes)))
-        recall, precision = recall_and_precision(backend, scenes, truth)
+        truth = truth_of(groups, range(len(groups)))
+        recall, precision = recall_and_precision(backend, groups, truth)
         return [
-            Measurement(self.name, "ap50", mean_average_precision(backend, scenes, truth), 0.80),
+            Measurement(self.name, "ap50", mean_average_precision(backend, groups, truth), 0.80),
             Measurement(self.name, "object_recall", recall, 0.98),
             Measurement(self.name, "box_precision", precision, 0.80),
         ]
@@ -137,15 +137,15 @@ class DetectorTask(TrainingTask):
     Gradients of boxes are ten times as large as those of names: with both from the start names were still a guess after
     450 steps. Toys without surroundings come first: among surroundings, the tower told 20 % of them apart where here it
     told 42 %. Names are learned from mosaics: from pictures of one toy each, the loss over names rose from 1.1 to 2.5
-    where scenes of several toys began.
+    where groups of toys began.
     """
 
     def __init__(
-        self, spec: DetectorTraining, net: Any, tokenizer: Any, scenes: tuple[Annotated, int], photos: ToySet
+        self, spec: DetectorTraining, net: Any, tokenizer: Any, groups: tuple[Annotated, int], photos: ToySet
     ) -> None:
         self.net, self.seed = net, spec.seed
         self._spec, self._tokenizer, self._photos = spec, tokenizer, photos
-        self._sets = scenes, (photos, len(photos))
+        self._sets = groups, (photos, len(photos))
         self._device = best_device()
         single, self._mosaics = round(spec.batch * spec.photos), round(spec.batch * spec.mosaics)
         self._sizes = spec.batch - single - self._mosaics, single
@@ -191,9 +191,9 @@ class DetectorTask(TrainingTask):
         return self._windows(spec.first_toys // cells**2, cells, progress, draw)
 
     def _harder_batch(self, draw: np.random.Generator) -> DetectionBatch:
-        """With pictures of 4 or 9 scenes among them, in other colours and less sharp.
+        """With pictures of 4 or 9 groups among them, in other colours and less sharp.
 
-        After the first round 96 % of the objects of scenes that it had seen were found, of others 87 %; and of toys
+        After the first round 96 % of the objects of groups that it had seen were found, of others 87 %; and of toys
         that cover less than 2 % of a composition, 2 %.
         """
         side, cells = self._spec.side, int(draw.integers(FEW, MANY + 1))

@@ -60,7 +60,7 @@ def recall_and_precision(detector: Detector, data: Annotated, truth: Sequence[Kn
 def working_threshold(detector: Detector, data: Annotated, truth: Sequence[Known], precision: float) -> float:
     """The lowest threshold with that precision, or else the most precise one.
 
-    Recall has no say: toys that training has seen are found at any threshold, and scenes alone are held out here.
+    Recall has no say: toys that training has seen are found at any threshold, and groups alone are held out here.
     """
     answers = _answers(detector, data, truth)
     reached = {limit: _at(answers, limit)[1] for limit in LIMITS}

@@ -58,7 +58,7 @@ class AutoencoderTraining(MicroTraining):
 
     def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Train on crops of both sets; save as `AutoencoderKL` does, in fp16."""
-        sets = [open_set(folders.data, name) for name in ("photos", "scenes")]
+        sets = [open_set(folders.data, name) for name in ("photos", "groups")]
         device = best_device()
         vae = new_autoencoder(self)
         fit(_Reconstruction(self, vae, sets, device), self.schedule, context, device=device)
@@ -69,7 +69,7 @@ class AutoencoderTraining(MicroTraining):
     def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """Mean PSNR of test pictures of one object and of several, half each, as 8-bit images."""
         del seed  # nothing is drawn: the first pictures of both test sets
-        sets = [open_set(data, name) for name in ("photos_test", "scenes_test")]
+        sets = [open_set(data, name) for name in ("photos_test", "groups_test")]
         pictures = np.concatenate([found.images[: MEASURED // 2] for found in sets])
         device = best_device()
         vae = load_autoencoder(find_autoencoder(family), device)

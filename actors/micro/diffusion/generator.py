@@ -32,7 +32,7 @@ from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
 from engine.training.schedule import Schedule
 
-SETS = "photos", "scenes"
+SETS = "photos", "groups"
 ALONE = 1.0, 0.6  # share of toys without surroundings, at the beginning and at the end
 CLOSE = 0.4  # share of the way before pictures with surroundings come in
 PHOTOS_SHARE = 0.6  # of those: one toy, large

@@ -35,7 +35,7 @@ from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
 from engine.training.schedule import Schedule
 
-SET = "scenes"
+SET = "groups"
 SCENE_ONLY = 0.5  # share of prompts that are the recipe's, which say nothing of the objects
 MEASURED, TARGET = 64, 0.80
 STEPS, GUIDANCE = 10, 3.0  # of the measurement

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actors.backends.score.dino import Dino
+from actors.micro.half_precision import card_text, half_precision_state
 from actors.micro.identity.pairs import GALLERY, same_instance_top1
 from actors.micro.model_card import write_card
 from actors.micro.spec import Measurement, MicroTraining, PartFolders
-from actors.micro.storage import card_text, half_precision_state
 from actors.micro.views import around, on_color, relit, render_view, stack_pictures
 from actors.training.attention import short_attention
 from actors.training.loop import TrainingTask, best_device, fit

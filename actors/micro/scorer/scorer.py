@@ -19,12 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from actors.micro.half_precision import card_text, half_precision_state
 from actors.micro.model_card import write_card
 from actors.micro.scorer.metrics import caption_metrics, class_zero_shot, scene_zero_shot
 from actors.micro.scorer.views import ScorerViews
 from actors.micro.scorer.vocabulary import merges, write_tokenizer
 from actors.micro.spec import Measurement, MicroTraining, PartFolders
-from actors.micro.storage import card_text, half_precision_state
 from actors.training.attention import short_attention
 from actors.training.loop import TrainingTask, best_device, fit
 from actors.training.norms import retake_statistics
@@ -62,8 +62,8 @@ class ScorerTraining(MicroTraining):
     def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Train; saves an open_clip folder with its tokenizer."""
         with TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
-            photos, scenes = open_set(folders.data, "photos"), open_set(folders.data, "scenes")
-            task = ScorerTask(self, photos, scenes, Path(scratch))
+            photos, groups = open_set(folders.data, "photos"), open_set(folders.data, "groups")
+            task = ScorerTask(self, photos, groups, Path(scratch))
             fit(task, self.schedule, context, device=task.device)
             if context.rank == 0:
                 task.settle()
@@ -75,11 +75,11 @@ class ScorerTraining(MicroTraining):
         from actors.score.scorers import ClipSpec
 
         scorer = OpenClip(ClipSpec(model=str(family / self.name)))
-        photos, scenes = open_set(data, "photos_test"), open_set(data, "scenes_test")
-        recall, auc = caption_metrics(scorer, scenes, seed)
+        photos, groups = open_set(data, "photos_test"), open_set(data, "groups_test")
+        recall, auc = caption_metrics(scorer, groups, seed)
         return [
             Measurement(self.name, "class_zero_shot", class_zero_shot(scorer, photos), 0.90),
-            Measurement(self.name, "scene_zero_shot", scene_zero_shot(scorer, scenes), 0.90),
+            Measurement(self.name, "scene_zero_shot", scene_zero_shot(scorer, groups), 0.90),
             Measurement(self.name, "caption_recall_at_1", recall, 0.80),
             Measurement(self.name, "matching_auc", auc, 0.90),
         ]
@@ -107,15 +107,15 @@ class ScorerTraining(MicroTraining):
 class ScorerTask(TrainingTask):
     """Pictures with captions, and the losses over captions, classes and scenes."""
 
-    def __init__(self, spec: ScorerTraining, photos: ToySet, scenes: ToySet, scratch: Path) -> None:
+    def __init__(self, spec: ScorerTraining, photos: ToySet, groups: ToySet, scratch: Path) -> None:
         from open_clip.model import CLIP
         from open_clip.tokenizer import HFTokenizer
 
         self.spec, self.seed, self.device = spec, spec.seed, best_device()
-        self.pairs = merges(_texts(photos, scenes, spec.seed))
+        self.pairs = merges(_texts(photos, groups, spec.seed))
         vocabulary = write_tokenizer(scratch, self.pairs, spec.context)
         self.tokenize: Any = HFTokenizer(str(scratch), context_length=spec.context)
-        self.views = ScorerViews(photos, scenes, spec.size, self.device)
+        self.views = ScorerViews(photos, groups, spec.size, self.device)
         self.config = spec.architecture(vocabulary)
         torch.manual_seed(spec.seed)
         self.net: nn.Module = CLIP(**self.config)
@@ -173,10 +173,10 @@ def caption_loss(logits: Tensor, captions: list[str]) -> Tensor:
     return (functional.cross_entropy(logits, truth) + functional.cross_entropy(logits.T, truth)) / 2
 
 
-def _texts(photos: ToySet, scenes: ToySet, seed: int) -> Iterator[str]:
+def _texts(photos: ToySet, groups: ToySet, seed: int) -> Iterator[str]:
     """What the vocabulary is learned from."""
     draw = rng(seed, "scorer", "vocabulary")
-    for toys in (photos, scenes):
+    for toys in (photos, groups):
         for index in draw.integers(len(toys), size=2000):
             yield toys.caption(int(index), draw)
             yield toys.full_caption(int(index))

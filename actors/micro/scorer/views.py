@@ -15,7 +15,7 @@ from engine.rows.values import Pixels
 from engine.toybox import CLASSES
 from engine.toybox.sets import ToySet
 
-SCENE_SHARE = 0.5  # of the whole pictures
+GROUP_SHARE = 0.5  # of the whole pictures
 GREY_SHARE = 0.5  # of the single toys: cut out, on the grey of reference cut-outs; the rest with their background
 FULL_SHARE = 0.4  # of the captions: those that compositions get
 SLACKS = 0.15, 2.5  # of its box around a toy that stands alone: up close alone it was not known again from afar
@@ -39,10 +39,10 @@ class CaptionBatch:
 
 @final
 class ScorerViews:
-    """Draws batches from photos and scenes."""
+    """Draws batches from photos and groups of toys."""
 
-    def __init__(self, photos: ToySet, scenes: ToySet, side: int, device: torch.device) -> None:
-        self.sets, self.side, self.device = (photos, scenes), side, device
+    def __init__(self, photos: ToySet, groups: ToySet, side: int, device: torch.device) -> None:
+        self.sets, self.side, self.device = (photos, groups), side, device
 
     def batch(self, draw: np.random.Generator, count: int, share: float, progress: float = 1.0) -> CaptionBatch:
         """A batch of `count` pictures, `share` of them whole, the rest single toys.
@@ -55,7 +55,7 @@ class ScorerViews:
         classes: list[NDArray[np.float32]] = []
         captions, places = [], []
         for number in range(count):
-            toys = self.sets[int(draw.random() < SCENE_SHARE)]
+            toys = self.sets[int(draw.random() < GROUP_SHARE)]
             index = int(draw.integers(len(toys)))
             mirrored = bool(draw.random() < 0.5)
             if number < whole:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from engine.dataset.export.licenses import hub_licenses
+from engine.dataset.export.hub_licenses import hub_licenses
 from engine.dataset.export.rows import Exporter
 from engine.rows.composition import Composition
 from engine.rows.schema import column_names, to_table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.toybox.shapes.fields import (
+from engine.toybox.shapes.distance_fields import (
     Field,
     Points,
     box,

@@ -1,12 +1,12 @@
 "use strict";
-// The grid: cards, filters, sorting, ratings, keys. What came with the data becomes text nodes and attributes of
+// The grid: tiles, filters, sorting, ratings, keys. What came with the data becomes text nodes and attributes of
 // pictures only; nothing here parses markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const state = { query: "", status: "all", concepts: new Set(), scene: "", reason: "", sort: "", descending: false };
 const ratings = loadRatings();
-let shown = data.cards;
+let shown = data.tiles;
 
 /** An element with properties and children; strings become text nodes. */
 function h(tag, properties, ...children) {
@@ -23,72 +23,72 @@ function scoreText(score, value) {
   return value === undefined ? "–" : value.toFixed(score.digits) + score.unit;
 }
 
-// Cards
+// Tiles
 
-function makeCard(card) {
-  const picture = h("span", { className: "picture" + (card.pictures.alpha ? " checks" : "") });
-  picture.append(card.pictures.thumb
-    ? h("img", { src: webp(card.pictures.thumb), alt: "", decoding: "async", draggable: false })
+function makeTile(tile) {
+  const picture = h("span", { className: "picture" + (tile.pictures.alpha ? " checks" : "") });
+  picture.append(tile.pictures.thumb
+    ? h("img", { src: webp(tile.pictures.thumb), alt: "", decoding: "async", draggable: false })
     : h("span", { className: "missing", textContent: "no readable image" }));
-  card.stars = h("span", { className: "stars", hidden: true });
-  picture.append(card.stars);
-  card.numbers = h("span", { className: "numbers" });
-  card.button = h("button", { className: "card", type: "button", tabIndex: -1 },
+  tile.stars = h("span", { className: "stars", hidden: true });
+  picture.append(tile.stars);
+  tile.numbers = h("span", { className: "numbers" });
+  tile.button = h("button", { className: "tile", type: "button", tabIndex: -1 },
     picture,
-    h("span", { className: "caption" }, card.status ? h("i", { className: "dot " + statusClass(card.status) }) : null, card.caption || card.id),
-    card.reasons.length ? h("span", { className: "why", textContent: card.reasons.join(", ") }) : null,
-    card.numbers);
-  card.button.addEventListener("click", () => openDetail(card));
-  card.button.addEventListener("focus", () => setTabStop(card));
-  card.element = h("li", {}, card.button);
-  card.words = (card.caption + "\n" + card.template + "\n" + card.id).toLowerCase();
-  showRating(card);
+    h("span", { className: "caption" }, tile.status ? h("i", { className: "dot " + statusClass(tile.status) }) : null, tile.caption || tile.id),
+    tile.reasons.length ? h("span", { className: "why", textContent: tile.reasons.join(", ") }) : null,
+    tile.numbers);
+  tile.button.addEventListener("click", () => openDetail(tile));
+  tile.button.addEventListener("focus", () => setTabStop(tile));
+  tile.element = h("li", {}, tile.button);
+  tile.words = (tile.caption + "\n" + tile.template + "\n" + tile.id).toLowerCase();
+  showRating(tile);
 }
 
 function statusClass(status) {
   return status === "accepted" || status === "rejected" ? status : "";
 }
 
-/** Three numbers a card, the one that is sorted by first. */
-function showNumbers(card) {
-  const known = data.scores.filter((score) => score.key in card.scores && score.key !== "num_objects");
+/** Three numbers a tile, the one that is sorted by first. */
+function showNumbers(tile) {
+  const known = data.scores.filter((score) => score.key in tile.scores && score.key !== "num_objects");
   const sorted = data.scores.filter((score) => score.key === state.sort);
   const chosen = [...sorted, ...known.filter((score) => score.key !== state.sort)].slice(0, 3);
-  card.numbers.replaceChildren(...chosen.map((score) => h("span",
-    { className: score.key === state.sort ? "lead" : "", textContent: score.short + " " + scoreText(score, card.scores[score.key]) })));
+  tile.numbers.replaceChildren(...chosen.map((score) => h("span",
+    { className: score.key === state.sort ? "lead" : "", textContent: score.short + " " + scoreText(score, tile.scores[score.key]) })));
 }
 
-function setTabStop(card) {
-  for (const other of data.cards) other.button.tabIndex = other === card ? 0 : -1;
+function setTabStop(tile) {
+  for (const other of data.tiles) other.button.tabIndex = other === tile ? 0 : -1;
 }
 
 // Filter and sort
 
-function matches(card) {
-  return (state.status === "all" || card.status === state.status)
-    && (!state.scene || card.scene === state.scene)
-    && (!state.reason || card.reasons.includes(state.reason))
-    && [...state.concepts].every((concept) => card.concepts.includes(concept))
-    && card.words.includes(state.query);
+function matches(tile) {
+  return (state.status === "all" || tile.status === state.status)
+    && (!state.scene || tile.scene === state.scene)
+    && (!state.reason || tile.reasons.includes(state.reason))
+    && [...state.concepts].every((concept) => tile.concepts.includes(concept))
+    && tile.words.includes(state.query);
 }
 
-/** Cards by a score, unknown scores last whichever way; equal ones stay in the order of the dataset. */
-function inOrder(cards) {
+/** Tiles by a score, unknown scores last whichever way; equal ones stay in the order of the dataset. */
+function inOrder(tiles) {
   const sign = state.descending ? -1 : 1;
-  if (!state.sort) return state.descending ? [...cards].reverse() : cards;
-  const value = (card) => card.scores[state.sort];
-  const [known, unknown] = [cards.filter((card) => value(card) !== undefined), cards.filter((card) => value(card) === undefined)];
+  if (!state.sort) return state.descending ? [...tiles].reverse() : tiles;
+  const value = (tile) => tile.scores[state.sort];
+  const [known, unknown] = [tiles.filter((tile) => value(tile) !== undefined), tiles.filter((tile) => value(tile) === undefined)];
   return [...known.sort((a, b) => sign * (value(a) - value(b))), ...unknown];
 }
 
 function update() {
-  shown = state.status === "failed" ? [] : inOrder(data.cards.filter(matches));
-  data.cards.forEach(showNumbers);
-  $("grid").replaceChildren(...shown.map((card) => card.element));
+  shown = state.status === "failed" ? [] : inOrder(data.tiles.filter(matches));
+  data.tiles.forEach(showNumbers);
+  $("grid").replaceChildren(...shown.map((tile) => tile.element));
   if (shown.length) setTabStop(shown[0]);
   $("empty").hidden = shown.length > 0 || state.status === "failed";
   $("failed").hidden = !data.failures.length || !["all", "failed"].includes(state.status);
-  $("shown").textContent = state.status === "failed" ? data.failures.length + " failed" : shown.length + " of " + data.cards.length + " shown";
+  $("shown").textContent = state.status === "failed" ? data.failures.length + " failed" : shown.length + " of " + data.tiles.length + " shown";
   for (const button of $("statuses").children) button.setAttribute("aria-pressed", String(button.value === state.status));
   $("direction").setAttribute("aria-label", state.descending ? "Descending; switch to ascending" : "Ascending; switch to descending");
   $("direction").classList.toggle("up", !state.descending);
@@ -120,21 +120,21 @@ function loadRatings() {
   }
 }
 
-function rate(card, stars) {
-  if (stars && ratings.get(card.id) !== stars) ratings.set(card.id, stars);
-  else ratings.delete(card.id);
+function rate(tile, stars) {
+  if (stars && ratings.get(tile.id) !== stars) ratings.set(tile.id, stars);
+  else ratings.delete(tile.id);
   try {
     localStorage.setItem(data.key, JSON.stringify(Object.fromEntries(ratings)));
   } catch { /* as above */ }
-  showRating(card);
+  showRating(tile);
   showRatedCount();
 }
 
-function showRating(card) {
-  const stars = ratings.get(card.id) ?? 0;
-  card.stars.hidden = !stars;
-  card.stars.textContent = "★".repeat(stars);
-  card.button.setAttribute("aria-label", [card.caption || card.id, card.status, ...card.reasons, stars ? "rated " + stars + " of 5" : ""].filter(Boolean).join(", "));
+function showRating(tile) {
+  const stars = ratings.get(tile.id) ?? 0;
+  tile.stars.hidden = !stars;
+  tile.stars.textContent = "★".repeat(stars);
+  tile.button.setAttribute("aria-label", [tile.caption || tile.id, tile.status, ...tile.reasons, stars ? "rated " + stars + " of 5" : ""].filter(Boolean).join(", "));
 }
 
 function showRatedCount() {
@@ -163,11 +163,11 @@ function download() {
 // Keys
 
 function columns() {
-  return Math.max(1, shown.filter((card) => card.element.offsetTop === shown[0].element.offsetTop).length);
+  return Math.max(1, shown.filter((tile) => tile.element.offsetTop === shown[0].element.offsetTop).length);
 }
 
-function moveFocus(card, key) {
-  const place = shown.indexOf(card);
+function moveFocus(tile, key) {
+  const place = shown.indexOf(tile);
   const last = shown.length - 1;
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[key];
   const target = key === "Home" ? 0 : key === "End" ? last : place + step;
@@ -175,10 +175,10 @@ function moveFocus(card, key) {
 }
 
 function onGridKey(event) {
-  const card = shown.find((candidate) => candidate.button === event.target);
-  if (!card || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (/^[0-5]$/.test(event.key)) rate(card, Number(event.key));
-  else if (/^(Arrow(Left|Right|Up|Down)|Home|End)$/.test(event.key)) moveFocus(card, event.key);
+  const tile = shown.find((candidate) => candidate.button === event.target);
+  if (!tile || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^[0-5]$/.test(event.key)) rate(tile, Number(event.key));
+  else if (/^(Arrow(Left|Right|Up|Down)|Home|End)$/.test(event.key)) moveFocus(tile, event.key);
   else return;
   event.preventDefault();
 }
@@ -186,15 +186,15 @@ function onGridKey(event) {
 // The page, once
 
 function buildToolbar() {
-  const count = (status) => data.cards.filter((card) => card.status === status).length;
-  const statuses = [["all", "All", data.cards.length], ["accepted", "Accepted", count("accepted")], ["rejected", "Rejected", count("rejected")], ["failed", "Failed", data.failures.length]];
+  const count = (status) => data.tiles.filter((tile) => tile.status === status).length;
+  const statuses = [["all", "All", data.tiles.length], ["accepted", "Accepted", count("accepted")], ["rejected", "Rejected", count("rejected")], ["failed", "Failed", data.failures.length]];
   $("statuses").append(...statuses.map(([value, label, number]) => h("button", { type: "button", value, onclick: () => { state.status = value; update(); } },
     value === "all" ? null : h("i", { className: "dot " + value }), label, h("b", { textContent: String(number) }))));
-  const scenes = tally(data.cards.map((card) => card.scene).filter(Boolean));
+  const scenes = tally(data.tiles.map((tile) => tile.scene).filter(Boolean));
   $("scene-field").hidden = scenes.length < 2;
   $("scene").append(h("option", { value: "", textContent: "All scenes" }), ...scenes.map(([scene, number]) => h("option", { value: scene, textContent: scene + " (" + number + ")" })));
   $("sort").append(h("option", { value: "", textContent: "Dataset order" }), ...data.scores.map((score) => h("option", { value: score.key, textContent: score.label })));
-  $("concept-choices").append(...tally(data.cards.flatMap((card) => [...new Set(card.concepts)])).map(([concept, number]) => h("label", {},
+  $("concept-choices").append(...tally(data.tiles.flatMap((tile) => [...new Set(tile.concepts)])).map(([concept, number]) => h("label", {},
     h("input", { type: "checkbox", onchange: (event) => { state.concepts[event.target.checked ? "add" : "delete"](concept); update(); } }),
     h("span", { textContent: concept }), h("span", { className: "count", textContent: String(number) }))));
 }
@@ -210,8 +210,8 @@ function buildFailures() {
 
 function buildSummary() {
   const of = data.unitsRead < data.units ? "the first " + data.unitsRead + " of " + data.units + " units" : data.units + (data.units === 1 ? " unit" : " units");
-  const models = [...new Set(data.cards.flatMap((card) => card.models.map(([name]) => name)))];
-  const count = data.cards.length < data.rowsThere ? data.cards.length + " of " + data.rowsThere : data.cards.length;
+  const models = [...new Set(data.tiles.flatMap((tile) => tile.models.map(([name]) => name)))];
+  const count = data.tiles.length < data.rowsThere ? data.tiles.length + " of " + data.rowsThere : data.tiles.length;
   $("summary").textContent = [count + " " + data.kind, of, models.join(", ")].filter(Boolean).join(" · ");
 }
 

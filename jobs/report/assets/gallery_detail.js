@@ -3,19 +3,19 @@
 const HUES = ["#ff6b5e", "#3fb6ff", "#ffc740", "#57d38c", "#bb96ff", "#ff8fd0", "#9ccf3c", "#ff9f45"];
 let current = null;
 
-function openDetail(card) {
-  current = card;
-  const place = shown.indexOf(card);
+function openDetail(tile) {
+  current = tile;
+  const place = shown.indexOf(tile);
   $("position").textContent = place + 1 + " of " + shown.length;
   $("previous").disabled = place <= 0;
   $("next").disabled = place === shown.length - 1;
-  drawFrame(card);
-  drawPanel(card);
-  drawCutouts(card);
+  drawFrame(tile);
+  drawPanel(tile);
+  drawCutouts(tile);
   if (!$("detail").open) $("detail").showModal();
   $("detail").focus();
   document.querySelector(".panel").scrollTop = $("detail").scrollTop = 0;
-  setHash("#sample=" + encodeURIComponent(card.id));
+  setHash("#sample=" + encodeURIComponent(tile.id));
 }
 
 function step(by) {
@@ -37,10 +37,10 @@ function setHash(hash) {
 
 function openFromHash() {
   const id = new URLSearchParams(location.hash.slice(1)).get("sample");
-  const card = data.cards.find((candidate) => candidate.id === id);
-  if (!card) return;
-  if (!shown.includes(card)) reset();
-  openDetail(card);
+  const tile = data.tiles.find((candidate) => candidate.id === id);
+  if (!tile) return;
+  if (!shown.includes(tile)) reset();
+  openDetail(tile);
 }
 
 // The image and what lies over it
@@ -65,19 +65,19 @@ function tint(object, number) {
   return element;
 }
 
-function drawFrame(card) {
-  const picture = card.pictures.large || card.pictures.thumb;
+function drawFrame(tile) {
+  const picture = tile.pictures.large || tile.pictures.thumb;
   const frame = $("frame");
-  frame.style.setProperty("--ratio", card.pictures.ratio);
+  frame.style.setProperty("--ratio", tile.pictures.ratio);
   frame.replaceChildren(
     picture
-      ? h("img", { src: webp(picture), alt: card.caption, className: card.pictures.alpha ? "checks" : "" })
+      ? h("img", { src: webp(picture), alt: tile.caption, className: tile.pictures.alpha ? "checks" : "" })
       : h("p", { className: "missing", textContent: "no readable image" }),
     h("div", { className: "isolated checks" }, h("canvas")),
-    ...card.objects.map((object, number) => (object.mask ? tint(object, number) : null)).filter(Boolean),
-    ...card.objects.map((object, number) => overlay("box", object.box, number, h("span", { textContent: object.name }))),
+    ...tile.objects.map((object, number) => (object.mask ? tint(object, number) : null)).filter(Boolean),
+    ...tile.objects.map((object, number) => overlay("box", object.box, number, h("span", { textContent: object.name }))),
   );
-  $("layers").hidden = card.objects.length === 0;
+  $("layers").hidden = tile.objects.length === 0;
 }
 
 function toggleLayer(name) {
@@ -111,15 +111,15 @@ async function cutout(image, mask) {
   return canvas;
 }
 
-async function drawCutouts(card) {
-  const picture = card.pictures.large || card.pictures.thumb;
-  if (!picture || card.objects.every((object) => !object.mask)) return;
+async function drawCutouts(tile) {
+  const picture = tile.pictures.large || tile.pictures.thumb;
+  if (!picture || tile.objects.every((object) => !object.mask)) return;
   const together = $("frame").querySelector(".isolated canvas");
   const previews = [...$("panel").querySelectorAll(".preview")]; // taken before the first wait: the view may move on
   const image = await loaded(picture);
   together.width = image.naturalWidth;
   together.height = image.naturalHeight;
-  card.objects.forEach(async (object, number) => {
+  tile.objects.forEach(async (object, number) => {
     if (!object.mask) return;
     const alone = await cutout(image, object.mask);
     together.getContext("2d").drawImage(alone, object.mask.box[0] * image.naturalWidth, object.mask.box[1] * image.naturalHeight);
@@ -138,8 +138,8 @@ function section(title, body) {
 }
 
 /** The template with each `{obj_n}` underlined in its object's colour. */
-function templateLine(card) {
-  const parts = card.template.split(/(\{obj_\d+\})/).map((part) => {
+function templateLine(tile) {
+  const parts = tile.template.split(/(\{obj_\d+\})/).map((part) => {
     const number = /^\{obj_(\d+)\}$/.exec(part);
     if (!number) return part;
     const mark = h("mark", { textContent: part });
@@ -149,7 +149,7 @@ function templateLine(card) {
   return h("p", { className: "template" }, ...parts);
 }
 
-function ratingLine(card) {
+function ratingLine(tile) {
   const line = h("div", { className: "rating", role: "group" });
   line.setAttribute("aria-label", "Rating");
   for (const stars of [1, 2, 3, 4, 5]) {
@@ -165,8 +165,8 @@ function rateCurrent(stars) {
   showRatingLine(current);
 }
 
-function showRatingLine(card) {
-  const stars = ratings.get(card.id) ?? 0;
+function showRatingLine(tile) {
+  const stars = ratings.get(tile.id) ?? 0;
   [...$("panel").querySelectorAll(".rating button")].forEach((button, number) => {
     button.textContent = number < stars ? "★" : "☆";
     button.classList.toggle("on", number < stars);
@@ -184,21 +184,21 @@ function objectItem(object, number) {
   return item;
 }
 
-function drawPanel(card) {
-  const scores = data.scores.filter((score) => score.key in card.scores).map((score) => [score.label, scoreText(score, card.scores[score.key])]);
+function drawPanel(tile) {
+  const scores = data.scores.filter((score) => score.key in tile.scores).map((score) => [score.label, scoreText(score, tile.scores[score.key])]);
   $("panel").replaceChildren(
-    h("p", { className: "verdict" }, h("i", { className: "dot " + statusClass(card.status) }), card.status || "no status",
-      h("span", { className: "why", textContent: card.reasons.join(", ") })),
-    h("h2", { id: "detail-caption", textContent: card.caption || card.id }),
-    card.template ? templateLine(card) : "",
-    ratingLine(card),
+    h("p", { className: "verdict" }, h("i", { className: "dot " + statusClass(tile.status) }), tile.status || "no status",
+      h("span", { className: "why", textContent: tile.reasons.join(", ") })),
+    h("h2", { id: "detail-caption", textContent: tile.caption || tile.id }),
+    tile.template ? templateLine(tile) : "",
+    ratingLine(tile),
     ...section("Scores", scores.length ? facts(scores) : null),
-    ...section("Objects", card.objects.length ? h("ul", { className: "objects" }, ...card.objects.map(objectItem)) : null),
-    ...section("Lineage", facts(card.lineage)),
-    ...section("Models", card.models.length ? facts(card.models) : null),
+    ...section("Objects", tile.objects.length ? h("ul", { className: "objects" }, ...tile.objects.map(objectItem)) : null),
+    ...section("Lineage", facts(tile.lineage)),
+    ...section("Models", tile.models.length ? facts(tile.models) : null),
   );
   highlight(null);
-  showRatingLine(card);
+  showRatingLine(tile);
 }
 
 function onDetailKey(event) {
@@ -223,7 +223,7 @@ function listenDetail() {
   addEventListener("hashchange", openFromHash);
 }
 
-data.cards.forEach(makeCard);
+data.tiles.forEach(makeTile);
 buildToolbar();
 buildFailures();
 buildSummary();

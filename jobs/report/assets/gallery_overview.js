@@ -1,5 +1,5 @@
 "use strict";
-// The head of the page: how every score is spread over the cards, where the gate drew its line, and what it rejected.
+// The head of the page: how every score is spread over the tiles, where the gate drew its line, and what it rejected.
 
 const BINS = 24;
 const LIMIT = /^(\w+)([<>])(-?[\d.]+(?:e[+-]?\d+)?)$/;
@@ -14,8 +14,8 @@ function s(tag, attributes, ...children) {
 
 /** The threshold of a score where some reason names it, such as "seam>0.16". */
 function limitOf(key) {
-  for (const card of data.cards) {
-    for (const reason of card.reasons) {
+  for (const tile of data.tiles) {
+    for (const reason of tile.reasons) {
       const parts = LIMIT.exec(reason);
       if (parts && parts[1] === key) return { value: Number(parts[3]), above: parts[2] === ">" };
     }
@@ -23,7 +23,7 @@ function limitOf(key) {
   return null;
 }
 
-/** Cards by the bin of a score: [accepted, others] for each; whole numbers have a bin each where they fit. */
+/** Tiles by the bin of a score: [accepted, others] for each; whole numbers have a bin each where they fit. */
 function histogram(score, values, low, high) {
   const whole = values.every(([value]) => Number.isInteger(value)) && high - low < BINS;
   const bins = Array.from({ length: whole ? high - low + 1 : BINS }, () => [0, 0]);
@@ -33,7 +33,7 @@ function histogram(score, values, low, high) {
 }
 
 function spread(score) {
-  const values = data.cards.filter((card) => score.key in card.scores).map((card) => [card.scores[score.key], card.status === "accepted"]);
+  const values = data.tiles.filter((tile) => score.key in tile.scores).map((tile) => [tile.scores[score.key], tile.status === "accepted"]);
   const sorted = values.map(([value]) => value).sort((a, b) => a - b);
   const [low, high, median] = [sorted[0], sorted[sorted.length - 1], sorted[Math.floor(sorted.length / 2)]];
   const bins = histogram(score, values, low, high);
@@ -55,9 +55,9 @@ function spread(score) {
     h("span", { className: "ends" }, h("span", { textContent: scoreText(score, low) }), h("span", { textContent: "median " + scoreText(score, median) }), h("span", { textContent: scoreText(score, high) })));
 }
 
-/** Bars of reasons, the most frequent first; a press shows the cards that were rejected for it, another all of them. */
+/** Bars of reasons, the most frequent first; a press shows the tiles that were rejected for it, another all of them. */
 function reasonBars() {
-  const counted = tally(data.cards.flatMap((card) => [...new Set(card.reasons)])).sort(([, a], [, b]) => b - a);
+  const counted = tally(data.tiles.flatMap((tile) => [...new Set(tile.reasons)])).sort(([, a], [, b]) => b - a);
   const most = Math.max(...counted.map(([, number]) => number));
   return counted.map(([reason, number]) => {
     const bar = h("i", {});
@@ -75,7 +75,7 @@ function showReason() {
 
 function buildOverview() {
   const scores = data.scores.filter((score) => score.key !== "num_objects");
-  $("overview").hidden = data.cards.length < 2 || !scores.length;
+  $("overview").hidden = data.tiles.length < 2 || !scores.length;
   if ($("overview").hidden) return;
   $("overview").open = matchMedia("(min-width: 861px)").matches; // a small window shows pictures first
   $("spreads").append(...scores.map(spread));

@@ -4,7 +4,7 @@ import pytest
 
 from actors.micro.spec import Measurement, local_data, local_family
 from engine.errors import UsageError
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.local import train_locally
 from engine.training.resources import TrainingStorage
 from tests.support.s3_server import BUCKET, environment, s3_environment, s3_server

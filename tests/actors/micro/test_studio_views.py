@@ -10,7 +10,7 @@ from engine.toybox.sets import make_sets, open_set
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("toys")
-    make_sets(folder, seed=5, photos=40, scenes=4, processes=2, tell=lambda _: None, kinds=("",))
+    make_sets(folder, seed=5, photos=40, groups=4, processes=2, tell=lambda _: None, kinds=("",))
     return open_set(folder, "photos")
 
 

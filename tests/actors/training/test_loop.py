@@ -14,7 +14,7 @@ from actors.training.ema import Ema
 from actors.training.loop import fit, learning_rate
 from actors.training.optimizer import Optimizers
 from engine.errors import EnvironmentProblem, UsageError
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.checkpoints import MANIFEST, Checkpoints
 from engine.training.local import open_local_context, train_locally
 from engine.training.schedule import Schedule

@@ -6,8 +6,8 @@ import pytest
 from engine.dataset.garbage import collect, garbage
 from engine.dataset.verify import verify
 from engine.errors import MyCanvasError
+from engine.storage.open_store import open_store
 from engine.storage.store import Entry
-from engine.storage.stores import open_store
 from tests.support.units import make_run
 
 

@@ -3,8 +3,8 @@ import pytest
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import open_dataset
 from engine.storage.commits import data_files
+from engine.storage.open_store import open_store
 from engine.storage.receipts import receipt_path
-from engine.storage.stores import open_store
 from tests.support.units import commit
 
 QUESTION = "select sample_id, status, objects[1].identity_psnr as psnr from scores order by sample_id"

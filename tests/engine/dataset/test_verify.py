@@ -9,8 +9,8 @@ import pytest
 from engine.dataset.verify import verify
 from engine.storage.commits import commit_unit, read_unit_summary
 from engine.storage.manifest import MANIFEST, write_manifest
+from engine.storage.open_store import open_store
 from engine.storage.receipts import data_path, failures_path, receipt_path
-from engine.storage.stores import open_store
 from engine.storage.unit_summary import pack_summary
 from tests.support.units import commit, make_run, unit
 

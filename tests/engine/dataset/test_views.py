@@ -5,16 +5,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.curate_data import write_dataset
-from engine.dataset.added_scores import publish_scores
+from engine.dataset.score_sets import publish_scores
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import CHOSEN, VIEW, open_dataset, write_view
 from engine.errors import Damaged, UsageError
 from engine.seeds import sample_id
 from engine.storage.commits import commit_unit
+from engine.storage.hashes import seal, unseal
 from engine.storage.lock import LOCK, claim
 from engine.storage.manifest import MANIFEST
-from engine.storage.sealed import seal, unseal
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.report.stats import stats
 
 

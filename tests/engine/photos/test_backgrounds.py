@@ -6,7 +6,7 @@ import pytest
 from engine.errors import UsageError
 from engine.photos.backgrounds import DEFAULT_GROUND_LINE, Background, by_id, list_backgrounds, read_catalogue, to_jsonl
 from engine.storage.lock import BACKGROUNDS
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.photos import write
 
 

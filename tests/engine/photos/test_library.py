@@ -10,7 +10,7 @@ from engine.rows.cutout import Cutout
 from engine.rows.schema import column_names, to_table
 from engine.rows.values import Model
 from engine.storage.commits import commit_unit
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 
 def cutout(number, **changes):

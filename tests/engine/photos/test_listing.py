@@ -19,7 +19,7 @@ from engine.rows.cutout import Cutout
 from engine.run.sources import Origin, photos
 from engine.storage.extents import extend
 from engine.storage.lock import PHOTOS
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.photo_folders import lines, names, refused, touch
 from tests.support.photos import write
 

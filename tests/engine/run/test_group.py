@@ -13,7 +13,7 @@ from engine.run.pipeline import Pipeline
 from engine.run.stage import Run, Stage
 from engine.seeds import sample_id, sample_seed
 from engine.storage.commits import data_files, read_receipt
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.inline import files, through
 from tests.support.standins import Draw, Finish, Nap, Numbers, Trap
 

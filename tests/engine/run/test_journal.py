@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from engine.run.journal import KILLED, TIMED_OUT, Note, after_death, open_journal
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 
 def deaths(store, count, *, run="r", row="", stage="", timed_out=False):

@@ -177,7 +177,7 @@ def test_what_only_says_how_long_to_wait_affects_no_data():
 
 
 def test_a_suggestion_is_of_the_spec_in_which_the_key_stands():
-    from engine.run.parse import _known_keys
+    from engine.run.recipe_parse import _known_keys
 
     @final
     class Inner(Spec):

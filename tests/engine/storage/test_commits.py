@@ -21,10 +21,10 @@ from engine.storage.commits import (
     receipts,
     unit_summaries,
 )
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
 from engine.storage.receipts import data_path, failures_path, receipt_path
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from engine.storage.unit_summary import derive
 from tests.support.units import COLUMNS, commit, failed, row, unit
 from tests.support.writers import work

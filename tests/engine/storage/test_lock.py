@@ -1,9 +1,9 @@
 import pytest
 
 from engine.errors import Damaged, UsageError
+from engine.storage.hashes import unseal
 from engine.storage.lock import LOCK, claim, read_lock
-from engine.storage.sealed import unseal
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 CONTENT = {
     "data": {"recipe": {"seed": 7, "inpaint": {"steps": 30, "backend": "blend"}, "sizes": (1, 2)}, "unit_size": 8},

@@ -8,9 +8,9 @@ from engine.storage import manifest as module
 from engine.storage.commits import data_files
 from engine.storage.extents import extend
 from engine.storage.manifest import MANIFEST, read_manifest, read_segment, scores_path, segment_path, write_manifest
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
 from engine.storage.receipts import data_path, failures_path, receipt_path
-from engine.storage.stores import open_store
 from tests.support.units import commit, make_run
 from tests.support.watched_store import WatchedStore
 

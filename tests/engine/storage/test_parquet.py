@@ -14,6 +14,7 @@ from engine.errors import Damaged
 from engine.photos.images import encode_jpeg
 from engine.rows.composition import Composition
 from engine.rows.schema import IMAGE, from_table, to_table
+from engine.storage.open_store import open_store
 from engine.storage.parquet import (
     ROW_GROUP_BYTES,
     equal_rows,
@@ -24,7 +25,6 @@ from engine.storage.parquet import (
     without_pixels,
     write_table,
 )
-from engine.storage.stores import open_store
 from tests.support.units import COLUMNS, make_run, row, unit
 
 ROOT = Path(__file__).parents[3]
@@ -160,7 +160,7 @@ import pyarrow as pa, pyarrow.parquet as pq, ray.data
 from ray.data._internal.object_extensions.arrow import ArrowPythonObjectArray
 from engine.errors import Damaged
 from engine.storage.parquet import open_shard
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 folder = pathlib.Path(sys.argv[1])
 canary = folder / "canary"

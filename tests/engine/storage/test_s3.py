@@ -9,10 +9,10 @@ from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset, write_view
 from engine.errors import EnvironmentProblem
 from engine.storage.commits import list_committed, receipts
+from engine.storage.hashes import digest
 from engine.storage.manifest import write_manifest
+from engine.storage.open_store import open_store
 from engine.storage.receipts import data_path
-from engine.storage.sealed import digest
-from engine.storage.stores import open_store
 from tests.support.s3_server import BUCKET, s3_environment, s3_server
 from tests.support.units import commit, make_run
 from tests.support.writers import KEYS, race

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
-from engine.storage.sealed import digest
+from engine.storage.hashes import digest
+from engine.storage.open_store import open_store
 from engine.storage.store import TMP
-from engine.storage.stores import open_store
 from tests.support.writers import KEYS, race
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from engine.errors import Damaged
 from engine.storage.commits import read_unit_summary
+from engine.storage.open_store import open_store
 from engine.storage.receipts import receipt_path
-from engine.storage.stores import open_store
 from engine.storage.unit_summary import UnitSummary, derive, pack_summary, unpack_summary
 from tests.support.units import commit
 
@@ -115,7 +115,7 @@ import pyarrow as pa, ray.data
 from ray.data._internal.object_extensions.arrow import ArrowPythonObjectArray
 from engine.errors import Damaged
 from engine.storage.commits import read_unit_summary
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 
 store = open_store(sys.argv[1])
 canary = pathlib.Path(sys.argv[1], "canary")

@@ -14,13 +14,13 @@ from engine.toybox.sets import TRAINING, make_sets, open_set
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("toys")
     said = []
-    make_sets(path, seed=3, photos=40, scenes=12, processes=2, tell=said.append)
+    make_sets(path, seed=3, photos=40, groups=12, processes=2, tell=said.append)
     assert len(said) == 2
     return path
 
 
 def test_every_array_has_its_shape_and_range(folder):
-    for name, toys in (("photos", (1, 1)), ("scenes", (2, 4)), ("photos_test", (1, 1)), ("scenes_test", (2, 4))):
+    for name, toys in (("photos", (1, 1)), ("groups", (2, 4)), ("photos_test", (1, 1)), ("groups_test", (2, 4))):
         data = open_set(folder, name)
         count = len(data)
         assert data.images.shape == (count, 256, 256, 3)
@@ -46,7 +46,7 @@ def test_masks_lie_in_the_boxes_and_something_is_seen_there(folder):
 
 
 def test_captions_come_from_the_same_concepts(folder):
-    data = open_set(folder, "scenes")
+    data = open_set(folder, "groups")
     for index in range(len(data)):
         text = data.full_caption(index)
         assert all(name in text for name in data.class_names(index))
@@ -62,18 +62,18 @@ def test_training_never_sees_the_test_toys(folder):
 
 
 def test_a_complete_set_is_left_alone_and_an_unfinished_one_is_named(folder):
-    stamp = (folder / "scenes" / "images.npy").stat().st_mtime_ns
-    make_sets(folder, seed=3, photos=40, scenes=12, processes=1, tell=pytest.fail)
-    assert (folder / "scenes" / "images.npy").stat().st_mtime_ns == stamp
+    stamp = (folder / "groups" / "images.npy").stat().st_mtime_ns
+    make_sets(folder, seed=3, photos=40, groups=12, processes=1, tell=pytest.fail)
+    assert (folder / "groups" / "images.npy").stat().st_mtime_ns == stamp
     with pytest.raises(EnvironmentProblem) as error:
         open_set(folder, "nothing")
     assert error.value.code == "TOYSET_MISSING"
 
 
 def test_a_set_does_not_depend_on_how_many_processes_rendered_it(folder, tmp_path):
-    make_sets(tmp_path, seed=3, photos=40, scenes=12, processes=1, tell=lambda _: None, kinds=(TRAINING,))
+    make_sets(tmp_path, seed=3, photos=40, groups=12, processes=1, tell=lambda _: None, kinds=(TRAINING,))
     for name in ("images", "boxes", "instances"):
-        for part in ("photos", "scenes"):
+        for part in ("photos", "groups"):
             np.testing.assert_array_equal(
                 np.load(folder / part / f"{name}.npy"), np.load(tmp_path / part / f"{name}.npy")
             )

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from engine.errors import Damaged
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.checkpoints import MANIFEST, Checkpoints
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from engine.errors import Damaged
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from engine.training.recorder import RunRecorder
 from engine.training.reports import PART_LINES, ReportLog, TrainingReport, read_reports

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from engine.errors import EXIT_INTERRUPTED, Damaged
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.cli.main import app, main
 from tests.support.gallery_rows import HOSTILE, commit, composition, failed, hostile
 from tests.support.photos import write

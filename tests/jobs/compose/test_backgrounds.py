@@ -16,7 +16,7 @@ from engine.compose.backdrops import BACKDROPS, render
 from engine.errors import Damaged, UsageError
 from engine.photos.background_index import POINTER, point_to_index, read_index
 from engine.photos.backgrounds import list_backgrounds, read_catalogue
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.compose.backgrounds import generate, index, read_phrases
 from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
 from jobs.compose.inputs import gather_inputs

@@ -12,7 +12,7 @@ from engine.dataset.verify import verify
 from engine.errors import UsageError
 from engine.photos.backgrounds import list_backgrounds
 from engine.photos.library import open_library
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from tests.support.inline import files
 from tests.support.inprocess import SMALL, compose, cut
 from tests.support.photos import CONCEPTS, concept_folder, encoded, moving, odd, on_ground, thing, unfit, write

@@ -20,7 +20,7 @@ from engine.rows.composition import Composition
 from engine.rows.schema import column_names
 from engine.seeds import sample_id, sample_seed
 from engine.storage.commits import data_files
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.report.stats import lines, stats
 from tests.support.inline import files
 from tests.support.inprocess import compose, cut

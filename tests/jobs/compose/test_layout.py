@@ -14,7 +14,7 @@ from engine.errors import Damaged, UsageError
 from engine.rows.composition import Composition
 from engine.run.sources import Origin, PhaseRows
 from engine.storage.extents import extend, read_extents
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.compose.recipes import built_in, load
 from jobs.report.gallery import gallery
 from jobs.report.stats import stats

@@ -78,7 +78,7 @@ def test_webdataset_reads_pictures_words_and_facts(data, rows, tmp_path):
 def test_a_shard_is_no_larger_than_asked(data, tmp_path):
     written(data, "webdataset", tmp_path / "out", rejected=True)
     from engine.dataset.export.webdataset import WebDataset
-    from engine.storage.stores import open_store
+    from engine.storage.open_store import open_store
 
     small = WebDataset(open_store(str(tmp_path / "small")), 20_000)
     columns = list(column_names(Composition, stored=True))

@@ -15,7 +15,7 @@ from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset
 from engine.errors import Damaged, UsageError
 from engine.photos.library import open_library
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.console import Console
 from jobs.curate.filter import choose
 from jobs.curate.rewrite import _locked_rows, materialise

@@ -14,8 +14,8 @@ from engine.dataset.score_table import open_scores
 from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset
 from engine.errors import OverBudget, UsageError
-from engine.run.parse import spec_from_overrides
-from engine.storage.stores import open_store
+from engine.run.recipe_parse import spec_from_overrides
+from engine.storage.open_store import open_store
 from jobs.console import Console
 from jobs.curate.filter import choose
 from jobs.curate.rewrite import whole_scores

@@ -16,17 +16,17 @@ from PIL import Image
 from engine.errors import Damaged, EnvironmentProblem, UsageError
 from engine.photos.images import encode_jpeg, encode_png
 from engine.storage.commits import commit_unit
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.report.gallery import gallery, json_block, large_side
-from jobs.report.gallery_cards import crop_mask, pictures
+from jobs.report.gallery_tiles import crop_mask, pictures
 from tests.support.gallery_rows import HOSTILE, commit, composition, cutout, failed, hostile
 
 
 def page_of(tmp_path, rows, failures=(), **options):
     page = tmp_path / "pages" / "page.html"
-    cards = gallery(commit(tmp_path / "set", rows, failures), page, **options)
+    tiles = gallery(commit(tmp_path / "set", rows, failures), page, **options)
     text = page.read_text(encoding="utf-8")
-    return cards, text, json.loads(block(text, '<script type="application/json" id="data">'))
+    return tiles, text, json.loads(block(text, '<script type="application/json" id="data">'))
 
 
 def block(text, start, end="</script>"):
@@ -37,16 +37,16 @@ def picture(data):
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
-def test_every_committed_row_is_a_card(tmp_path):
-    cards, _, data = page_of(tmp_path, [composition(index) for index in range(11)])
-    assert cards == len(data["cards"]) == data["rowsThere"] == 11
-    assert [card["id"] for card in data["cards"]] == [f"{index:010d}" for index in range(11)]
+def test_every_committed_row_is_a_tile(tmp_path):
+    tiles, _, data = page_of(tmp_path, [composition(index) for index in range(11)])
+    assert tiles == len(data["tiles"]) == data["rowsThere"] == 11
+    assert [tile["id"] for tile in data["tiles"]] == [f"{index:010d}" for index in range(11)]
     assert (data["unitsRead"], data["units"], data["kind"]) == (2, 2, "images")
 
 
 def test_the_limit_holds_and_no_further_unit_is_read(tmp_path):
-    cards, _, data = page_of(tmp_path, [composition(index) for index in range(20)], limit=9)
-    assert cards == len(data["cards"]) == 9
+    tiles, _, data = page_of(tmp_path, [composition(index) for index in range(20)], limit=9)
+    assert tiles == len(data["tiles"]) == 9
     assert (data["rowsThere"], data["unitsRead"], data["units"]) == (16, 2, 3)
 
 
@@ -60,8 +60,8 @@ def test_equal_datasets_give_equal_pages(tmp_path):
 def test_scores_are_the_lowest_of_the_objects_and_absent_where_unknown(tmp_path):
     rows = [composition(0), replace(composition(1), seam=float("nan"), clip_score=0.31)]
     _, _, data = page_of(tmp_path, rows)
-    assert data["cards"][0]["scores"] == {"identity_psnr": 40.0, "visible_fraction": 0.9, "seam": 0.5, "num_objects": 2}
-    assert "seam" not in data["cards"][1]["scores"]
+    assert data["tiles"][0]["scores"] == {"identity_psnr": 40.0, "visible_fraction": 0.9, "seam": 0.5, "num_objects": 2}
+    assert "seam" not in data["tiles"][1]["scores"]
     assert [score["key"] for score in data["scores"]][:4] == ["identity_psnr", "visible_fraction", "seam", "clip_score"]
     assert "cp_clip" not in [score["key"] for score in data["scores"]]
 
@@ -70,13 +70,13 @@ def test_the_scores_of_models_are_there_where_rows_have_them(tmp_path):
     known = composition(0)
     objects = tuple(replace(item, identity=0.9 - 0.2 * item.order, detection=0.7) for item in known.objects)
     _, _, data = page_of(tmp_path, [replace(known, objects=objects, object_recall=0.5, surplus=1), composition(1)])
-    assert {key: data["cards"][0]["scores"][key] for key in ("identity", "object_recall", "surplus")} == {
+    assert {key: data["tiles"][0]["scores"][key] for key in ("identity", "object_recall", "surplus")} == {
         "identity": 0.7,
         "object_recall": 0.5,
         "surplus": 1,
     }
-    assert ["recognised", "0.70"] in data["cards"][0]["objects"][0]["facts"]
-    assert "surplus" not in data["cards"][1]["scores"]
+    assert ["recognised", "0.70"] in data["tiles"][0]["objects"][0]["facts"]
+    assert "surplus" not in data["tiles"][1]["scores"]
 
 
 def test_failed_rows_are_listed(tmp_path):
@@ -86,22 +86,22 @@ def test_failed_rows_are_listed(tmp_path):
 
 
 def test_a_library_shows_its_cut_outs_with_their_alpha(tmp_path):
-    cards, _, data = page_of(tmp_path, [cutout(0), cutout(1)])
-    assert cards == 2
+    tiles, _, data = page_of(tmp_path, [cutout(0), cutout(1)])
+    assert tiles == 2
     assert data["kind"] == "cut-outs"
-    thumb = picture(data["cards"][0]["pictures"]["thumb"])
+    thumb = picture(data["tiles"][0]["pictures"]["thumb"])
     assert (thumb.format, thumb.mode, thumb.size) == ("WEBP", "RGBA", (60, 40))
-    assert data["cards"][0]["scores"] == {"quality": 0.9}
+    assert data["tiles"][0]["scores"] == {"quality": 0.9}
 
 
-def test_a_row_without_a_readable_image_keeps_its_card(tmp_path):
+def test_a_row_without_a_readable_image_keeps_its_tile(tmp_path):
     _, _, data = page_of(tmp_path, [replace(composition(0), image=None), replace(composition(1), image=b"\xff\xd8no")])
-    assert [card["pictures"]["thumb"] for card in data["cards"]] == ["", ""]
+    assert [tile["pictures"]["thumb"] for tile in data["tiles"]] == ["", ""]
 
 
 def test_seeds_keep_all_their_digits(tmp_path):
     _, _, data = page_of(tmp_path, [composition(1)])
-    assert ["seed", str(2**62 + 1)] in data["cards"][0]["lineage"]
+    assert ["seed", str(2**62 + 1)] in data["tiles"][0]["lineage"]
 
 
 def test_thumbnails_and_detail_pictures_are_bounded():
@@ -113,7 +113,7 @@ def test_thumbnails_and_detail_pictures_are_bounded():
     assert pictures(encode_jpeg(np.zeros((300, 300, 3), np.uint8)), 320, 768).large == ""
 
 
-def test_detail_pictures_shrink_as_cards_grow_in_number():
+def test_detail_pictures_shrink_as_tiles_grow_in_number():
     assert large_side(64, 320) == 768
     assert 200 * large_side(200, 320) ** 2 <= 64 * 768**2
     assert large_side(2000, 320) is None
@@ -153,7 +153,7 @@ def test_hostile_text_cannot_leave_the_data_block(tmp_path):
     raw = block(text, 'id="data">')
     assert not set("<>&\x1b\u2028") & set(raw)
     assert "alert(1)" not in text.replace(raw, "")
-    assert data["cards"][0]["caption"] == HOSTILE
+    assert data["tiles"][0]["caption"] == HOSTILE
     assert data["failures"][0]["message"] == HOSTILE
 
 
@@ -208,7 +208,7 @@ def test_text_has_the_contrast_of_wcag_aa(scheme):
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
     tokens = dict(re.findall(r"--([\w-]+): (#\w{6});", light if scheme == "light" else dark))
     for text in ("ink", "soft", "warn", "accent"):
-        for ground in ("paper", "card", "sunken"):
+        for ground in ("paper", "tile", "sunken"):
             assert contrast(tokens[text], tokens[ground]) >= 4.5, (text, ground)
 
 

@@ -11,8 +11,8 @@ from tests.support.gallery_rows import HOSTILE, commit, composition, cutout, fai
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
-NAME = "(button => data.cards.find(card => card.button === button)?.id.slice(-2))"
-IDS = f"[...document.querySelectorAll('#grid .card')].map{NAME}.join(' ')"
+NAME = "(button => data.tiles.find(tile => tile.button === button)?.id.slice(-2))"
+IDS = f"[...document.querySelectorAll('#grid .tile')].map{NAME}.join(' ')"
 FOCUSED = f"{NAME}(document.activeElement)"
 OPEN = "document.getElementById('detail').open"
 
@@ -77,7 +77,7 @@ def test_hostile_names_stay_text(browser, tmp_path, rows):
     assert complaints(browser) == []
 
 
-def test_cards_sort_by_a_score_either_way(fresh):
+def test_tiles_sort_by_a_score_either_way(fresh):
     assert fresh.js(IDS) == "00 01 02 03 04 05 06"
     choose(fresh, "sort", "seam")
     assert fresh.js(IDS) == "06 05 04 03 02 01 00"
@@ -88,7 +88,7 @@ def test_cards_sort_by_a_score_either_way(fresh):
     assert fresh.js("document.querySelector('.numbers .lead').textContent") == "identity 46.0 dB"
 
 
-def test_cards_are_filtered_by_status_scene_concepts_and_text(fresh):
+def test_tiles_are_filtered_by_status_scene_concepts_and_text(fresh):
     press = "document.querySelector('#statuses [value={}]').click()"
     fresh.js(press.format("rejected"))
     assert fresh.js(IDS) == "02 05"
@@ -115,7 +115,7 @@ def test_the_head_shows_how_scores_are_spread_and_what_was_rejected(fresh):
     assert "seam contrast: 0.440 to 0.500, median 0.470" in told
     bars = "[...document.querySelectorAll('#spreads li:nth-child(3) {}')]"
     tall = bars + ".reduce((sum, bar) => sum + Number(bar.getAttribute('height')), 0)"
-    assert fresh.js(tall.format(".good")) == 5 * 56  # a bin for each card
+    assert fresh.js(tall.format(".good")) == 5 * 56  # a bin for each tile
     assert fresh.js(tall.format(".bad")) == 2 * 56
     assert fresh.js("document.getElementById('reasons').innerText.replace(/\\s+/g, ' ').trim()") == "seam too high 2"
     press = "document.querySelector('#reasons button').click()"
@@ -129,7 +129,7 @@ def test_the_head_shows_how_scores_are_spread_and_what_was_rejected(fresh):
 
 
 def test_the_keyboard_moves_opens_closes_and_brings_focus_back(fresh):
-    fresh.js("document.querySelector('.card').focus()")
+    fresh.js("document.querySelector('.tile').focus()")
     fresh.key("ArrowRight", "ArrowRight", "ArrowLeft")
     assert fresh.js(FOCUSED) == "01"
     fresh.key("ArrowDown")
@@ -179,7 +179,7 @@ def test_layers_lie_where_the_objects_are(fresh, page):
 
 
 def test_ratings_show_stay_and_can_be_taken_back(fresh, page):
-    fresh.js("document.querySelector('.card').focus()")
+    fresh.js("document.querySelector('.tile').focus()")
     fresh.key("4", "ArrowRight", "2", "ArrowRight", "5", "0", "Enter")
     fresh.until(OPEN)
     fresh.key("3")
@@ -191,7 +191,7 @@ def test_ratings_show_stay_and_can_be_taken_back(fresh, page):
         3,
         0,
     ]
-    assert "rated 4 of 5" in fresh.js("document.querySelector('.card').getAttribute('aria-label')")
+    assert "rated 4 of 5" in fresh.js("document.querySelector('.tile').getAttribute('aria-label')")
     assert fresh.js("document.getElementById('rated').textContent") == "3"
 
 
@@ -209,7 +209,7 @@ def test_ratings_work_where_storage_is_refused(browser, page):
     )
     browser.send("Page.addScriptToEvaluateOnNewDocument", source=refuse)
     browser.navigate(page)
-    browser.js("document.querySelector('.card').focus()")
+    browser.js("document.querySelector('.tile').focus()")
     browser.key("4")
     assert browser.js("labelsCsv()") == "sample_id,rating\r\n0000000000,4\r\n"
     assert complaints(browser) == []
@@ -218,7 +218,7 @@ def test_ratings_work_where_storage_is_refused(browser, page):
 def test_labels_download_as_csv(fresh, tmp_path):
     fresh.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     assert fresh.js("document.getElementById('download').disabled") is True
-    fresh.js("document.querySelector('.card').focus()")
+    fresh.js("document.querySelector('.tile').focus()")
     fresh.key("1", "ArrowRight", "5")
     fresh.js("document.getElementById('download').click()")
     deadline = time.monotonic() + 20

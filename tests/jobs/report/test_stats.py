@@ -5,7 +5,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.storage.manifest import write_manifest
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.report.stats import lines, stats
 from jobs.report.stats_page import page
 from tests.support.gallery_rows import commit, composition, cutout, failed, hostile

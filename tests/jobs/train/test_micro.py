@@ -8,7 +8,7 @@ from actors.micro.spec import Measurement
 from cluster.session import session
 from engine.errors import EnvironmentProblem, UsageError
 from engine.registry import Registry
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from engine.training.local import train_locally
 from engine.training.resources import TrainingResources, TrainingStorage
 from jobs.compose.compose import compose

@@ -39,7 +39,7 @@ def test_pools_share_a_cluster_fairly(pools, cpus, gpus, counts):
     [
         ([pool("a"), pool("b", cpus=4)], 4, 0, "b", "5 CPUs asked, 4 there"),
         ([pool("a", gpus=1)], 4, 0, "a", "1 GPUs asked, 0 there"),
-        ([pool("a", gpus=0.6), pool("b", gpus=0.6), pool("c", gpus=0.6)], 9, 2, "c", "one card"),
+        ([pool("a", gpus=0.6), pool("b", gpus=0.6), pool("c", gpus=0.6)], 9, 2, "c", "one GPU"),
         ([pool("a", least=3)], 2, 0, "a", "3 CPUs asked, 2 there"),
         ([pool("a", memory=9), pool("b", memory=9)], 8, 0, "b", "18 GiB of memory asked, 16 there"),
     ],

@@ -10,8 +10,8 @@ from actors.chat.answer_cache import Answers, question_key
 from actors.compose.layout import Layout
 from engine.errors import EnvironmentProblem, UsageError
 from engine.rows.composition import Composition
-from engine.run.parse import parse_recipe
-from engine.storage.stores import open_store
+from engine.run.recipe_parse import parse_recipe
+from engine.storage.open_store import open_store
 from planners.compose.layout import problems
 from tests.support.chat_server import MODEL, Reply, chat_server, says
 from tests.support.cutouts import cutout

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 
 from actors.backends.segment.isnet import FILE, INPUT_SIZE, IsNetSegmenter
 from actors.backends.segment.isnet_net import ISNet
-from actors.micro.storage import half_precision_state
+from actors.micro.half_precision import half_precision_state
 from engine.errors import EnvironmentProblem, UsageError
 
 

@@ -50,7 +50,7 @@ SEEN = toy_set(4).images
 
 @pytest.fixture
 def sets(monkeypatch):
-    known = {"scenes": toy_set(12), "photos": toy_set(6, 1), "scenes_test": toy_set(5, 2)}
+    known = {"groups": toy_set(12), "photos": toy_set(6, 1), "groups_test": toy_set(5, 2)}
     monkeypatch.setattr("actors.micro.detector.detector.open_set", lambda folder, name: known[name])
     return known
 
@@ -115,7 +115,7 @@ def test_disguised_pictures_keep_their_shapes_and_lose_what_colour_says():
 
 
 @pytest.mark.parametrize("tiny", [0.0, 0.5])
-def test_after_the_first_round_scenes_come_small_as_well(tiny):
+def test_after_the_first_round_groups_come_small_as_well(tiny):
     tokenizer = train_tokenizer(CLASSES, 560, 16)
     spec = SPEC.model_copy(update={"schedule": replace(SPEC.schedule, steps=6, restart_every=3), "tiny": tiny})
     data = toy_set(12)
@@ -127,8 +127,8 @@ def test_after_the_first_round_scenes_come_small_as_well(tiny):
     assert (harder.counts >= 4).sum() == round(spec.batch * (spec.mosaics + tiny))
 
 
-def test_shares_that_leave_no_scenes_are_refused():
-    with pytest.raises(ValueError, match="leave no scenes in a batch"):
+def test_shares_that_leave_no_groups_are_refused():
+    with pytest.raises(ValueError, match="leave no groups in a batch"):
         DetectorTraining(photos=0.5, tiny=0.4)
 
 

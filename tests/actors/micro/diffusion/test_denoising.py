@@ -58,7 +58,7 @@ def family(data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tokenizer(data, tmp_path_factory):
-    return new_tokenizer(tmp_path_factory.mktemp("tokens"), corpus([open_set(data, "scenes")], 0))
+    return new_tokenizer(tmp_path_factory.mktemp("tokens"), corpus([open_set(data, "groups")], 0))
 
 
 def test_almost_every_word_is_one_token_and_prompts_fit(tokenizer):
@@ -159,7 +159,7 @@ def test_the_generator_is_a_pipeline_in_half_precision_whose_seed_decides(family
 
 def test_the_painter_runs_in_the_production_backend(family, data):
     painter = SdxlInpaint(Inpaint(backend="sdxl", model=str(family / "painter"), steps=3, strength=1.0))
-    rows, wanted = compositions(open_set(data, "scenes_test"), 0, 2)
+    rows, wanted = compositions(open_set(data, "groups_test"), 0, 2)
     assert painter.paint(rows)[0].shape == (256, 256, 3)
     assert [row.background_prompt for row in rows] == [SCENES[scene][1] for scene in wanted]
     assert painter.models[0].license == "apache-2.0"

@@ -8,8 +8,8 @@ import pytest
 from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset
 from engine.errors import UsageError
-from engine.storage.stores import open_store
-from jobs.compose.choose import choose_of_run, selection_of_recipe
+from engine.storage.open_store import open_store
+from jobs.compose.choose_rows import choose_of_run, selection_of_recipe
 from jobs.compose.recipes import load
 from jobs.console import Console
 from tests.support.inprocess import compose, cut

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.toybox.classes import FORMS
-from engine.toybox.shapes.fields import box, capsule, ellipsoid, lathe, prism, sphere, torus
+from engine.toybox.shapes.distance_fields import box, capsule, ellipsoid, lathe, prism, sphere, torus
 from engine.toybox.shapes.parts import ToyPart
 
 

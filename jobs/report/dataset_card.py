@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.dataset.export.licenses import hub_licenses
+from engine.dataset.export.hub_licenses import hub_licenses
 from engine.dataset.views import open_dataset
 from engine.errors import UsageError
 from engine.rows.composition import Composition
@@ -21,8 +21,8 @@ from engine.rows.kinds import kind_of
 from engine.rows.schema import column_names
 from engine.storage.lock import read_lock
 from engine.storage.manifest import CARD, CROISSANT, write_manifest
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from jobs.report.croissant import croissant
 from jobs.report.data_sources import DataSources, sources_of
 from jobs.report.stats import stats

@@ -28,7 +28,7 @@ def open_store(uri: str) -> Store:
     if scheme[1] == "file" and parts.netloc in ("", "localhost"):
         return open_folder(url2pathname(parts.path))
     if scheme[1] == "s3" and parts.netloc:
-        from engine.storage.object_store import open_bucket  # a local run never loads it
+        from engine.storage.s3_store import open_bucket  # a local run never loads it
 
         return open_bucket(parts.netloc, parts.path.strip("/"))
     raise _uri_unsupported(uri, f"{scheme[0]} is not among the known schemes, or names no bucket")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.child import mycanvas
+from benchmarks.child_process import mycanvas
 from benchmarks.figure import Figure
 from benchmarks.photos import write_photos
 from engine.dataset.verify import verify
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 from tests.support.units import make_run
 
 SEED, FLIPS = 8, 400

@@ -12,10 +12,10 @@ from datasets import load_dataset
 
 from engine.dataset.verify import verify
 from engine.errors import UsageError
-from engine.storage.stores import open_store
+from engine.storage.open_store import open_store
 from jobs.console import Console
 from jobs.curate.filter import choose, write
-from jobs.report.card import card
+from jobs.report.dataset_card import card
 from planners.curate.selection import Wanted
 from tests.support.gallery_rows import commit, composition, hostile
 from tests.support.inprocess import compose, cut

@@ -1,4 +1,4 @@
-"""Rows as cards of the gallery: small pictures, and the words and numbers that stand beside them."""
+"""Rows as tiles of the gallery: small pictures, and the words and numbers that stand beside them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardObject:
+class TileObject:
     """One object of a composition as the detail view shows it."""
 
     name: str
@@ -30,7 +30,7 @@ class CardObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Tile:
     """One row as the page shows it."""
 
     id: str
@@ -42,22 +42,22 @@ class Card:
     scene: str
     pictures: Pictures
     scores: Mapping[str, float]
-    objects: tuple[CardObject, ...]
+    objects: tuple[TileObject, ...]
     lineage: Facts
     models: Facts
 
 
-def card_of(row: Any, thumb: int, large: int | None) -> Card:
-    """The card of a row of any kind; `thumb` and `large` are longest sides in pixels."""
-    return CARDS.get(type(row), plain_card)(row, thumb, large)
+def tile_of(row: Any, thumb: int, large: int | None) -> Tile:
+    """The tile of a row of any kind; `thumb` and `large` are longest sides in pixels."""
+    return TILES.get(type(row), plain_tile)(row, thumb, large)
 
 
-def plain_card(row: Any, thumb: int, large: int | None) -> Card:
-    """The card of a row of a kind that has none of its own: its picture, its numbers, its texts."""
+def plain_tile(row: Any, thumb: int, large: int | None) -> Tile:
+    """The tile of a row of a kind that has none of its own: its picture, its numbers, its texts."""
     values = {field.name: getattr(row, field.name) for field in fields(row) if not field.metadata.get("transient")}
     numbers = {key: value for key, value in values.items() if isinstance(value, (int, float)) and key not in HIDDEN}
     texts = [(key.replace("_", " "), value) for key, value in values.items() if isinstance(value, str)]
-    return Card(
+    return Tile(
         id=row.sample_id,
         status=row.status,
         reasons=values.get("reasons", ()),
@@ -73,9 +73,9 @@ def plain_card(row: Any, thumb: int, large: int | None) -> Card:
     )
 
 
-def composition_card(row: Composition, thumb: int, large: int | None) -> Card:
-    """The card of a composed image; `thumb` and `large` are longest sides in pixels."""
-    return Card(
+def composition_tile(row: Composition, thumb: int, large: int | None) -> Tile:
+    """The tile of a composed image; `thumb` and `large` are longest sides in pixels."""
+    return Tile(
         id=row.sample_id,
         status=row.status,
         reasons=row.reasons,
@@ -85,7 +85,7 @@ def composition_card(row: Composition, thumb: int, large: int | None) -> Card:
         scene=row.scene,
         pictures=pictures(row.image, thumb, large),
         scores=row_scores(row),
-        objects=tuple(_card_object(item) for item in row.objects),
+        objects=tuple(_tile_object(item) for item in row.objects),
         lineage=_known_facts(
             ("sample", row.sample_id),
             ("unit", str(row.unit_id)),
@@ -101,9 +101,9 @@ def composition_card(row: Composition, thumb: int, large: int | None) -> Card:
     )
 
 
-def cutout_card(row: Cutout, thumb: int, large: int | None) -> Card:
-    """The card of a cut-out; the page shows it over a checkerboard."""
-    return Card(
+def cutout_tile(row: Cutout, thumb: int, large: int | None) -> Tile:
+    """The tile of a cut-out; the page shows it over a checkerboard."""
+    return Tile(
         id=row.sample_id,
         status=row.status,
         reasons=row.reasons,
@@ -131,8 +131,8 @@ def cutout_card(row: Cutout, thumb: int, large: int | None) -> Card:
     )
 
 
-def _card_object(item: PlacedObject) -> CardObject:
-    return CardObject(
+def _tile_object(item: PlacedObject) -> TileObject:
+    return TileObject(
         name=item.concept,
         box=item.box,
         mask=crop_mask(item.mask),
@@ -179,5 +179,5 @@ def _box(box: tuple[float, ...]) -> str:
     return " ".join(f"{value:.3f}" for value in box)
 
 
-CARDS: Mapping[type, Callable[[Any, int, int | None], Card]] = {Composition: composition_card, Cutout: cutout_card}
+TILES: Mapping[type, Callable[[Any, int, int | None], Tile]] = {Composition: composition_tile, Cutout: cutout_tile}
 """How rows of a kind are shown, where it is not by their columns alone."""

@@ -16,8 +16,8 @@ from engine.run.stage import Run, Stage
 from engine.storage.commits import data_files
 from engine.storage.extents import extend
 from engine.storage.lock import LISTED, claim
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
-from engine.storage.stores import open_store
 from jobs.console import Console
 from jobs.run_loop import ANY_FAILURES, make_missing, new_run_id, pipeline_work
 

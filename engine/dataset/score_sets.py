@@ -13,9 +13,9 @@ from dataclasses import dataclass, fields
 from engine.errors import Damaged
 from engine.rows.added_scores import AddedScores
 from engine.rows.metric import metric_fields
-from engine.storage.sealed import seal, unseal
+from engine.storage.hashes import seal, unseal
+from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from engine.storage.stores import open_store
 
 FOLDER = "_scores"
 NAME = r"[a-z0-9][a-z0-9_]{0,31}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.toybox.shapes.fields import Field, Points, Vector
+from engine.toybox.shapes.distance_fields import Field, Points, Vector
 from engine.toybox.shapes.parts import ToyPart
 
 Solid = Callable[[Points], Sequence[tuple[ToyPart, Field]]]

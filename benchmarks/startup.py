@@ -13,7 +13,7 @@ from typing import Self
 
 import psutil
 
-from benchmarks.child import call, mycanvas
+from benchmarks.child_process import call, mycanvas
 from benchmarks.figure import Figure, spread
 
 HELPS, HELP_S = 10, 0.4

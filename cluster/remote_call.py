@@ -38,7 +38,7 @@ def call(function: str, *arguments: Any, cpus: float = 1.0, gpus: float = 0.0, e
             "WORKER_DIED",
             f"the process that ran {function!r} ended before it answered",
             why=(str(error).strip() or type(error).__name__).splitlines()[-1],
-            fix="see to memory and cards, then run the same command again",
+            fix="see to memory and GPUs, then run the same command again",
         ) from error
     if problem:
         raise from_json(problem)

@@ -17,7 +17,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedEr
 from obstore.store import S3Store
 
 from engine.storage.hashed_file import Written
-from engine.storage.sealed import digest
+from engine.storage.hashes import digest
 from engine.storage.store import Entry, Store, check_path, store_denied, store_failed
 
 if TYPE_CHECKING:
