@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
-.PHONY: demo test test-all test-vllm check fix bench clean
+.PHONY: demo test test-all test-slow test-vllm check fix bench clean
 
 demo: .venv/.demo
 	$(BIN)/mycanvas demo
@@ -13,6 +13,10 @@ test: check test-all test-vllm
 # Most of the time tests wait, for processes that start or are killed: a file goes to whichever process is free.
 test-all: .venv/.dev
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# Longer storms and trainings.
+test-slow: .venv/.dev
+	$(BIN)/pytest -m slow
 
 test-vllm: .venv-vllm/.ready
 	.venv-vllm/bin/pytest -m "" tests/actors/backends/chat/test_vllm_chat.py

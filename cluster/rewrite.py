@@ -54,6 +54,11 @@ def rewrite(
     yield from receipts(made)
 
 
+def rewrite_here(make: Callable[[int], Receipt], done: CommittedUnits) -> Iterator[Receipt]:
+    """As `rewrite`, in this process."""
+    return (make(int(unit_id)) for unit_id in done.missing())
+
+
 @final
 class Rewriting:
     """A worker of the pool. The dashboard calls it after its class."""

@@ -20,7 +20,8 @@ from typing import Any
 
 from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 
-LOCAL = "local"
+LOCAL, NONE = "local", "none"
+ON_THIS_MACHINE = LOCAL, NONE
 SOURCE_CPUS = 1
 """Kept from the pools: the tasks that hand out unit numbers need a core by the books, and wait for ever without one."""
 KNOCK_S = 10.0
@@ -37,27 +38,35 @@ QUIET_ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the cluster holds for pools: CPU cores, GPUs, memory for workers in GiB, nodes."""
+    """What the cluster holds for pools: CPU cores, GPUs, memory for workers in GiB, nodes.
+
+    Without `ray` there is no cluster: units are made in this process, whatever pools ask for.
+    """
 
     cpus: float
     gpus: float
     memory_gb: float
     nodes: int
+    ray: bool = True
 
 
 @contextlib.contextmanager
 def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None = None) -> Iterator[Capacity]:
-    """A connection to Ray.
+    """A connection to Ray, or none.
 
     Args:
         address: ``local`` starts a private cluster (a bare `ray.init` would join whatever lives on the machine);
-            ``auto`` joins the one that this machine belongs to; anything else is the address of a head node.
+            ``none`` starts nothing; ``auto`` joins the one that this machine belongs to; anything else is the address
+            of a head node.
         cpus: cores of a private cluster; none takes those of the machine.
         gpus: GPUs of a private cluster; may be logical ones, for tests of placement.
 
     Raises:
         EnvironmentProblem: RAY_UNREACHABLE.
     """
+    if address == NONE:
+        yield Capacity(cpus=_cores(cpus), gpus=gpus or 0, memory_gb=0, nodes=1, ray=False)
+        return
     os.environ.update({key: value for key, value in QUIET_ENVIRONMENT.items() if key not in os.environ})
     import ray  # 0.7 s: only the commands that need a cluster pay for it
 

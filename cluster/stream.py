@@ -9,7 +9,6 @@ One unit is one Ray Data block from start to end. Three settings keep it so, eac
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -22,7 +21,7 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
 from engine.errors import MyCanvasError, from_json, to_json
-from engine.run.group import Group
+from engine.run.group import Group, receipts_of
 from engine.run.pipeline import Pipeline
 from engine.run.pool import Pool
 from engine.storage.commits import CommittedUnits, Receipt
@@ -143,4 +142,4 @@ class _Worker:
 def _receipts(batch: pa.Table) -> Iterator[Receipt]:
     if PROBLEM in batch.column_names:
         raise from_json(batch.column(PROBLEM)[0].as_py())
-    yield from (Receipt(**json.loads(text)) for text in batch.column("receipt").to_pylist())
+    yield from receipts_of(batch)

@@ -10,6 +10,7 @@ from functools import partial
 from cluster.session import Capacity, session
 from cluster.stream import stream
 from engine.errors import OverBudget, UsageError
+from engine.run.in_process import make_in_process
 from engine.run.pipeline import Pipeline
 from engine.run.pool import Pool
 from engine.storage.commits import CommittedUnits, Receipt, list_committed
@@ -20,6 +21,8 @@ from planners.capacity.replicas import replicas
 
 Make = Callable[[Sequence[Pool], Sequence[int], CommittedUnits], Iterator[Receipt]]
 """Makes the units that are not done, with this many replicas of each pool, inside a session."""
+MakeHere = Callable[[CommittedUnits], Iterator[Receipt]]
+"""The same in this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Work:
     Attributes:
         label: what the progress is called.
         out: where they are committed.
-        make: makes those that are missing.
+        make: makes those that are missing, in a cluster.
+        make_here: does so in this process.
         pools: what the processes need that make them.
         done: which units are committed, and how many there are to be.
         rows: of all units together, which the budget is a share of.
@@ -75,6 +79,7 @@ class Work:
     label: str
     out: str
     make: Make
+    make_here: MakeHere
     pools: tuple[Pool, ...]
     done: CommittedUnits
     rows: int
@@ -102,6 +107,7 @@ def pipeline_work(
         label=label,
         out=pipeline.run.out,
         make=partial(stream, pipeline),
+        make_here=partial(make_in_process, pipeline),
         pools=pools,
         done=done,
         rows=samples,
@@ -119,19 +125,25 @@ def make_missing(work: Work, capacity: Capacity, console: Console) -> Tally:
     tally = Tally()
     if not work.missing:
         return tally
-    sizes = replicas(work.pools, cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
     if work.done.count:
         units = work.done.units
         console.say(f"resume  {work.done.count:,} of {units:,} units are committed, {work.missing:,} to do")
     progress = console.progress(work.label, work.rows_left)
     try:
-        for receipt in work.make(work.pools, sizes, work.done):
+        for receipt in _receipts(work, capacity):
             tally = tally.plus(receipt)
             progress.advance(receipt.rows, f"{tally.failed} failed" if tally.failed else "")
             _watch(work, tally.failed)
     finally:
         progress.close()
     return tally
+
+
+def _receipts(work: Work, capacity: Capacity) -> Iterator[Receipt]:
+    if not capacity.ray:
+        return work.make_here(work.done)
+    sizes = replicas(work.pools, cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
+    return work.make(work.pools, sizes, work.done)
 
 
 def make_all(works: Sequence[Work], address: str, console: Console) -> list[Tally]:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 Embeddings = NDArray[np.float32]
 """N x D, each row of length 1."""
@@ -61,4 +60,6 @@ def cp_clip_assigned(scores: NDArray[np.float64], wanted: int) -> float:
     """
     if not scores.size:
         return 0.0
+    from scipy.optimize import linear_sum_assignment  # 0.9 s, which every command and worker would pay
+
     return float(scores[linear_sum_assignment(scores, maximize=True)].sum() / wanted)

@@ -137,3 +137,8 @@ def _batches(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 def receipt_table(receipt: Receipt) -> pa.Table:
     """The only thing that returns to the driver."""
     return pa.table({"receipt": [json.dumps(asdict(receipt))]})
+
+
+def receipts_of(table: pa.Table) -> Iterator[Receipt]:
+    """The receipts of `receipt_table`."""
+    yield from (Receipt(**json.loads(text)) for text in table.column("receipt").to_pylist())

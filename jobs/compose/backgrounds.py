@@ -12,7 +12,7 @@ from actors.compose.embed import EmbedPhotos
 from actors.compose.generate import Generation, PaintBackground
 from actors.models.licences import check_licences, check_recipe
 from actors.score.scorers import ClipSpec
-from cluster.session import LOCAL, session
+from cluster.session import LOCAL, ON_THIS_MACHINE, session
 from engine.errors import UsageError
 from engine.photos.background_index import COLUMNS, index_folder, point_to_index
 from engine.photos.backgrounds import list_backgrounds
@@ -47,7 +47,7 @@ def index(uri: str, clip: ClipSpec, console: Console, address: str = LOCAL) -> I
     """
     listed, named = list_backgrounds(uri), clip.model_dump(mode="json")
     stage = EmbedPhotos(clip=clip)
-    check_recipe((stage,), (), here=address == LOCAL)
+    check_recipe((stage,), (), here=address in ON_THIS_MACHINE)
     store, folder = open_store(uri), index_folder(listed, named)
     out = f"{store.uri}/{folder}"
     run = ListedRun(
@@ -108,7 +108,7 @@ def generate(
     """
     check_licences((spec,), spec.accept_licence)
     stage = PaintBackground(generation=spec, root_seed=seed)
-    check_recipe((stage,), spec.accept_licence, here=address == LOCAL)
+    check_recipe((stage,), spec.accept_licence, here=address in ON_THIS_MACHINE)
     asked = json.dumps([stage.affects_data(), each, size])
     store = open_store(str(out))
     run = ListedRun(

@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.compose.scene import Scene
 from actors.models.licences import check_recipe
-from cluster.session import LOCAL, Capacity, check_readable, session
+from cluster.session import ON_THIS_MACHINE, Capacity, check_readable, session
 from engine.compose.backdrops import catalogue as procedural_backgrounds
 from engine.errors import UsageError
 from engine.photos.backgrounds import Background, list_backgrounds, read_catalogue, to_jsonl
@@ -51,7 +51,7 @@ def gather_inputs(request: ComposeRequest, console: Console) -> Iterator[Inputs]
     """
     photos = _listed_photos(request)
     known = _known_backgrounds(request)
-    check_recipe(request.recipe.stages, request.recipe.accept_licence, here=request.address == LOCAL)
+    check_recipe(request.recipe.stages, request.recipe.accept_licence, here=request.address in ON_THIS_MACHINE)
     with session(request.address) as capacity:
         _probe(request)
         library = _library(request, photos, capacity, console) if request.needs("library") else None
@@ -121,7 +121,7 @@ def _found_backgrounds(request: ComposeRequest, capacity: Capacity, console: Con
 def _probe(request: ComposeRequest) -> None:
     """Ask every node of a joined cluster whether it can read what the request names."""
     named = {"photos": request.photos, "backgrounds": request.backgrounds, "layouts": request.layouts}
-    for option, uri in named.items() if request.address != LOCAL else ():
+    for option, uri in named.items() if request.address not in ON_THIS_MACHINE else ():
         if uri:
             check_readable(uri, purpose=f"--{option}")
 

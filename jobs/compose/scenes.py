@@ -12,7 +12,7 @@ from actors.compose.layout import Layout
 from actors.compose.propose import ProposeScenes
 from actors.compose.scene import Scene
 from actors.models.licences import check_recipe
-from cluster.session import LOCAL, session
+from cluster.session import LOCAL, ON_THIS_MACHINE, session
 from engine.errors import SampleError, UsageError
 from engine.photos.library import add_metres, open_library
 from engine.rows.proposals import SceneProposal
@@ -53,7 +53,7 @@ def propose(recipe: Recipe, library: str, out: Path, *, count: int, console: Con
         EnvironmentProblem: those of the model.
     """
     stage = ProposeScenes(layout=_asking_layout(recipe), phrases=EACH)
-    check_recipe((stage.layout,), recipe.accept_licence, here=address == LOCAL)
+    check_recipe((stage.layout,), recipe.accept_licence, here=address in ON_THIS_MACHINE)
     store, cutouts = open_store(library), open_library(library).cutouts
     ensembles(cutouts)  # enough concepts, or an error
     groups = _groups_to_ask(sorted({item.class_name for item in cutouts.values()}), count, recipe.seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.models.licences import check_recipe
-from cluster.session import LOCAL, Capacity, check_readable, session
+from cluster.session import LOCAL, ON_THIS_MACHINE, Capacity, check_readable, session
 from engine.errors import UsageError
 from engine.photos.listing import Photo, fingerprint, list_photos, to_jsonl
 from engine.run.recipe import Recipe
@@ -22,9 +22,9 @@ PHASE = "segment"
 def segment(recipe: Recipe, *, photos: str, out: str, address: str = LOCAL, console: Console) -> Tally:
     """Cut out every photo below `photos` into the library `out`."""
     listed = list_photos(photos)
-    check_recipe(recipe.phase(PHASE).stages, recipe.accept_licence, here=address == LOCAL)
+    check_recipe(recipe.phase(PHASE).stages, recipe.accept_licence, here=address in ON_THIS_MACHINE)
     with session(address) as capacity:
-        if address != LOCAL:
+        if address not in ON_THIS_MACHINE:
             check_readable(photos, purpose="--photos")
         return build_library(recipe, listed, out, capacity, console)
 

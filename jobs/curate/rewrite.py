@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cluster.rewrite import rewrite
+from cluster.rewrite import rewrite, rewrite_here
 from engine.dataset.rewrite import Rewrite, write_plan
 from engine.dataset.score_sets import ScoreSet, added_score_sets, publish_scores, score_store
 from engine.dataset.score_table import open_scores
@@ -111,6 +111,7 @@ def _work(label: str, copy: Copy, memory_gb: float) -> Work:
         label=label,
         out=copy.make.out,
         make=partial(rewrite, copy.make),
+        make_here=partial(rewrite_here, copy.make),
         pools=(Pool(stages=("copy", COMMIT), memory_gb=memory_gb),),
         done=done,
         rows=copy.rows,

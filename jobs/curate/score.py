@@ -9,7 +9,7 @@ import numpy as np
 
 from actors.models.licences import check_recipe
 from actors.score.rescore import Rescore
-from cluster.session import LOCAL
+from cluster.session import ON_THIS_MACHINE
 from cluster.stream import stream
 from engine.dataset.committed_rows import CommittedRows
 from engine.dataset.score_sets import FOLDER, NAME, publish_scores, score_store
@@ -17,6 +17,7 @@ from engine.dataset.views import empty, open_dataset
 from engine.errors import UsageError
 from engine.photos.library import open_library
 from engine.rows.added_scores import AddedScores
+from engine.run.in_process import make_in_process
 from engine.run.pipeline import Pipeline
 from engine.run.pool import COMMIT, Pool
 from engine.run.stage import Run
@@ -62,7 +63,7 @@ def score(
     """
     store = open_dataset(uri).store
     _require(spec, name)
-    check_recipe((spec,), spec.accept_licence, here=address == LOCAL)
+    check_recipe((spec,), spec.accept_licence, here=address in ON_THIS_MACHINE)
     cutouts = open_store(library or f"{store.uri}/library").uri
     known = _library(cutouts) if spec.compares else ""
     place = score_store(store, name)
@@ -135,6 +136,7 @@ def _work(
         label=f"score rows, into {FOLDER}",
         out=place.uri,
         make=partial(stream, pipeline),
+        make_here=partial(make_in_process, pipeline),
         pools=(pool,),
         done=done,
         rows=sum(rows.values()),

@@ -13,15 +13,16 @@ from typing import final
 
 from actors.micro.parts import MICRO
 from actors.micro.spec import Measurement, MicroTraining, local_data, local_family
-from cluster.session import LOCAL, Capacity, check_readable, session
+from cluster.session import NONE, ON_THIS_MACHINE, Capacity, check_readable, session
 from cluster.training import train
+from engine.errors import UsageError
 from engine.storage.open_store import open_store
 from engine.toybox.sets import TEST, TRAINING, make_sets
 from engine.training.reports import TrainingReport, read_reports
 from engine.training.resources import TrainingResources, TrainingStorage
 from engine.training.spec import configure
 from jobs.console import LINE_EVERY_S, Console, clock
-from jobs.train.micro_plan import PHOTOS, SCENES, Catalogue, MicroRequest, choose, is_trained, plan
+from jobs.train.micro_plan import GROUPS, PHOTOS, Catalogue, MicroRequest, choose, is_trained, plan
 from jobs.train.micro_report import Trained, record_rows, record_training, write_report
 
 SETS_SEED = 0  # the sets are the same for every training: only its own draws depend on --seed
@@ -30,17 +31,28 @@ SETS_SEED = 0  # the sets are the same for every training: only its own draws de
 def train_family(order: MicroRequest, console: Console, catalogue: Catalogue = MICRO) -> list[Measurement]:
     """Render what is missing, then train and measure part after part; the same order again goes on where it stopped."""
     specs = plan(order, catalogue)
+    _require_cluster(order.address)
     storage = TrainingStorage(data=order.data, out=order.out, work=order.work).absolute()
     data = local_data(storage.data)
     console.say(f"parts   {', '.join(spec.name for spec in specs)}   {order.out}")
     with session(order.address) as capacity:
         render(data, order.photos, order.groups, int(capacity.cpus), console)
-        if order.address != LOCAL:
+        if order.address not in ON_THIS_MACHINE:
             check_readable(storage.data, purpose="--data")
         resources = _resources(order, capacity)
         rows = [row for spec in specs for row in train_part(spec, storage, resources, order.report, console)]
     tell_rows(rows, console, f"written: {order.report}")
     return rows
+
+
+def _require_cluster(address: str) -> None:
+    if address == NONE:
+        raise UsageError(
+            "TRAINING_ADDRESS",
+            "a training runs on Ray Train",
+            where=f"--address {address}",
+            fix="leave --address out; `python -m actors.training PART` trains without Ray",
+        )
 
 
 def _resources(order: MicroRequest, capacity: Capacity) -> TrainingResources:
@@ -136,7 +148,7 @@ def evaluate_family(
     chosen, family = choose(parts, catalogue), open_store(weights)
     if not parts:
         chosen = [part for part in chosen if is_trained(part, family, catalogue)] or chosen
-    render(local_data(data), PHOTOS, SCENES, os.cpu_count() or 1, console, kinds=(TEST,))
+    render(local_data(data), PHOTOS, GROUPS, os.cpu_count() or 1, console, kinds=(TEST,))
     rows = []
     for found in measure([configure(catalogue.resolve(part)) for part in chosen], weights, data, seed):
         rows += found

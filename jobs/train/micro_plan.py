@@ -16,7 +16,7 @@ from engine.storage.store import Store
 from engine.training.spec import configure
 
 Catalogue = Registry[type[MicroTraining]]
-PHOTOS, SCENES = 9_000, 8_000
+PHOTOS, GROUPS = 9_000, 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class MicroRequest:
     workers: int = 1
     seed: int = 0
     photos: int = PHOTOS
-    groups: int = SCENES
+    groups: int = GROUPS
     report: Path
     cores: int | None = None
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.session import NONE
 from engine.dataset.verify import verify as examine
 from engine.dataset.views import open_dataset
 from engine.errors import UsageError
@@ -37,7 +38,7 @@ def recipe(tmp_path_factory):
 def out(recipe, tmp_path_factory, ray_address):
     """Sixteen swatches, made by two commands: eight, and the same again with more samples."""
     folder = str(tmp_path_factory.mktemp("swatches") / "out")
-    tallies = [make(recipe, folder, samples, ray_address) for samples in (8, 16, 16)]
+    tallies = [make(recipe, folder, *run) for run in ((8, ray_address), (16, NONE), (16, NONE))]
     assert [(tally.rows, tally.failed) for tally in tallies] == [(8, 1), (8, 1), (0, 0)]
     return folder
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from actors.compose.generate import Generation
 from actors.score.scorers import ClipSpec
-from cluster.session import session
+from cluster.session import NONE, session
 from engine.compose.backdrops import BACKDROPS, render
 from engine.errors import Damaged, UsageError
 from engine.photos.background_index import POINTER, point_to_index, read_index
@@ -46,16 +46,16 @@ def places(tmp_path_factory, ray_address):
     return str(folder)
 
 
-def found(places, phrases, out, count, address):
-    with session(address) as capacity:
+def found(places, phrases, out, count):
+    with session(NONE) as capacity:
         return find_backgrounds(
             places, phrases, count=count, diversity=0.0, out=str(out), capacity=capacity, console=QUIET
         )
 
 
-def test_a_phrase_finds_the_photos_of_its_place(places, tmp_path, ray_address):
+def test_a_phrase_finds_the_photos_of_its_place(places, tmp_path):
     phrases = [BACKDROPS[name].phrase for name in PLACES]
-    chosen = found(places, phrases, tmp_path, 2, ray_address)
+    chosen = found(places, phrases, tmp_path, 2)
     right = [Path(item.uri).name[0] == str(phrases.index(item.phrase)) for item in chosen]
     assert len(right) == 12
     assert np.mean(right) >= 0.9
@@ -68,17 +68,17 @@ def test_what_is_known_of_a_photo_stays_with_it(places):
     assert len(list_backgrounds(places)) == 19, "the index is no photo"
 
 
-def test_a_run_keeps_the_backgrounds_that_it_began_with(places, tmp_path, ray_address):
+def test_a_run_keeps_the_backgrounds_that_it_began_with(places, tmp_path):
     photos = concept_folder(tmp_path / "photos")
     cut(photos, str(tmp_path / "library"))
     out, phrase = str(tmp_path / "layouts"), BACKDROPS[PLACES[2]].phrase
     wanted = (f"scene.phrases=[{phrase}]", "scene.shortlist=3", "scene.diversity=0")
-    chosen = found(places, [phrase], out, 3, ray_address)
+    chosen = found(places, [phrase], out, 3)
     assert {item.phrase for item in chosen} == {phrase}
     lay_out(str(tmp_path / "library"), out, 8, *wanted, backgrounds=chosen)
     assert read_catalogue(open_store(out)) == chosen
     request = requested("", out, 8, wanted, recipe="classic", small=("size=128", "segment.max_side=128"))
-    with gather_inputs(replace(request, photos=photos, backgrounds="", address=ray_address), QUIET) as ready:
+    with gather_inputs(replace(request, photos=photos, backgrounds="", address=NONE), QUIET) as ready:
         assert ready.backgrounds == chosen, "a resume asks neither the model nor the folder"
 
 
@@ -93,21 +93,21 @@ def test_phrases_without_an_index_are_refused_before_anything_starts(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_places_are_painted_from_phrases_with_model_and_licence(tmp_path, ray_address):
+def test_places_are_painted_from_phrases_with_model_and_licence(tmp_path):
     listed = tmp_path / "phrases.txt"
     listed.write_text("# places\n\non a sandy beach\nin the {snow}\n")
     phrases = read_phrases(listed)
     assert phrases == ["on a sandy beach", "in the (snow)"]
     spec = Generation(model="shipped:micro/generator", revision="", steps=2, prompt_template="a photo {background}")
-    made = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=ray_address)
+    made = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=NONE)
     assert [path.name for path in made] == ["0000-00.jpg", "0000-01.jpg", "0001-00.jpg", "0001-01.jpg"]
     first = made[0].read_bytes()
     assert first != made[1].read_bytes()
     made[0].unlink()
-    again = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=ray_address)
+    again = generate(phrases, tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=NONE)
     assert again[0].read_bytes() == first
     with pytest.raises(UsageError, match="RUN_CHANGED"):
-        generate(phrases[::-1], tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=ray_address)
+        generate(phrases[::-1], tmp_path / "places", spec, each=2, size=256, seed=3, console=QUIET, address=NONE)
     backgrounds = list_backgrounds(str(tmp_path / "places"))
     assert [item.phrase for item in backgrounds] == ["on a sandy beach"] * 2 + ["in the (snow)"] * 2
     assert {item.license for item in backgrounds} == {"apache-2.0"}
@@ -142,4 +142,4 @@ def test_a_generator_with_a_restricted_licence_is_accepted_by_name_alone(tmp_pat
         generate(["on a beach"], tmp_path / "out", refused, each=1, size=64, seed=0, console=QUIET)
     accepted = Generation(model=model, revision="", accept_licence=(model,))
     with pytest.raises(UsageError, match="WEIGHTS_UNPINNED"):  # which is looked at next
-        generate(["on a beach"], tmp_path / "out", accepted, each=1, size=64, seed=0, console=QUIET)
+        generate(["on a beach"], tmp_path / "out", accepted, each=1, size=64, seed=0, console=QUIET, address=NONE)

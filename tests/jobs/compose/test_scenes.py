@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.session import NONE
 from engine.errors import MyCanvasError, UsageError
 from engine.photos.library import open_library
 from jobs.compose.recipes import load
@@ -41,7 +42,7 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path, ray_address):
     out = tmp_path / "mine.yaml"
     with chat_server(answer) as (url, asked):
         made = propose(asking(url), library, out, count=30, console=QUIET, address=ray_address)
-        again = propose(asking(url), library, out, count=30, console=QUIET, address=ray_address)
+        again = propose(asking(url), library, out, count=30, console=QUIET, address=NONE)
     assert len(asked) == 3, "thirty places take three questions, and no answer is asked for twice"
     assert made == again
     assert made.unusable == 1
@@ -54,17 +55,17 @@ def test_proposals_make_a_recipe_that_runs(library, tmp_path, ray_address):
     assert list(said) == ["flumph"], "the sizes of the others are known"
 
 
-def test_a_model_that_has_no_idea_is_named(library, tmp_path, ray_address):
+def test_a_model_that_has_no_idea_is_named(library, tmp_path):
     fresh = shutil.copytree(library, tmp_path / "library", ignore=shutil.ignore_patterns("_answers"))
-    out, options = tmp_path / "mine.yaml", {"count": 4, "console": QUIET, "address": ray_address}
+    out, options = tmp_path / "mine.yaml", {"count": 4, "console": QUIET, "address": NONE}
     with chat_server(lambda *_: says("no")) as (url, _), pytest.raises(UsageError, match="SCENES_NONE"):
         propose(asking(url), str(fresh), out, **options)
     assert not out.exists()
 
 
-def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path, ray_address):
+def test_a_recipe_without_a_language_model_cannot_propose(library, tmp_path):
     with pytest.raises(UsageError, match=r"SCENES_NO_MODEL(.|\n)*layout.backend"):
-        propose(load("classic"), library, tmp_path / "mine.yaml", count=4, console=QUIET, address=ray_address)
+        propose(load("classic"), library, tmp_path / "mine.yaml", count=4, console=QUIET, address=NONE)
 
 
 def test_a_library_of_nothing_is_refused_before_anybody_is_asked(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from datasets import load_dataset
 
 from benchmarks.curate_data import write_dataset
+from cluster.session import NONE
 from engine.dataset.rewrite import Rewrite
 from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset
@@ -36,9 +37,9 @@ def data(tmp_path_factory):
     return folder
 
 
-def copied(data, out, wanted=BEST, address="local"):
+def copied(data, out, wanted=BEST):
     chosen = choose(str(data), wanted, explain=False)
-    return chosen, materialise(chosen, str(out), question={}, shard_mb=1, address=address, console=QUIET)
+    return chosen, materialise(chosen, str(out), question={}, shard_mb=1, address=NONE, console=QUIET)
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +79,11 @@ def test_others_read_it(best):
     assert "rows" in mycanvas("stats", best)
 
 
-def test_what_is_missing_is_made_again_and_nothing_else(data, best, ray_address):
+def test_what_is_missing_is_made_again_and_nothing_else(data, best):
     before = hashes(best)
     (best / "data" / "part-00000001.parquet").unlink()
     kept = (best / "data" / "part-00000000.parquet").stat().st_mtime_ns
-    _, tally = copied(data, best, address=ray_address)
+    _, tally = copied(data, best)
     assert tally.rows == 21
     assert hashes(best) == before
     assert (best / "data" / "part-00000000.parquet").stat().st_mtime_ns == kept
@@ -102,9 +103,9 @@ def test_other_rows_do_not_go_into_the_same_place(data, best):
     assert not (best / "none").exists()
 
 
-def test_the_rows_of_a_view_can_be_copied(data, best, tmp_path, ray_address):
+def test_the_rows_of_a_view_can_be_copied(data, best, tmp_path):
     mycanvas("filter", data, "--top", "40%", "--by", "clip_score", "--view", tmp_path / "view")
-    chosen, tally = copied(tmp_path / "view", tmp_path / "out", Wanted(), ray_address)
+    chosen, tally = copied(tmp_path / "view", tmp_path / "out", Wanted())
     assert tally.rows == chosen.rows.num_rows == 45
     assert hashes(tmp_path / "out") == hashes(best)
     assert open_dataset(str(tmp_path / "out")).view == {}
@@ -118,11 +119,11 @@ def test_a_shard_that_changed_since_the_rows_were_chosen_ends_the_copy_by_name(d
         first(1)
 
 
-def test_a_copy_does_not_depend_on_the_summary_of_its_source(data, tmp_path, ray_address):
+def test_a_copy_does_not_depend_on_the_summary_of_its_source(data, tmp_path):
     source = tmp_path / "source"
     shutil.copytree(data, source)
     shutil.rmtree(source / "_manifest")
-    chosen, tally = copied(source, tmp_path / "out", address=ray_address)
+    chosen, tally = copied(source, tmp_path / "out")
     assert tally.rows == chosen.rows.num_rows
     write_dataset(source, units=6, unit_rows=30, image_bytes=90_000)  # it grew, and its rows are larger
     assert _locked_rows(open_store(str(tmp_path / "out"))) == 24
@@ -136,11 +137,11 @@ def test_what_is_no_place_is_refused_before_anything_is_copied(data, tmp_path):
     assert sorted(path.name for path in (tmp_path / "view").iterdir()) == before
 
 
-def test_chosen_cut_outs_are_a_library(tmp_path, ray_address):
+def test_chosen_cut_outs_are_a_library(tmp_path):
     library = tmp_path / "library"
     cut(concept_folder(tmp_path / "photos"), str(library))
     every = open_library(str(library)).cutouts
-    copied(library, tmp_path / "out", Wanted(top="2", by="quality"), ray_address)
+    copied(library, tmp_path / "out", Wanted(top="2", by="quality"))
     kept = open_library(str(tmp_path / "out"))
     best = sorted(every.values(), key=lambda cutout: -cutout.quality)[:2]
     assert len(every) > 2

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 
 from actors.models.weights import SHIPPED_FOLDER
 from benchmarks.curate_data import write_dataset
+from cluster.session import NONE
 from engine.dataset.score_table import open_scores
 from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset
@@ -42,7 +43,7 @@ def data(tmp_path_factory):
     return folder / "data"
 
 
-def asked(data, settings, name, address="local", **options):
+def asked(data, settings, name, address=NONE, **options):
     spec = spec_from_overrides(Rescore, settings, see="")
     return score(str(data), spec, name, budget=Budget(share=0.05), address=address, console=Console("quiet"), **options)
 
@@ -96,7 +97,7 @@ def test_conditions_and_statistics_know_the_new_columns(data):
     assert mycanvas("gc", data).startswith("would delete 0")
 
 
-def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data, tmp_path, ray_address):
+def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data, tmp_path):
     wanted = "metrics=[clipscore, clip_i, seg_clip_i, dino, seg_dino, cp_clip_detected]"
     head = tmp_path / "crowd"
     head.mkdir()
@@ -104,7 +105,7 @@ def test_the_metrics_of_papers_are_columns_and_vectors_are_kept(data, tmp_path, 
     width = config["model_cfg"]["embed_dim"]
     tensors = {"weight": np.zeros((1, width), np.float32), "bias": np.full(1, 5.5, np.float32)}
     save_file(tensors, head / "head.safetensors")
-    made = asked(data, (*MODELS, wanted, "embedding=identity", f"aesthetic.model={head}"), "tables", ray_address)
+    made = asked(data, (*MODELS, wanted, "embedding=identity", f"aesthetic.model={head}"), "tables")
     assert made.rows == SAMPLES
     card = Path(json.loads(mycanvas("card", data, "--format", "json"))["card"]).read_text()
     assert "| crowd | blake2b:" in card
@@ -143,9 +144,9 @@ def test_rows_that_look_alike_by_embedding_leave_the_best(data):
         choose(str(data), Wanted(dedup="embedding__no:0.9"), explain=False)
 
 
-def test_a_copy_takes_the_scores_along(data, tmp_path, capsys, ray_address):
+def test_a_copy_takes_the_scores_along(data, tmp_path, capsys):
     out = tmp_path / "out"
-    words = ("--where", "status is not null", "--out", out, "--address", ray_address, "--format", "json")
+    words = ("--where", "status is not null", "--out", out, "--address", NONE, "--format", "json")
     told = json.loads(mycanvas("filter", data, *words))
     assert told["rows"] == SAMPLES
     columns = "sample_id, clip_score, clip_score__again, phash, identity__again, embedding__tables"
@@ -162,10 +163,10 @@ def test_a_copy_takes_the_scores_along(data, tmp_path, capsys, ray_address):
     gone.write_bytes(kept)
 
 
-def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data, ray_address):
+def test_what_is_missing_is_scored_and_other_scores_do_not_go_by_the_same_name(data):
     gone = data / "_scores" / "again" / "data" / "part-00000001.parquet"
     gone.unlink()
-    assert asked(data, (*MODELS, "phash=true"), "again", ray_address).rows == 2
+    assert asked(data, (*MODELS, "phash=true"), "again").rows == 2
     assert asked(data, (*MODELS, "phash=true"), "again").rows == 0
     with pytest.raises(UsageError, match="RUN_CHANGED"):
         asked(data, ("phash=true",), "again")
@@ -200,9 +201,9 @@ def test_a_dataset_of_nothing_is_named(tmp_path):
         asked(tmp_path, ("phash=true",), "x")
 
 
-def test_a_unit_without_rows_needs_no_scores_and_too_many_failures_make_no_columns(tmp_path, ray_address):
+def test_a_unit_without_rows_needs_no_scores_and_too_many_failures_make_no_columns(tmp_path):
     write_dataset(tmp_path / "data", units=2, unit_rows=4, image_bytes=16)
     commit_numbered(open_store(str(tmp_path / "data")), 2, 6, 7)  # its one row failed
     with pytest.raises(OverBudget, match=r"[48] of 8 rows failed"):
-        asked(tmp_path / "data", ("phash=true",), "phash", ray_address)  # random bytes are no pictures
+        asked(tmp_path / "data", ("phash=true",), "phash")  # random bytes are no pictures
     assert not (tmp_path / "data" / "_scores" / "phash.json").exists()

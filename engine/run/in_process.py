@@ -1,0 +1,30 @@
+"""Units of a pipeline made here, one after another: for a debugger, and where processes cost more than the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from engine.run.group import Group, receipts_of
+from engine.run.pipeline import Pipeline
+from engine.storage.commits import CommittedUnits, Receipt
+
+
+def make_in_process(pipeline: Pipeline, done: CommittedUnits) -> Iterator[Receipt]:
+    """Make the units that are not `done`; every group of the pipeline is loaded into this process.
+
+    What a worker's death costs elsewhere, one row, it costs here too, but the caller dies with it: the same call again
+    goes on.
+
+    Raises:
+        MyCanvasError: whatever a stage raised that is not one row's fault.
+    """
+    if done.count == done.units:
+        return
+    groups = [Group(pipeline, position) for position in range(len(pipeline.groups))]
+    for unit_id in done.missing():
+        table = pa.table({"unit_id": [int(unit_id)]})
+        for group in groups:
+            table = group(table)
+        yield from receipts_of(table)
