@@ -10,11 +10,11 @@ TESTS = Path(__file__).parent
 LONGEST = (
     "cluster/test_training.py",
     "cluster/test_submit.py",
+    "jobs/train/test_micro.py",
+    "cluster/test_stream.py",
+    "jobs/test_drivers.py",
     "jobs/curate/test_score.py",
     "jobs/compose/test_bad_input.py",
-    "cluster/test_stream.py",
-    "jobs/curate/test_rewrite.py",
-    "jobs/train/test_micro.py",
     "jobs/models/test_models.py",
 )
 """Files that take longest, in this order. They begin first, or one process would wait for them at the end alone."""

@@ -20,7 +20,7 @@ from engine.storage.commits import commit_unit
 from engine.storage.open_store import open_store
 from jobs.curate.filter import choose
 from jobs.report.gallery_scores import gallery_scores
-from jobs.report.gallery_tiles import composition_card
+from jobs.report.gallery_tiles import composition_tile
 from jobs.report.stats import stats
 from planners.curate.calibrate import Measure, measures_of
 from planners.curate.gate import judge, judged_columns, thresholds_of
@@ -110,7 +110,7 @@ def test_thresholds_are_fitted_to_it():
 def test_the_gallery_sorts_by_it(rows):
     shown = next(score for score in gallery_scores(TABLE) if score.key == "sharpness")
     assert (shown.label, shown.short, shown.digits, shown.unit) == ("sharpness of the picture", "sharp", 1, "")
-    card = composition_card(rows[-1], 320, None)
+    card = composition_tile(rows[-1], 320, None)
     assert card.scores["sharpness"] == round(rows[-1].sharpness, 6)
 
 

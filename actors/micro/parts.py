@@ -8,13 +8,13 @@ from engine.registry import Registry
 MICRO: Registry[type[MicroTraining]] = Registry(
     "part of the micro family",
     {
-        "autoencoder": "actors.micro.diffusion.autoencoder:AutoencoderTraining",
-        "generator": "actors.micro.diffusion.generator:GeneratorTraining",
-        "painter": "actors.micro.diffusion.painter:PainterTraining",
-        "segmenter": "actors.micro.segmenter:SegmenterTraining",
-        "scorer": "actors.micro.scorer.scorer:ScorerTraining",
-        "identity": "actors.micro.identity.identity:IdentityTraining",
-        "detector": "actors.micro.detector.detector:DetectorTraining",
-        "planner": "actors.micro.planner.planner:PlannerTraining",
+        "autoencoder": "actors.micro.specs:AutoencoderTraining",
+        "generator": "actors.micro.specs:GeneratorTraining",
+        "painter": "actors.micro.specs:PainterTraining",
+        "segmenter": "actors.micro.specs:SegmenterTraining",
+        "scorer": "actors.micro.specs:ScorerTraining",
+        "identity": "actors.micro.specs:IdentityTraining",
+        "detector": "actors.micro.specs:DetectorTraining",
+        "planner": "actors.micro.specs:PlannerTraining",
     },
 )

@@ -7,11 +7,10 @@ Dichotomous Image Segmentation", ECCV 2022, equation 6) without its feature sync
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 import torch
-from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
@@ -20,7 +19,8 @@ from actors.backends.segment.isnet import FILE, IsNetSegmenter
 from actors.backends.segment.isnet_net import ISNet
 from actors.micro.half_precision import card_text, half_precision_state
 from actors.micro.model_card import write_card
-from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.micro.spec import Measurement, PartFolders
+from actors.micro.specs import SegmenterTraining
 from actors.micro.views import random_window, relit, render_view, stack_pictures
 from actors.training.loop import TrainingTask, best_device, fit
 from actors.training.norms import retake_statistics
@@ -29,44 +29,28 @@ from engine.rows.values import Pixels
 from engine.seeds import rng
 from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
-from engine.training.schedule import Schedule
 
 SENTENCE = "IS-Net, narrower: the matte of the one thing that stands out in a photo."
 TARGET = 0.95
 
 
-@final
-class SegmenterTraining(MicroTraining):
-    """IS-Net (ECCV 2022) of 3/16 of the published width, at 256 px instead of 1024."""
+def train_part(spec: SegmenterTraining, context: TrainContext, folders: PartFolders) -> None:
+    """Train; saves ``isnet.safetensors``."""
+    task = SegmenterTask(spec, open_set(folders.data, "photos"), open_set(folders.data, "groups"))
+    fit(task, spec.schedule, context, device=task.device)
+    if context.rank == 0:
+        task.settle()
+        save(spec, task.net, folders.part)
 
-    name: ClassVar[str] = "segmenter"
 
-    schedule: Schedule = Schedule(steps=1600, lr=3e-3, warmup=100, ema=0.995, checkpoint_every=200, log_every=20)
-    batch: int = Field(default=16, ge=1, description="pictures a step at full size; more at the small one")
-    width: float = Field(default=12 / 64, gt=0, le=1, description="channels as a share of the published net's")
-    size: int = Field(default=256, ge=64, description="pixels a side in the end, and in use")
-    small_size: int = Field(default=128, ge=32, description="pixels a side in the beginning")
-    small_share: float = Field(default=0.6, ge=0, le=1, description="share of the steps at the small size")
-    groups: float = Field(default=0.2, ge=0, le=1, description="share of pictures with several toys")
-    group_weight: float = Field(default=0.5, gt=0, description="weight of their loss")
-
-    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Train; saves ``isnet.safetensors``."""
-        task = SegmenterTask(self, open_set(folders.data, "photos"), open_set(folders.data, "groups"))
-        fit(task, self.schedule, context, device=task.device)
-        if context.rank == 0:
-            task.settle()
-            save(self, task.net, folders.part)
-
-    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """Mean over held-out photos of the IoU of alpha > 0.5 with the truth; nothing found counts as 0."""
-        del seed  # every held-out photo is measured
-        segmenter, photos = IsNetSegmenter(str(family / self.name)), open_set(data, "photos_test")
-        found = [
-            iou(_alpha(segmenter, np.array(image)), mask)
-            for image, mask in zip(photos.images, photos.masks, strict=True)
-        ]
-        return [Measurement(self.name, "mean_iou", float(np.mean(found)), TARGET)]
+def evaluate(spec: SegmenterTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
+    """Mean over held-out photos of the IoU of alpha > 0.5 with the truth; nothing found counts as 0."""
+    del seed  # every held-out photo is measured
+    segmenter, photos = IsNetSegmenter(str(family / spec.name)), open_set(data, "photos_test")
+    found = [
+        iou(_alpha(segmenter, np.array(image)), mask) for image, mask in zip(photos.images, photos.masks, strict=True)
+    ]
+    return [Measurement(spec.name, "mean_iou", float(np.mean(found)), TARGET)]
 
 
 @final

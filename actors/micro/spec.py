@@ -7,8 +7,9 @@ store a copy is worked on, and a finished part is put there whole.
 from __future__ import annotations
 
 import tempfile
-from abc import ABC, abstractmethod
+from abc import ABC
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, final
 
@@ -56,6 +57,8 @@ class MicroTraining(TrainingSpec, ABC):
     The first line of its docstring is the sentence on its architecture in ``docs/micro.md``.
     """
 
+    module: ClassVar[str] = ""
+    """Where `train_part` and `evaluate` stand, functions of the spec: it loads model libraries, and the spec none."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Parts that must have been trained before."""
     homes: ClassVar[tuple[str, ...]] = ()
@@ -76,15 +79,14 @@ class MicroTraining(TrainingSpec, ABC):
             if context.rank == 0:
                 put_folder(open_store(context.out), self.name, folders.part)
 
-    @abstractmethod
     def train_part(self, context: TrainContext, folders: PartFolders) -> None:
         """Train; rank 0 saves the part in `folders.part`, in the format of its production counterpart.
 
         Raises:
             UsageError: TRAINING_DIVERGED.
         """
+        import_module(self.module).train_part(self, context, folders)
 
-    @abstractmethod
     def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
         """Measure a finished part on data that training never saw.
 
@@ -93,6 +95,14 @@ class MicroTraining(TrainingSpec, ABC):
             data: folder of the rendered Toybox sets.
             seed: of what is drawn in the measurement.
         """
+        rows: list[Measurement] = import_module(self.module).evaluate(self, family, data, seed)
+        return rows
+
+
+def measure_part(spec: MicroTraining, out: str, data: str, seed: int) -> list[Measurement]:
+    """Figures of a finished part of the family under a URI."""
+    with tempfile.TemporaryDirectory(prefix="mc-family-") as scratch:
+        return spec.evaluate(local_family(out, Path(scratch)), local_data(data), seed)
 
 
 def local_data(uri: str) -> Path:

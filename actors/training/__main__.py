@@ -10,12 +10,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from actors.micro.parts import MICRO
-from actors.micro.spec import local_data, local_family
+from actors.micro.spec import measure_part
 from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from engine.training.local import train_locally
@@ -37,9 +35,7 @@ def main(arguments: Sequence[str]) -> None:
         tell=lambda report: _write({"step": report.step, "seconds": report.seconds, **report.metrics}),
     )
     if asked.evaluate:
-        with tempfile.TemporaryDirectory(prefix="mc-family-") as scratch:
-            rows = spec.evaluate(local_family(asked.out, Path(scratch)), local_data(asked.data), seed=spec.seed)
-        _write({row.metric: row.value for row in rows})
+        _write({row.metric: row.value for row in measure_part(spec, asked.out, asked.data, spec.seed)})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from jobs.cli.options import Output, Rows, group
+from jobs.cli.options import Address, Output, Rows, group
 from jobs.console import Console
 
 Group = Literal["concepts", "scene", "count"]
@@ -32,7 +32,7 @@ def filter_(
     view: Annotated[str, typer.Option(help="folder to write the choice into; no pixel is copied")] = "",
     out: Annotated[str, typer.Option(help="folder or s3:// prefix to copy the chosen rows into, as a dataset")] = "",
     shard_mb: Annotated[int, typer.Option(min=1, max=2000, help="--out: megabytes of a shard")] = 128,
-    address: Annotated[str, typer.Option(help="--out: local, auto, or a Ray address")] = "local",
+    address: Annotated[str, typer.Option(help="--out: local, auto, a Ray address, or none: in this process")] = "local",
     explain: Annotated[bool, typer.Option("--explain", help="what is read, and what each part leaves")] = False,
     output: Output = "auto",
 ) -> None:
@@ -70,7 +70,7 @@ def score(
     failures: Annotated[
         str, typer.Option("--max-failures", help="no columns when more rows fail: a share, a number")
     ] = "5%",
-    address: Annotated[str, typer.Option(help="local, auto, or a Ray address")] = "local",
+    address: Address = "local",
     output: Output = "auto",
 ) -> None:
     """Score a dataset again with other models, or by another metric; images are read once and never written.
@@ -97,7 +97,7 @@ def compact(
     dataset: Rows,
     out: Annotated[str, typer.Option(help="folder or s3:// prefix of the new dataset")],
     shard_mb: Annotated[int, typer.Option(min=1, max=2000, help="megabytes of a shard")] = 500,
-    address: Annotated[str, typer.Option(help="local, auto, or a Ray address")] = "local",
+    address: Address = "local",
     output: Output = "auto",
 ) -> None:
     """Copy a dataset of many small shards into few large ones, rows in the same order; the same command again resumes.

@@ -57,6 +57,7 @@ def micro_evaluate(
     data: Toysets = TOYSETS,
     seed: Annotated[int, typer.Option(min=0, help="of what the measurement draws")] = 0,
     record: Annotated[bool, typer.Option(help="keep the figures in the family's evaluation.json")] = False,
+    address: Address = "local",
     output: Output = "auto",
 ) -> None:
     """Measure parts of the micro family on pictures that training never saw.
@@ -65,7 +66,7 @@ def micro_evaluate(
     """
     from jobs.train.micro import evaluate_family
 
-    evaluate_family(_names(parts), weights, data, seed=seed, record=record, console=Console(output))
+    evaluate_family(_names(parts), weights, data, seed=seed, record=record, console=Console(output), address=address)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from math import isfinite, nan
 from pathlib import Path
 from typing import final
 
 from actors.micro.parts import MICRO
-from actors.micro.spec import Measurement, MicroTraining, local_data, local_family
-from cluster.session import NONE, ON_THIS_MACHINE, Capacity, check_readable, session
+from actors.micro.spec import Measurement, MicroTraining, local_data, measure_part
+from cluster.remote_call import call
+from cluster.session import LOCAL, NONE, ON_THIS_MACHINE, Capacity, check_readable, session
 from cluster.training import train
 from engine.errors import UsageError
 from engine.storage.open_store import open_store
 from engine.toybox.sets import TEST, TRAINING, make_sets
 from engine.training.reports import TrainingReport, read_reports
-from engine.training.resources import TrainingResources, TrainingStorage
+from engine.training.resources import CPU_ENVIRONMENT, TrainingResources, TrainingStorage
 from engine.training.spec import configure
 from jobs.console import LINE_EVERY_S, Console, clock
 from jobs.train.micro_plan import GROUPS, PHOTOS, Catalogue, MicroRequest, choose, is_trained, plan
@@ -84,7 +84,7 @@ def train_part(
     """Train one part inside a session, measure it, and write both down."""
     train(spec, storage, resources, _Teller(spec.name, spec.schedule.steps, console))
     history = read_reports(open_store(storage.work), spec.run)
-    (rows,) = measure([spec], storage.out, storage.data, spec.seed)
+    rows = _measure_in_worker(spec, storage.out, storage.data, spec.seed, resources)
     trained = Trained(
         part=spec.name,
         sentence=next(iter((type(spec).__doc__ or "").strip().splitlines()), ""),
@@ -102,12 +102,15 @@ def train_part(
     return rows
 
 
-def measure(specs: Sequence[MicroTraining], out: str, data: str, seed: int) -> Iterator[list[Measurement]]:
-    """Figures of finished parts of the family under a URI, part after part."""
-    with tempfile.TemporaryDirectory(prefix="mc-family-") as scratch:
-        family = local_family(out, Path(scratch))
-        for spec in specs:
-            yield spec.evaluate(family, local_data(data), seed)
+def _measure_in_worker(
+    spec: MicroTraining, out: str, data: str, seed: int, resources: TrainingResources
+) -> list[Measurement]:
+    """Figures of a finished part, by a worker: this process loads no model."""
+    rows: list[Measurement] = call(
+        "actors.micro.spec:measure_part", spec, out, data, seed,
+        cpus=resources.cpus_per_worker, gpus=1.0 if resources.use_gpu else 0.0, env=CPU_ENVIRONMENT,
+    )  # fmt: skip
+    return rows
 
 
 def _curve(history: Sequence[TrainingReport]) -> list[tuple[int, float]]:
@@ -136,24 +139,32 @@ class _Teller:
 
 def evaluate_family(
     parts: Sequence[str], weights: str, data: str, *, seed: int, record: bool, console: Console,
-    catalogue: Catalogue = MICRO,
+    address: str = LOCAL, catalogue: Catalogue = MICRO,
 ) -> list[Measurement]:  # fmt: skip
     """Measure finished parts on what training never saw; without names, all that are there.
 
     Raises:
         UsageError: MICRO_PART, TOYSETS_NOT_LOCAL.
         EnvironmentProblem: those of `actors.models.weights.local_weights`, by name, for a part that is not fit to be
-        loaded.
+            loaded, and of `cluster.session.session`.
     """
     chosen, family = choose(parts, catalogue), open_store(weights)
     if not parts:
         chosen = [part for part in chosen if is_trained(part, family, catalogue)] or chosen
+    data_uri, weights_uri = (open_store(uri).uri for uri in (data, weights))
     render(local_data(data), PHOTOS, GROUPS, os.cpu_count() or 1, console, kinds=(TEST,))
     rows = []
-    for found in measure([configure(catalogue.resolve(part)) for part in chosen], weights, data, seed):
-        rows += found
-        if record:
-            record_rows(family, found, seed)
+    with session(address) as capacity:
+        resources = TrainingResources(cpus_per_worker=max(int(capacity.cpus), 1), use_gpu=capacity.gpus >= 1)
+        for spec in (configure(catalogue.resolve(part)) for part in chosen):
+            found = (
+                _measure_in_worker(spec, weights_uri, data_uri, seed, resources)
+                if capacity.ray
+                else measure_part(spec, weights_uri, data_uri, seed)
+            )
+            rows += found
+            if record:
+                record_rows(family, found, seed)
     tell_rows(rows, console, f"recorded in {weights}" if record else "")
     return rows
 

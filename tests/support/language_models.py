@@ -2,7 +2,8 @@
 
 import torch
 
-from actors.micro.planner.planner import PlannerTraining, build_tokenizer, save
+from actors.micro.planner.planner import build_tokenizer, network, save
+from actors.micro.specs import PlannerTraining
 from planners.chat.layout_brief import brief_request
 from planners.chat.layout_prompt import EXAMPLES
 
@@ -12,6 +13,6 @@ def save_qwen2(folder):
     texts = [(brief_request(each.cast, each.ground_line).prompt, '{"0":[10,2]}') for each in EXAMPLES]
     tokenizer = build_tokenizer(texts, 400)
     torch.manual_seed(0)
-    net = PlannerTraining(hidden=64, layers=2, heads=2, inner=64).network(tokenizer)
+    net = network(PlannerTraining(hidden=64, layers=2, heads=2, inner=64), tokenizer)
     save(folder, net, tokenizer)
     return folder

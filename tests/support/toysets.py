@@ -27,7 +27,7 @@ def mark_test_sets(folder: Path) -> None:
     """The test sets as if they had been rendered, which takes a minute: for whoever does not look at a picture."""
     facts = {"seed": 1, "instances": TEST_INSTANCES, "views": TEST_VIEWS, "groups": TEST_GROUPS}
     for name in ("photos", "groups"):
-        (folder / f"{name}{TEST}").mkdir(parents=True)
+        (folder / f"{name}{TEST}").mkdir(parents=True, exist_ok=True)
         (folder / f"{name}{TEST}" / FACTS).write_text(json.dumps(facts))
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Self, final
+from typing import Any, final
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor
 
 from actors.backends.score.dino import Dino
@@ -33,13 +32,13 @@ from actors.micro.detector.measures import (
 from actors.micro.detector.net import LONGEST, PROMPTS, new_net, prepare_images
 from actors.micro.detector.words import train_tokenizer
 from actors.micro.identity.identity import MEAN, SPREAD
-from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.micro.spec import Measurement, PartFolders
+from actors.micro.specs import DetectorTraining
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.seeds import rng
 from engine.toybox import CLASSES
 from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
-from engine.training.schedule import Schedule
 
 FEW, MANY, HALF = 2, 3, 0.5  # toys in a row of a mosaic: few in the first half, then either
 RAMP = 0.1  # of the time that names took: boxes come in over so long
@@ -62,72 +61,44 @@ the score from which its boxes are believed. Figures are in docs/micro.md. It ha
 """
 
 
-@final
-class DetectorTraining(MicroTraining):
-    """OWL-ViT at 196 px: a vision transformer whose every patch proposes a box and is compared with class names."""
-
-    name: ClassVar[str] = "detector"
-    needs: ClassVar[tuple[str, ...]] = ("identity",)
-
-    text_width: int = Field(128, description="of the text tower and of what is compared")
-    text_layers: int = Field(3, ge=1, description="of the text tower")
-    vocabulary: int = Field(900, ge=514, description="most entries of the tokenizer")
-    side: int = Field(196, description="pixels that the net sees")
-    batch: int = Field(24, ge=1, description="pictures a step and process")
-    photos: float = Field(0.2, ge=0, lt=1, description="share of them with a single large object")
-    mosaics: float = Field(0.2, ge=0, lt=1, description="share of them that are made of 4 or 9")
-    first: float = Field(0.4, ge=0, le=1, description="share of the first round that learns names, from mosaics alone")
-    paper: float = Field(0.4, ge=0, le=1, description="share of those that see toys without surroundings")
-    first_toys: int = Field(96, ge=9, description="toys a step and process in these")
-    tiny: float = Field(0.2, ge=0, lt=1, description="share of pictures made of 4 or 9 groups, after the first round")
-    copies: int = Field(4, ge=1, description="patches that learn from each object")
-    schedule: Schedule = Schedule(
-        steps=13500, restart_every=5000, lr=1e-3, muon_lr=3e-3, warmup=100, ema=0.998, weight_decay=0.05
+def train_part(spec: DetectorTraining, context: TrainContext, folders: PartFolders) -> None:
+    """Train the net, then choose the working threshold on groups that it was not trained on."""
+    groups = open_set(folders.data, "groups")
+    tokenizer = train_tokenizer(
+        {*(prompt.format(name) for prompt in PROMPTS for name in CLASSES)}
+        | {groups.full_caption(index) for index in range(min(len(groups), 1000))},
+        spec.vocabulary,
+        LONGEST,
     )
+    torch.manual_seed(spec.seed)
+    photos = open_set(folders.data, "photos")
+    net = new_net(spec, tokenizer, Dino(str(folders.family / "identity")).net, np.asarray(photos.images[:32]))
+    held_out = min(CALIBRATION, len(groups) // 4)
+    task = DetectorTask(spec, net, tokenizer, (groups, len(groups) - held_out), photos)
+    fit(task, spec.schedule, context, device=best_device())
+    if context.rank == 0:
+        save(net, tokenizer, spec, folders.part, threshold=0.0)
+        backend = OwlVit(str(folders.part))
+        truth = truth_of(groups, range(len(groups) - held_out, len(groups)))
+        threshold = working_threshold(backend, groups, truth, PRECISION)
+        (folders.part / THRESHOLD_FILE).write_text(json.dumps({"threshold": round(threshold, 3)}) + "\n")
 
-    @model_validator(mode="after")
-    def _leaves_groups(self) -> Self:
-        if sum(round(self.batch * share) for share in (self.photos, self.mosaics, self.tiny)) >= self.batch:
-            raise ValueError("photos, mosaics and tiny leave no groups in a batch")
-        return self
 
-    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Train the net, then choose the working threshold on groups that it was not trained on."""
-        groups = open_set(folders.data, "groups")
-        tokenizer = train_tokenizer(
-            {*(prompt.format(name) for prompt in PROMPTS for name in CLASSES)}
-            | {groups.full_caption(index) for index in range(min(len(groups), 1000))},
-            self.vocabulary,
-            LONGEST,
-        )
-        torch.manual_seed(self.seed)
-        photos = open_set(folders.data, "photos")
-        net = new_net(self, tokenizer, Dino(str(folders.family / "identity")).net, np.asarray(photos.images[:32]))
-        held_out = min(CALIBRATION, len(groups) // 4)
-        task = DetectorTask(self, net, tokenizer, (groups, len(groups) - held_out), photos)
-        fit(task, self.schedule, context, device=best_device())
-        if context.rank == 0:
-            save(net, tokenizer, self, folders.part, threshold=0.0)
-            backend = OwlVit(str(folders.part))
-            truth = truth_of(groups, range(len(groups) - held_out, len(groups)))
-            threshold = working_threshold(backend, groups, truth, PRECISION)
-            (folders.part / THRESHOLD_FILE).write_text(json.dumps({"threshold": round(threshold, 3)}) + "\n")
+def evaluate(spec: DetectorTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
+    """AP50 where every class is asked for; recall and precision where the classes of a group are, as `score` does.
 
-    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """AP50 where every class is asked for; recall and precision where the classes of a group are, as `score` does.
-
-        `seed` has no part in it: all groups of the test set are measured.
-        """
-        del seed
-        groups = open_set(data, "groups_test")
-        backend = OwlVit(str(family / self.name))
-        truth = truth_of(groups, range(len(groups)))
-        recall, precision = recall_and_precision(backend, groups, truth)
-        return [
-            Measurement(self.name, "ap50", mean_average_precision(backend, groups, truth), 0.80),
-            Measurement(self.name, "object_recall", recall, 0.98),
-            Measurement(self.name, "box_precision", precision, 0.80),
-        ]
+    `seed` has no part in it: all groups of the test set are measured.
+    """
+    del seed
+    groups = open_set(data, "groups_test")
+    backend = OwlVit(str(family / spec.name))
+    truth = truth_of(groups, range(len(groups)))
+    recall, precision = recall_and_precision(backend, groups, truth)
+    return [
+        Measurement(spec.name, "ap50", mean_average_precision(backend, groups, truth), 0.80),
+        Measurement(spec.name, "object_recall", recall, 0.98),
+        Measurement(spec.name, "box_precision", precision, 0.80),
+    ]
 
 
 @final

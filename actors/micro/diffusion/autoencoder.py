@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from actors.micro.model_card import quiet, write_card
-from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.micro.spec import Measurement, PartFolders
+from actors.micro.specs import AutoencoderTraining
 from actors.models.weights import local_weights
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.errors import EnvironmentProblem
@@ -27,7 +27,6 @@ from engine.rows.values import Pixels
 from engine.seeds import rng
 from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
-from engine.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -35,46 +34,30 @@ if TYPE_CHECKING:
 FACTOR, LATENT_CHANNELS = 8, 4
 TARGET_PSNR = 26.0  # dB
 MEASURED = 256  # pictures, half of them of one object
-HOMES = ("autoencoder", "painter/vae", "generator/vae")
 PYRAMID = (2, 4, 8)  # coarser copies on which the loss is taken too: large shapes and hues settle first
 SAMPLE = 512  # pictures over which latents are brought to mean 0 and standard deviation 1
 
 
-@final
-class AutoencoderTraining(MicroTraining):
-    """AutoencoderKL, factor 8, 4 latent channels, no attention, thin at full resolution."""
+def train_part(spec: AutoencoderTraining, context: TrainContext, folders: PartFolders) -> None:
+    """Train on crops of both sets; save as `AutoencoderKL` does, in fp16."""
+    sets = [open_set(folders.data, name) for name in ("photos", "groups")]
+    device = best_device()
+    vae = new_autoencoder(spec)
+    fit(_Reconstruction(spec, vae, sets, device), spec.schedule, context, device=device)
+    if context.rank == 0:
+        standardise(vae, _sample(sets, spec.seed), device)
+        save_autoencoder(vae, folders.part)
 
-    name: ClassVar[str] = "autoencoder"
-    homes: ClassVar[tuple[str, ...]] = HOMES
 
-    widths: tuple[int, ...] = Field(default=(16, 32, 64, 128), description="channels at sides of 1, 1/2, 1/4 and 1/8")
-    groups: int = Field(default=8, ge=1, description="groups of the normalisation; divides every width")
-    layers: int = Field(default=1, ge=1, description="residual blocks a level in the encoder; the decoder has one more")
-    crop: int = Field(default=128, ge=32, le=256, multiple_of=8, description="side of the training crops in pixels")
-    batch: int = Field(default=8, ge=1, description="crops a step")
-    squares: float = Field(default=1.0, ge=0, description="weight of the squared error, which is what PSNR measures")
-    kl: float = Field(default=1e-4, ge=0, description="weight of the divergence from N(0, 1), in nats a latent value")
-    schedule: Schedule = Schedule(steps=5500, lr=1e-3, warmup=100, ema=0.998)
-
-    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Train on crops of both sets; save as `AutoencoderKL` does, in fp16."""
-        sets = [open_set(folders.data, name) for name in ("photos", "groups")]
-        device = best_device()
-        vae = new_autoencoder(self)
-        fit(_Reconstruction(self, vae, sets, device), self.schedule, context, device=device)
-        if context.rank == 0:
-            standardise(vae, _sample(sets, self.seed), device)
-            save_autoencoder(vae, folders.part)
-
-    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """Mean PSNR of test pictures of one object and of several, half each, as 8-bit images."""
-        del seed  # nothing is drawn: the first pictures of both test sets
-        sets = [open_set(data, name) for name in ("photos_test", "groups_test")]
-        pictures = np.concatenate([found.images[: MEASURED // 2] for found in sets])
-        device = best_device()
-        vae = load_autoencoder(find_autoencoder(family), device)
-        values = [psnr(one, other) for one, other in zip(pictures, _round_trip(vae, pictures, device), strict=True)]
-        return [Measurement(self.name, "psnr", float(np.mean(values)), TARGET_PSNR)]
+def evaluate(spec: AutoencoderTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
+    """Mean PSNR of test pictures of one object and of several, half each, as 8-bit images."""
+    del seed  # nothing is drawn: the first pictures of both test sets
+    sets = [open_set(data, name) for name in ("photos_test", "groups_test")]
+    pictures = np.concatenate([found.images[: MEASURED // 2] for found in sets])
+    device = best_device()
+    vae = load_autoencoder(find_autoencoder(family), device)
+    values = [psnr(one, other) for one, other in zip(pictures, _round_trip(vae, pictures, device), strict=True)]
+    return [Measurement(spec.name, "psnr", float(np.mean(values)), TARGET_PSNR)]
 
 
 def new_autoencoder(spec: AutoencoderTraining) -> AutoencoderKL:
@@ -195,7 +178,7 @@ def find_autoencoder(folder: Path) -> Path:
     Raises:
         EnvironmentProblem: MICRO_PART_MISSING.
     """
-    for home in HOMES:
+    for home in AutoencoderTraining.homes:
         if (folder / home / "config.json").is_file():
             return folder / home
     raise EnvironmentProblem(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast, final
+from typing import Any, cast, final
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from actors.backends.score.open_clip import OpenClip
@@ -18,7 +17,8 @@ from actors.micro.diffusion.denoising import SIZE, Denoising, Sample, new_schedu
 from actors.micro.diffusion.latents import LatentFiles, Latents, encode, halve_side
 from actors.micro.diffusion.text_encoders import corpus, new_encoders, new_tokenizer
 from actors.micro.model_card import quiet, write_card
-from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.micro.spec import Measurement, PartFolders
+from actors.micro.specs import GeneratorTraining
 from actors.micro.studio_views import alone
 from actors.models.provenance import fingerprint
 from actors.models.weights import forbid_code, local_weights
@@ -30,7 +30,6 @@ from engine.toybox import CLASSES, SCENES
 from engine.toybox.captions import full_caption, with_article
 from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
-from engine.training.schedule import Schedule
 
 SETS = "photos", "groups"
 ALONE = 1.0, 0.6  # share of toys without surroundings, at the beginning and at the end
@@ -42,61 +41,49 @@ MEASURED, TARGET = 64, 0.80  # pictures at least, every class equally often
 _BATCH = 8
 
 
-@final
-class GeneratorTraining(MicroTraining):
-    """StableDiffusionXLPipeline: SDXL UNet with 4 channels, two CLIP text encoders trained with it, v-prediction."""
+def train_part(spec: GeneratorTraining, context: TrainContext, folders: PartFolders) -> None:
+    """Train UNet and text encoders; save as the pipeline does, in fp16.
 
-    name: ClassVar[str] = "generator"
-    needs: ClassVar[tuple[str, ...]] = ("autoencoder",)
+    Raises:
+        UsageError: TRAINING_DIVERGED.
+        EnvironmentProblem: MICRO_PART_MISSING without an autoencoder, LATENTS_MISSING.
+    """
+    torch.set_num_threads(context.threads)
+    torch.manual_seed(derive(spec.seed, spec.name))
+    device = best_device()
+    sets = [open_set(folders.data, name) for name in SETS]
+    home = find_autoencoder(folders.family)
+    vae = load_autoencoder(home, device)
+    files = LatentFiles(folders.data, writes=context.rank == 0)
+    small, large = (_Views.of(files, sets, vae, home, side) for side in (SIZE // 2, SIZE))
+    with tempfile.TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
+        tokenizer = new_tokenizer(Path(scratch), corpus(sets, spec.seed))
+    first, second = new_encoders(tokenizer)
+    unet = cast("nn.Module", new_unet(spec.widths, 4))
+    net = nn.ModuleDict({"unet": unet, "text_encoder": first, "text_encoder_2": second})
+    denoising = Denoising(net, tokenizer, device, texts=True)
+    fit(_Generation(spec, sets, small, large, denoising), spec.schedule, context, device=device)
+    if context.rank == 0:
+        save_pipeline(net, vae, tokenizer, folders.part)
 
-    widths: tuple[int, ...] = Field(default=(48, 96, 128), description="channels at sides of 32, 16 and 8; x 16")
-    batch: int = Field(default=32, ge=1, description="pictures a step")
-    first: float = Field(default=0.43, ge=0, le=1, description="share of the steps on pictures of half the side")
-    first_batch: int = Field(default=64, ge=1, description="pictures a step in these")
-    schedule: Schedule = Schedule(steps=7000, lr=1e-3, muon_lr=2e-3, warmup=100, ema=0.998)
 
-    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Train UNet and text encoders; save as the pipeline does, in fp16.
-
-        Raises:
-            UsageError: TRAINING_DIVERGED.
-            EnvironmentProblem: MICRO_PART_MISSING without an autoencoder, LATENTS_MISSING.
-        """
-        torch.set_num_threads(context.threads)
-        torch.manual_seed(derive(self.seed, self.name))
-        device = best_device()
-        sets = [open_set(folders.data, name) for name in SETS]
-        home = find_autoencoder(folders.family)
-        vae = load_autoencoder(home, device)
-        files = LatentFiles(folders.data, writes=context.rank == 0)
-        small, large = (_Views.of(files, sets, vae, home, side) for side in (SIZE // 2, SIZE))
-        with tempfile.TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
-            tokenizer = new_tokenizer(Path(scratch), corpus(sets, self.seed))
-        first, second = new_encoders(tokenizer)
-        unet = cast("nn.Module", new_unet(self.widths, 4))
-        net = nn.ModuleDict({"unet": unet, "text_encoder": first, "text_encoder_2": second})
-        denoising = Denoising(net, tokenizer, device, texts=True)
-        fit(_Generation(self, sets, small, large, denoising), self.schedule, context, device=device)
-        if context.rank == 0:
-            save_pipeline(net, vae, tokenizer, folders.part)
-
-    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """Share of pictures whose class the family's scorer finds among all classes: toys alone, and in a scene."""
-        del data
-        pipe = load_generator(family / self.name)
-        rounds = -(-MEASURED // len(CLASSES))
-        wanted = np.tile(np.arange(len(CLASSES)), rounds)
-        toys = [with_article(CLASSES[number]) for number in wanted]
-        bare = [STYLES[turn // len(CLASSES) % 2].format(toy) for turn, toy in enumerate(toys)]
-        placed = [full_caption([CLASSES[number]], SCENES[turn % len(SCENES)][1]) for turn, number in enumerate(wanted)]
-        seeds = [derive(seed, self.name, str(number)) for number in range(len(toys))]
-        names = [STYLES[0].format(with_article(name)) for name in CLASSES]
-        found = [recognise(family, generate(pipe, prompts, seeds), names) for prompts in (bare, placed)]
-        shares = [float(np.mean(one == wanted)) for one in found]
-        return [
-            Measurement(self.name, "class_in_prompt", shares[0], TARGET),
-            Measurement(self.name, "class_in_prompt_with_scene", shares[1]),  # for comparison: nothing rests on it
-        ]
+def evaluate(spec: GeneratorTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
+    """Share of pictures whose class the family's scorer finds among all classes: toys alone, and in a scene."""
+    del data
+    pipe = load_generator(family / spec.name)
+    rounds = -(-MEASURED // len(CLASSES))
+    wanted = np.tile(np.arange(len(CLASSES)), rounds)
+    toys = [with_article(CLASSES[number]) for number in wanted]
+    bare = [STYLES[turn // len(CLASSES) % 2].format(toy) for turn, toy in enumerate(toys)]
+    placed = [full_caption([CLASSES[number]], SCENES[turn % len(SCENES)][1]) for turn, number in enumerate(wanted)]
+    seeds = [derive(seed, spec.name, str(number)) for number in range(len(toys))]
+    names = [STYLES[0].format(with_article(name)) for name in CLASSES]
+    found = [recognise(family, generate(pipe, prompts, seeds), names) for prompts in (bare, placed)]
+    shares = [float(np.mean(one == wanted)) for one in found]
+    return [
+        Measurement(spec.name, "class_in_prompt", shares[0], TARGET),
+        Measurement(spec.name, "class_in_prompt_with_scene", shares[1]),  # for comparison: nothing rests on it
+    ]
 
 
 @final

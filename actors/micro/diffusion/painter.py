@@ -7,12 +7,11 @@ zero, as in "Stable Diffusion inpainting" (Rombach et al. 2022, section 4.4).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, cast, final
+from typing import Any, cast, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor, nn
 
 from actors.backends.paint.sdxl import SdxlInpaint
@@ -23,7 +22,8 @@ from actors.micro.diffusion.denoising import Denoising, Sample, new_scheduler, n
 from actors.micro.diffusion.generator import encode_set, load_generator, recognise
 from actors.micro.diffusion.latents import LatentFiles, Latents, empty_masked, encode, repaint_masks, shrunk
 from actors.micro.model_card import quiet, write_card
-from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.micro.spec import Measurement, PartFolders
+from actors.micro.specs import PainterTraining
 from actors.models.provenance import fingerprint
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.errors import SampleError
@@ -33,7 +33,6 @@ from engine.seeds import derive, rng, sample_id
 from engine.toybox import SCENES
 from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
-from engine.training.schedule import Schedule
 
 SET = "groups"
 SCENE_ONLY = 0.5  # share of prompts that are the recipe's, which say nothing of the objects
@@ -42,62 +41,53 @@ STEPS, GUIDANCE = 10, 3.0  # of the measurement
 _BATCH = 8
 
 
-@final
-class PainterTraining(MicroTraining):
-    """StableDiffusionXLInpaintPipeline: the generator's UNet with 9 channels; its encoders and autoencoder stay."""
+def train_part(spec: PainterTraining, context: TrainContext, folders: PartFolders) -> None:
+    """Train the UNet; save as the pipeline does, in fp16.
 
-    name: ClassVar[str] = "painter"
-    needs: ClassVar[tuple[str, ...]] = ("autoencoder", "generator")
+    Raises:
+        UsageError: TRAINING_DIVERGED.
+        EnvironmentProblem: those of `actors.models.weights.local_weights`; LATENTS_MISSING.
+    """
+    torch.set_num_threads(context.threads)
+    device = best_device()
+    found = open_set(folders.data, SET)
+    pipe = load_generator(folders.family / "generator")
+    home = find_autoencoder(folders.family)
+    vae = load_autoencoder(home, device)
+    files = LatentFiles(folders.data, writes=context.rank == 0)
+    latents = encode_set(files, SET, found, vae, home)
+    seen = _masked_latents(spec, files, found, vae, home)
+    net = nn.ModuleDict(
+        {
+            "unet": widen_inputs(pipe.unet),
+            "text_encoder": pipe.text_encoder.requires_grad_(False),
+            "text_encoder_2": pipe.text_encoder_2.requires_grad_(False),
+        }
+    )
+    denoising = Denoising(net, pipe.tokenizer, device, texts=False)
+    fit(_Repainting(spec, found, latents, seen, denoising), spec.schedule, context, device=device)
+    if context.rank == 0:
+        _save(net, pipe, folders.part)
 
-    batch: int = Field(default=32, ge=1, description="pictures a step")
-    schedule: Schedule = Schedule(steps=1800, lr=7e-4, warmup=100, ema=0.997)
 
-    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Train the UNet; save as the pipeline does, in fp16.
+def evaluate(spec: PainterTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
+    """Share of repaints in which the family's scorer recognises the scene of the prompt among all scenes.
 
-        Raises:
-            UsageError: TRAINING_DIVERGED.
-            EnvironmentProblem: those of `actors.models.weights.local_weights`; LATENTS_MISSING.
-        """
-        torch.set_num_threads(context.threads)
-        device = best_device()
-        found = open_set(folders.data, SET)
-        pipe = load_generator(folders.family / "generator")
-        home = find_autoencoder(folders.family)
-        vae = load_autoencoder(home, device)
-        files = LatentFiles(folders.data, writes=context.rank == 0)
-        latents = encode_set(files, SET, found, vae, home)
-        seen = _masked_latents(self, files, found, vae, home)
-        net = nn.ModuleDict(
-            {
-                "unet": widen_inputs(pipe.unet),
-                "text_encoder": pipe.text_encoder.requires_grad_(False),
-                "text_encoder_2": pipe.text_encoder_2.requires_grad_(False),
-            }
-        )
-        denoising = Denoising(net, pipe.tokenizer, device, texts=False)
-        fit(_Repainting(self, found, latents, seen, denoising), self.schedule, context, device=device)
-        if context.rank == 0:
-            _save(net, pipe, folders.part)
-
-    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """Share of repaints in which the family's scorer recognises the scene of the prompt among all scenes.
-
-        Objects of test pictures stand on test pictures of other scenes; the prompt names a third one.
-        """
-        rows, wanted = compositions(open_set(data, f"{SET}_test"), seed, MEASURED)
-        spec = Inpaint(
-            backend="sdxl", model=str(family / self.name), steps=STEPS, guidance=GUIDANCE, strength=1.0
-        )  # fmt: skip
-        painter = SdxlInpaint(spec)
-        painted = [item for start in range(0, MEASURED, _BATCH) for item in painter.paint(rows[start : start + _BATCH])]
-        blank = np.zeros_like(cast("Pixels", rows[0].background))
-        pictures = [
-            restore(blank if isinstance(one, SampleError) else one, cast("Pixels", row.foreground))
-            for one, row in zip(painted, rows, strict=True)
-        ]
-        nearest = recognise(family, pictures, [f"a photo {phrase}" for _, phrase in SCENES])
-        return [Measurement(self.name, "scene_in_prompt", float(np.mean(nearest == wanted)), TARGET)]
+    Objects of test pictures stand on test pictures of other scenes; the prompt names a third one.
+    """
+    rows, wanted = compositions(open_set(data, f"{SET}_test"), seed, MEASURED)
+    inpaint = Inpaint(
+        backend="sdxl", model=str(family / spec.name), steps=STEPS, guidance=GUIDANCE, strength=1.0
+    )  # fmt: skip
+    painter = SdxlInpaint(inpaint)
+    painted = [item for start in range(0, MEASURED, _BATCH) for item in painter.paint(rows[start : start + _BATCH])]
+    blank = np.zeros_like(cast("Pixels", rows[0].background))
+    pictures = [
+        restore(blank if isinstance(one, SampleError) else one, cast("Pixels", row.foreground))
+        for one, row in zip(painted, rows, strict=True)
+    ]
+    nearest = recognise(family, pictures, [f"a photo {phrase}" for _, phrase in SCENES])
+    return [Measurement(spec.name, "scene_in_prompt", float(np.mean(nearest == wanted)), TARGET)]
 
 
 def widen_inputs(unet: Any) -> nn.Module:

@@ -8,12 +8,11 @@ a softmax over one learned proxy per toy (Wang et al., "NormFace", ACM MM 2017).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, cast, final
+from typing import cast, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,7 +21,8 @@ from actors.backends.score.dino import Dino
 from actors.micro.half_precision import card_text, half_precision_state
 from actors.micro.identity.pairs import GALLERY, same_instance_top1
 from actors.micro.model_card import write_card
-from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.micro.spec import Measurement, PartFolders
+from actors.micro.specs import IdentityTraining
 from actors.micro.views import around, on_color, relit, render_view, stack_pictures
 from actors.training.attention import short_attention
 from actors.training.loop import TrainingTask, best_device, fit
@@ -30,7 +30,6 @@ from engine.rows.values import Pixels
 from engine.seeds import rng
 from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
-from engine.training.schedule import Schedule
 
 SENTENCE = "DINOv2's architecture: one vector per picture, near for two pictures of the same toy."
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # DINOv2's own preparation
@@ -41,35 +40,20 @@ GREY_SHARE, COLOR_SHARE = 0.65, 0.1  # cut out on grey, as scores are taken; on 
 HIDDEN_SHARE = 0.3  # of the cut-outs: a part is hidden, as behind another toy
 
 
-@final
-class IdentityTraining(MicroTraining):
-    """DINOv2 (ViT) of 6 layers, 112 px, trained on instances."""
+def train_part(spec: IdentityTraining, context: TrainContext, folders: PartFolders) -> None:
+    """Train; saves a transformers folder."""
+    task = IdentityTask(spec, open_set(folders.data, "photos"))
+    fit(task, spec.schedule, context, device=task.device)
+    if context.rank == 0:
+        save(spec, task.net, folders.part)
 
-    name: ClassVar[str] = "identity"
 
-    schedule: Schedule = Schedule(steps=700, lr=1e-3, warmup=100, weight_decay=0.05, ema=0.99, checkpoint_every=200)
-    toys: int = Field(default=64, ge=4, description="instances in a batch, two views of each")
-    size: int = Field(default=112, ge=28, description="pixels a side")
-    patch: int = Field(default=14, ge=4, description="pixels a side of a patch")
-    layers: int = Field(default=6, ge=1, description="transformer blocks")
-    width: int = Field(default=160, ge=32, multiple_of=32, description="length of the vector; heads have 32")
-    proxy_weight: float = Field(default=1.0, ge=0, description="weight of the softmax over proxies")
-
-    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Train; saves a transformers folder."""
-        task = IdentityTask(self, open_set(folders.data, "photos"))
-        fit(task, self.schedule, context, device=task.device)
-        if context.rank == 0:
-            save(self, task.net, folders.part)
-
-    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """Share of toys whose other photo is the nearest of 64, half of them of one class."""
-        model = Dino(str(family / self.name))
-        # the test sets hold too few toys of a class: photos of more are taken from their seed
-        unseen = open_set(data, "photos_test").seed
-        return [
-            Measurement(self.name, f"same_instance_top1_of_{GALLERY}", same_instance_top1(model, unseen, seed), 0.90)
-        ]
+def evaluate(spec: IdentityTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
+    """Share of toys whose other photo is the nearest of 64, half of them of one class."""
+    model = Dino(str(family / spec.name))
+    # the test sets hold too few toys of a class: photos of more are taken from their seed
+    unseen = open_set(data, "photos_test").seed
+    return [Measurement(spec.name, f"same_instance_top1_of_{GALLERY}", same_instance_top1(model, unseen, seed), 0.90)]
 
 
 @final

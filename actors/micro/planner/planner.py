@@ -12,12 +12,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 from torch import distributed as dist
 from torch.nn import functional
@@ -25,13 +24,13 @@ from torch.nn import functional
 from actors.chat.chat_stage import CHAT_MODELS
 from actors.compose.layout import Layout
 from actors.micro.planner.layout_corpus import CorpusExample, Texts, held_out, open_texts
-from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.micro.spec import Measurement, PartFolders
+from actors.micro.specs import PlannerTraining
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.errors import SampleError
 from engine.seeds import rng
 from engine.toybox import CLASSES
 from engine.training.context import TrainContext
-from engine.training.schedule import Schedule
 from planners.chat.layout_answer import parse
 from planners.chat.layout_brief import brief_request
 from planners.compose.sizes import METRES
@@ -49,70 +48,57 @@ ASKED = 256
 TARGET = 0.95
 
 
-@final
-class PlannerTraining(MicroTraining):
-    """Qwen2 of 1.8 M parameters, tied embeddings, byte-level BPE of 1,280 tokens with single digits."""
+def train_part(spec: PlannerTraining, context: TrainContext, folders: PartFolders) -> None:
+    """Answer the questions where that is not done yet, train, and save in the format of `save_pretrained`."""
+    texts = open_texts(
+        folders.data, spec.seed, spec.examples, CLASSES, share=(context.rank, context.world_size), wait=_meet
+    )
+    tokenizer = build_tokenizer(texts, spec.vocabulary)
+    torch.manual_seed(spec.seed)
+    net = network(spec, tokenizer)
+    fit(_Answers(spec, net, encode(texts, tokenizer)), spec.schedule, context, device=best_device())
+    if context.rank == 0:
+        save(folders.part, net, tokenizer)
 
-    name: ClassVar[str] = "planner"
 
-    schedule: Schedule = Schedule(steps=2000, lr=3e-3, warmup=100, ema=0.998, betas=(0.9, 0.98))
-    batch: int = Field(default=32, ge=1, description="examples a step and process")
-    examples: int = Field(default=40_000, ge=1, description="questions that the solver answers once")
-    vocabulary: int = Field(default=1280, ge=300, description="tokens of the BPE")
-    hidden: int = Field(default=192, ge=32, description="width")
-    layers: int = Field(default=4, ge=1, description="depth")
-    heads: int = Field(default=6, ge=1, description="attention heads; a third of them has keys and values")
-    inner: int = Field(default=512, ge=32, description="width inside the gated feed-forward layers")
+def network(spec: PlannerTraining, tokenizer: Any) -> Any:
+    """Qwen2ForCausalLM with random weights."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Answer the questions where that is not done yet, train, and save in the format of `save_pretrained`."""
-        texts = open_texts(
-            folders.data, self.seed, self.examples, CLASSES, share=(context.rank, context.world_size), wait=_meet
+    return Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=-(-len(tokenizer) // 64) * 64,
+            hidden_size=spec.hidden,
+            intermediate_size=spec.inner,
+            num_hidden_layers=spec.layers,
+            num_attention_heads=spec.heads,
+            num_key_value_heads=max(spec.heads // 3, 1),
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.convert_tokens_to_ids(END),
+            pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
+            use_cache=False,
         )
-        tokenizer = build_tokenizer(texts, self.vocabulary)
-        torch.manual_seed(self.seed)
-        net = self.network(tokenizer)
-        fit(_Answers(self, net, encode(texts, tokenizer)), self.schedule, context, device=best_device())
-        if context.rank == 0:
-            save(folders.part, net, tokenizer)
+    )
 
-    def network(self, tokenizer: Any) -> Any:
-        """Qwen2ForCausalLM with random weights."""
-        from transformers import Qwen2Config, Qwen2ForCausalLM
 
-        return Qwen2ForCausalLM(
-            Qwen2Config(
-                vocab_size=-(-len(tokenizer) // 64) * 64,
-                hidden_size=self.hidden,
-                intermediate_size=self.inner,
-                num_hidden_layers=self.layers,
-                num_attention_heads=self.heads,
-                num_key_value_heads=max(self.heads // 3, 1),
-                max_position_embeddings=CONTEXT,
-                tie_word_embeddings=True,
-                bos_token_id=None,
-                eos_token_id=tokenizer.convert_tokens_to_ids(END),
-                pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
-                use_cache=False,
-            )
+def evaluate(spec: PlannerTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
+    """The share of 256 questions whose first answer obeys every rule as it is, for each backend that is there."""
+    del data
+    asked = [held_out(seed, number, CLASSES) for number in range(ASKED)]
+    rows = [
+        Measurement(
+            spec.name, "accepted_transformers", acceptance_rate("transformers", family / spec.name, asked), TARGET
         )
-
-    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """The share of 256 questions whose first answer obeys every rule as it is, for each backend that is there."""
-        del data
-        asked = [held_out(seed, number, CLASSES) for number in range(ASKED)]
-        rows = [
-            Measurement(
-                self.name, "accepted_transformers", acceptance_rate("transformers", family / self.name, asked), TARGET
-            )
-        ]
-        if find_spec("vllm") is None:
-            log.warning("vllm is not installed: accepted_vllm is not measured")
-            return rows
-        return [
-            *rows,
-            Measurement(self.name, "accepted_vllm", acceptance_rate("vllm", family / self.name, asked), TARGET),
-        ]
+    ]
+    if find_spec("vllm") is None:
+        log.warning("vllm is not installed: accepted_vllm is not measured")
+        return rows
+    return [
+        *rows,
+        Measurement(spec.name, "accepted_vllm", acceptance_rate("vllm", family / spec.name, asked), TARGET),
+    ]
 
 
 def acceptance_rate(backend: str, folder: Path, asked: Sequence[CorpusExample]) -> float:

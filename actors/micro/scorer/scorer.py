@@ -11,10 +11,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import torch
-from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,7 +23,8 @@ from actors.micro.model_card import write_card
 from actors.micro.scorer.metrics import caption_metrics, class_zero_shot, scene_zero_shot
 from actors.micro.scorer.views import ScorerViews
 from actors.micro.scorer.vocabulary import merges, write_tokenizer
-from actors.micro.spec import Measurement, MicroTraining, PartFolders
+from actors.micro.spec import Measurement, PartFolders
+from actors.micro.specs import ScorerTraining
 from actors.training.attention import short_attention
 from actors.training.loop import TrainingTask, best_device, fit
 from actors.training.norms import retake_statistics
@@ -32,7 +32,6 @@ from engine.seeds import rng
 from engine.toybox import CLASSES, SCENES
 from engine.toybox.sets import ToySet, open_set
 from engine.training.context import TrainContext
-from engine.training.schedule import Schedule
 
 SENTENCE = "A CLIP of open_clip's architecture: how well a picture and a text belong together."
 MEAN, SPREAD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's own pictures
@@ -41,66 +40,50 @@ CLASS_TEXTS = ("a {}", "a photo of a {}", "a picture of a {}", "{}", "a toy {}",
 SCENE_TEXTS = ("{}", "a photo {}", "a picture {}", "a photo taken {}", "something {}")
 
 
-@final
-class ScorerTraining(MicroTraining):
-    """CLIP (open_clip): a ResNet with attention pooling at 96 px, a text tower of 3 layers, its own vocabulary."""
+def train_part(spec: ScorerTraining, context: TrainContext, folders: PartFolders) -> None:
+    """Train; saves an open_clip folder with its tokenizer."""
+    with TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
+        photos, groups = open_set(folders.data, "photos"), open_set(folders.data, "groups")
+        task = ScorerTask(spec, photos, groups, Path(scratch))
+        fit(task, spec.schedule, context, device=task.device)
+        if context.rank == 0:
+            task.settle()
+            save(spec, task, folders.part)
 
-    name: ClassVar[str] = "scorer"
 
-    schedule: Schedule = Schedule(steps=5500, lr=1.5e-3, warmup=60, weight_decay=0.1, ema=0.995, checkpoint_every=200)
-    batch: int = Field(default=128, ge=2, description="pictures a step")
-    whole: float = Field(default=0.6, gt=0, le=1, description="share of whole pictures; the rest are single toys")
-    first: float = Field(default=0.5, ge=0, le=1, description="share of the steps that see single toys alone")
-    size: int = Field(default=96, ge=32, description="pixels a side")
-    layers: tuple[int, int, int, int] = Field(default=(1, 2, 2, 1), description="blocks of the image tower's stages")
-    width: int = Field(default=24, ge=2, multiple_of=2, description="of the image tower; it ends with 32 times as many")
-    text_layers: int = Field(default=3, ge=1, description="of the text tower")
-    text_width: int = Field(default=128, ge=64, multiple_of=64, description="of the text tower")
-    context: int = Field(default=48, ge=16, description="tokens of a text that are read")
-    embedding: int = Field(default=192, ge=16, description="length of the vectors that are compared")
+def evaluate(spec: ScorerTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
+    """Zero-shot classes and scenes, retrieval among 64 captions, matching against shuffled captions."""
+    from actors.backends.score.open_clip import OpenClip
+    from actors.score.scorers import ClipSpec
 
-    def train_part(self, context: TrainContext, folders: PartFolders) -> None:
-        """Train; saves an open_clip folder with its tokenizer."""
-        with TemporaryDirectory(prefix="mc-tokenizer-") as scratch:
-            photos, groups = open_set(folders.data, "photos"), open_set(folders.data, "groups")
-            task = ScorerTask(self, photos, groups, Path(scratch))
-            fit(task, self.schedule, context, device=task.device)
-            if context.rank == 0:
-                task.settle()
-                save(self, task, folders.part)
+    scorer = OpenClip(ClipSpec(model=str(family / spec.name)))
+    photos, groups = open_set(data, "photos_test"), open_set(data, "groups_test")
+    recall, auc = caption_metrics(scorer, groups, seed)
+    return [
+        Measurement(spec.name, "class_zero_shot", class_zero_shot(scorer, photos), 0.90),
+        Measurement(spec.name, "scene_zero_shot", scene_zero_shot(scorer, groups), 0.90),
+        Measurement(spec.name, "caption_recall_at_1", recall, 0.80),
+        Measurement(spec.name, "matching_auc", auc, 0.90),
+    ]
 
-    def evaluate(self, family: Path, data: Path, seed: int) -> list[Measurement]:
-        """Zero-shot classes and scenes, retrieval among 64 captions, matching against shuffled captions."""
-        from actors.backends.score.open_clip import OpenClip
-        from actors.score.scorers import ClipSpec
 
-        scorer = OpenClip(ClipSpec(model=str(family / self.name)))
-        photos, groups = open_set(data, "photos_test"), open_set(data, "groups_test")
-        recall, auc = caption_metrics(scorer, groups, seed)
-        return [
-            Measurement(self.name, "class_zero_shot", class_zero_shot(scorer, photos), 0.90),
-            Measurement(self.name, "scene_zero_shot", scene_zero_shot(scorer, groups), 0.90),
-            Measurement(self.name, "caption_recall_at_1", recall, 0.80),
-            Measurement(self.name, "matching_auc", auc, 0.90),
-        ]
-
-    def architecture(self, vocabulary: int) -> dict[str, Any]:
-        """open_clip's ``model_cfg``. Its tokenizer lies in the same folder, whatever `hf_tokenizer_name` says."""
-        vision = {
-            "image_size": self.size,
-            "layers": list(self.layers),
-            "width": self.width,
-            "head_width": 64,
-        }
-        text = {
-            "context_length": self.context,
-            "vocab_size": vocabulary,
-            "hf_tokenizer_name": "micro-scorer",
-            "width": self.text_width,
-            "heads": self.text_width // 64,
-            "layers": self.text_layers,
-        }
-        return {"embed_dim": self.embedding, "vision_cfg": vision, "text_cfg": text}
+def architecture(spec: ScorerTraining, vocabulary: int) -> dict[str, Any]:
+    """open_clip's ``model_cfg``. Its tokenizer lies in the same folder, whatever `hf_tokenizer_name` says."""
+    vision = {
+        "image_size": spec.size,
+        "layers": list(spec.layers),
+        "width": spec.width,
+        "head_width": 64,
+    }
+    text = {
+        "context_length": spec.context,
+        "vocab_size": vocabulary,
+        "hf_tokenizer_name": "micro-scorer",
+        "width": spec.text_width,
+        "heads": spec.text_width // 64,
+        "layers": spec.text_layers,
+    }
+    return {"embed_dim": spec.embedding, "vision_cfg": vision, "text_cfg": text}
 
 
 @final
@@ -116,7 +99,7 @@ class ScorerTask(TrainingTask):
         vocabulary = write_tokenizer(scratch, self.pairs, spec.context)
         self.tokenize: Any = HFTokenizer(str(scratch), context_length=spec.context)
         self.views = ScorerViews(photos, groups, spec.size, self.device)
-        self.config = spec.architecture(vocabulary)
+        self.config = architecture(spec, vocabulary)
         torch.manual_seed(spec.seed)
         self.net: nn.Module = CLIP(**self.config)
         self.net.visual.to(memory_format=torch.channels_last)  # a sixth faster on a CPU

@@ -2,7 +2,8 @@ import numpy as np
 import torch
 
 from actors.backends.segment.isnet import IsNetSegmenter
-from actors.micro.segmenter import SegmenterTask, SegmenterTraining, iou, save, side_loss
+from actors.micro.segmenter import SegmenterTask, iou, save, side_loss
+from actors.micro.specs import SegmenterTraining
 from engine.training.schedule import Schedule
 from tests.support.noise_pictures import noise_set
 

@@ -4,6 +4,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -246,7 +247,8 @@ def test_an_interrupted_command_ends_with_130_and_says_how_to_go_on(tmp_path):
         f"sys.argv = ['mycanvas', 'recipe', 'show', {str(pipe)!r}]; from jobs.cli.main import main; main()"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
-    with pipe.open("wb"):  # opens when the command reads
+    with pipe.open("wb"):  # opens when the command does
+        time.sleep(0.5)  # until it reads: inside of `open` Python clears errors, an interrupt among them
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == EXIT_INTERRUPTED == 130

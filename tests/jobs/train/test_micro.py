@@ -5,7 +5,7 @@ import pytest
 
 from actors.micro.parts import MICRO
 from actors.micro.spec import Measurement
-from cluster.session import session
+from cluster.session import NONE, session
 from engine.errors import EnvironmentProblem, UsageError
 from engine.registry import Registry
 from engine.storage.open_store import open_store
@@ -96,7 +96,7 @@ def test_unknown_parts_and_settings_are_named(tmp_path):
 def test_measuring_prints_rows_and_records_them_when_asked(tmp_path, capsys):
     train_locally(TinyPart(), storage(tmp_path))
     (tmp_path / "data" / "photos_test").mkdir(parents=True)
-    call = {"seed": 3, "console": Console("json"), "catalogue": PARTS}
+    call = {"seed": 3, "console": Console("json"), "catalogue": PARTS, "address": NONE}
     evaluate_family((), f"{tmp_path}/out", f"{tmp_path}/data", record=False, **call)
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row.keys() == {"part", "metric", "value", "target", "met"}
@@ -115,7 +115,8 @@ def test_a_family_in_a_bucket_is_measured_and_recorded_there(tmp_path):
         train_locally(TinyPart(), TrainingStorage(data=str(tmp_path), out=uri, work=f"{tmp_path}/work"))
         (spec,) = plan(MicroRequest(parts=("built",), out=uri, data="", work="", report=tmp_path), PARTS)
         assert spec.name == "built", "what it needs lies in the bucket"
-        (row,) = evaluate_family((), uri, f"{tmp_path}/data", seed=3, record=True, console=QUIET, catalogue=PARTS)
+        call = {"seed": 3, "record": True, "console": QUIET, "address": NONE, "catalogue": PARTS}
+        (row,) = evaluate_family((), uri, f"{tmp_path}/data", **call)
         assert read_record(open_store(uri))["tiny"]["rows"][0]["value"] == row.value
 
 

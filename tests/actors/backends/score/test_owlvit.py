@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from actors.backends.score.owlvit import OwlVit
-from actors.micro.detector.detector import DetectorTraining, new_net, save
+from actors.micro.detector.detector import new_net, save
 from actors.micro.detector.words import train_tokenizer
+from actors.micro.specs import DetectorTraining
 from engine.errors import EnvironmentProblem, UsageError
 from tests.support.tiny_models import save_owlv2, tiny_tower
 

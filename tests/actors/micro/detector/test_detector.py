@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from actors.micro.detector.data import DetectionBatch, disguise, draw_batch, draw_close, join_batches, mosaics
-from actors.micro.detector.detector import DetectorTask, DetectorTraining
+from actors.micro.detector.detector import DetectorTask
 from actors.micro.detector.measures import mean_average_precision, recall_and_precision, truth_of, working_threshold
 from actors.micro.detector.net import PROMPTS, new_net
 from actors.micro.detector.words import train_tokenizer
-from actors.micro.identity.identity import IdentityNet, IdentityTraining
+from actors.micro.identity.identity import IdentityNet
 from actors.micro.identity.identity import save as save_identity
+from actors.micro.specs import DetectorTraining, IdentityTraining
 from engine.metrics.detection import Detections
 from engine.seeds import rng
 from engine.toybox import CLASSES

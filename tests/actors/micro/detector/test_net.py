@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from actors.micro.detector.detector import DetectorTraining
 from actors.micro.detector.net import new_net, prepare_images
 from actors.micro.detector.words import train_tokenizer
+from actors.micro.specs import DetectorTraining
 from engine.toybox import CLASSES
 from tests.support.tiny_models import tiny_tower
 

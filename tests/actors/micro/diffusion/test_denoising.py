@@ -8,11 +8,10 @@ import torch
 
 from actors.backends.paint.sdxl import SdxlInpaint
 from actors.compose.inpaint import Inpaint
-from actors.micro.diffusion.autoencoder import AutoencoderTraining
 from actors.micro.diffusion.denoising import Denoising, Sample, new_scheduler, new_unet
-from actors.micro.diffusion.generator import GeneratorTraining, generate, load_generator
+from actors.micro.diffusion.generator import generate, load_generator
 from actors.micro.diffusion.latents import KEEP, REPAINT, LatentFiles, empty_masked, repaint_masks, shrunk
-from actors.micro.diffusion.painter import PainterTraining, compositions, widen_inputs
+from actors.micro.diffusion.painter import compositions, widen_inputs
 from actors.micro.diffusion.text_encoders import (
     LENGTH,
     NEGATIVE,
@@ -22,6 +21,7 @@ from actors.micro.diffusion.text_encoders import (
     read_prompts,
     tokenize,
 )
+from actors.micro.specs import AutoencoderTraining, GeneratorTraining, PainterTraining
 from engine.seeds import rng
 from engine.toybox import CLASSES, SCENES
 from engine.toybox.sets import open_set

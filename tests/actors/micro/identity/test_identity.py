@@ -4,8 +4,9 @@ import torch
 
 from actors.backends.score.dino import Dino
 from actors.micro.identity import pairs as identity_pairs
-from actors.micro.identity.identity import IdentityTask, IdentityTraining, contrastive, partly_hidden, save
+from actors.micro.identity.identity import IdentityTask, contrastive, partly_hidden, save
 from actors.micro.identity.pairs import cut_out, same_instance_top1
+from actors.micro.specs import IdentityTraining
 from engine.rows.values import Model
 from engine.toybox.concepts import draw_concept
 from engine.training.schedule import Schedule

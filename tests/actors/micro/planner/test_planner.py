@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from actors.micro.planner.layout_corpus import example, held_out, open_texts, random_cast, room
-from actors.micro.planner.planner import ASKED, IGNORED, PlannerTraining, build_tokenizer, encode
+from actors.micro.planner.planner import ASKED, IGNORED, build_tokenizer, encode
+from actors.micro.specs import PlannerTraining
 from engine.seeds import rng
 from engine.training.local import train_locally
 from engine.training.resources import TrainingStorage

@@ -6,8 +6,9 @@ import torch
 
 from actors.backends.score.open_clip import OpenClip
 from actors.micro.scorer.metrics import area_under_curve, caption_metrics, class_zero_shot, scene_zero_shot
-from actors.micro.scorer.scorer import ScorerTask, ScorerTraining, caption_loss, save
+from actors.micro.scorer.scorer import ScorerTask, caption_loss, save
 from actors.micro.scorer.vocabulary import END, START, alphabet, merges, write_tokenizer
+from actors.micro.specs import ScorerTraining
 from actors.score.scorers import ClipSpec
 from engine.rows.values import Model
 from engine.toybox import CLASSES, SCENES
