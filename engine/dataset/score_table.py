@@ -175,7 +175,7 @@ def _local(store: Store, path: str, folder: Path) -> Path:
 
 
 def _open(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], *, through_arrow: bool) -> None:
-    """The view `name` of some files with one schema; numbers that are none are null, as what was not measured."""
+    """The view `name` of some files with one schema; NaN is null, as is what was not measured."""
     if through_arrow:
         connection.register(f"{name}_files", _batches(files))
         source = f"{name}_files"

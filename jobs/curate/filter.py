@@ -17,7 +17,8 @@ from engine.dataset.views import Dataset, open_dataset, write_view
 from engine.errors import UsageError
 from engine.storage.store import Store
 from jobs.console import size
-from planners.curate.selection import ALIKE, Near, Selection, Wanted, schema_of, select
+from planners.curate.deduplication import ALIKE, Near
+from planners.curate.selection import Selection, Wanted, schema_of, select
 
 
 @dataclass(frozen=True, slots=True)

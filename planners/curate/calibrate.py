@@ -64,8 +64,8 @@ class Goal:
     """What thresholds are to reach; with neither, the best F1.
 
     Attributes:
-        precision: at least this share of what passes is good, with as much recall as can be.
-        recall: at least this share of what is good passes, with as little else as can be.
+        precision: the least precision; thresholds with the highest recall among those that reach it.
+        recall: the least recall; thresholds with the highest precision among those that reach it.
     """
 
     precision: float | None = None
