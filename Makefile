@@ -42,7 +42,7 @@ bench: .venv/.dev
 
 # One resolution from one index: a CPU torch beside a CUDA torchvision breaks every model (see docs/errors.md).
 .venv/.demo: .venv/.uv pyproject.toml constraints.txt
-	$(UV) -e '.[models]'
+	$(UV) -e '.[models,photo]'
 	touch $@
 
 .venv/.dev: .venv/.uv pyproject.toml constraints.txt

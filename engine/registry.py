@@ -11,7 +11,7 @@ from engine.errors import EnvironmentProblem, UsageError
 
 T = TypeVar("T")
 
-EXTRAS = {"vllm": "vllm", "openai": "openai", "aiolimiter": "openai"}
+EXTRAS = {"onnxruntime": "photo", "vllm": "vllm", "openai": "openai", "aiolimiter": "openai"}
 """Packages that another extra than `models` brings."""
 
 

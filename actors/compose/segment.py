@@ -44,6 +44,7 @@ SEGMENTERS: Registry[Callable[[Segment], Segmenter]] = Registry(
         "grabcut": "actors.backends.segment.grabcut:GrabCut",
         "grounded_sam": "actors.backends.segment.grounded_sam:load",
         "isnet": "actors.backends.segment.isnet:load",
+        "onnx": "actors.backends.segment.onnx:load",
     },
 )
 
@@ -74,9 +75,13 @@ class Segment(Stage):
     )  # fmt: skip
 
     backend: Annotated[str, AfterValidator(SEGMENTERS.require)] = Field(
-        "grabcut", description="what finds the subject: grabcut (no weights), isnet, or grounded_sam by its name"
+        "grabcut", description="what finds the subject: grabcut (no weights), onnx, isnet, or grounded_sam by its name"
     )
     weights: str | None = Field(None, description="isnet: file or folder of its weights")
+    nets: tuple[str, ...] = Field(
+        (), max_length=4, description="onnx: nets by name (u2netp, u2net, isnet-general-use, birefnet-general, "
+        "birefnet-general-lite) or ONNX file; the answers of several are averaged"
+    )  # fmt: skip
     grounding: Grounding | None = Field(None, description="grounded_sam: its two nets")
     max_side: int = Field(
         1024, ge=64, le=8192, description="longest side of a cut-out, pixels; larger ones are reduced"
@@ -87,6 +92,8 @@ class Segment(Stage):
     def _complete(self) -> Self:
         if (self.backend == "grounded_sam") != (self.grounding is not None):
             raise ValueError("`grounding` belongs to the backend 'grounded_sam', which needs it")
+        if (self.backend == "onnx") != bool(self.nets):
+            raise ValueError("`nets` belongs to the backend 'onnx', which needs one: u2netp, or an ONNX file")
         isnet = self.backend == "isnet" or (self.grounding is not None and self.grounding.edges == "isnet")
         if isnet != bool(self.weights):
             raise ValueError("`weights` belongs to IS-Net, which needs it: shipped:micro/segmenter, a file or a folder")
@@ -197,5 +204,5 @@ def _cutout_id(row: Cutout, sha: str, models: Sequence[Model], spec: Segment) ->
     """16 hex digits of who is seen and of everything that the pixels depend on: two concepts may share a photo."""
     made_by = [text for model in models for text in (model.name, model.revision)]
     grounding = (spec.grounding.model_dump_json(),) if spec.grounding else ()
-    parts = (row.ensemble, row.concept, sha, *made_by, spec.weights or "", str(spec.max_side), *grounding)
+    parts = (row.ensemble, row.concept, sha, *made_by, spec.weights or "", str(spec.max_side), *spec.nets, *grounding)
     return blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()

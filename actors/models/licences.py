@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.models.nets import NETS, ONNX, WHEELS
 from actors.models.preflight import Reference, check_models, models_of
 from actors.models.provenance import stated_license
 from actors.models.weights import CHAT_FILES, CLIP_FILES, HALF_FILES, SAFE_FILES, SHIPPED, local_weights
@@ -67,6 +68,11 @@ FACTS: Mapping[str, ModelFact] = {
 }
 
 
+NET_FACTS: Mapping[str, ModelFact] = {
+    name: ModelFact(net.license, WHEELS[name].size / 1e9 if name in WHEELS else None) for name, net in NETS.items()
+}
+
+
 @dataclass(frozen=True, slots=True)
 class NamedModel:
     """A model of a recipe: its name and commit, and what is known of it."""
@@ -78,8 +84,8 @@ class NamedModel:
 
     @property
     def repository(self) -> str:
-        """Its id on the hub; empty for a folder and for a model that ships."""
-        local = self.model.startswith(SHIPPED) or Path(self.place).expanduser().exists()
+        """Its id on the hub; empty for a folder, for a model that ships and for a net in a file."""
+        local = self.backend == ONNX or self.model.startswith(SHIPPED) or Path(self.place).expanduser().exists()
         return "" if local else self.fact.repository or self.place
 
     @property
@@ -94,14 +100,14 @@ class NamedModel:
 
     def __str__(self) -> str:
         """A line for a person: name, beginning of the commit, licence, size."""
-        size = f"{self.fact.gigabytes:g} GB" if self.fact.gigabytes else ""
+        size = f"{self.fact.gigabytes:.2g} GB" if self.fact.gigabytes else ""
         return "  ".join(part for part in (self.model, self.revision[:8], self.fact.license, size) if part)
 
 
 def named_models(specs: Sequence[Spec]) -> Iterator[NamedModel]:
     """Every model that the stages of a recipe name, in order; of local and shipped ones their own card is read."""
     for each in models_of(specs):
-        fact = FACTS.get(each.place)
+        fact = NET_FACTS.get(each.place) if each.backend == ONNX else FACTS.get(each.place)
         if fact is None:
             here = each.place.startswith(SHIPPED) or Path(each.place).expanduser().is_dir()
             fact = ModelFact(stated_license(local_weights(each.place)) if here else UNKNOWN_LICENSE)

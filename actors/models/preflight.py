@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.models.nets import ONNX, find_net
 from actors.models.weights import SHIPPED, local_weights, read_header
 from engine.errors import EnvironmentProblem, UsageError
 from engine.run.stage import Spec
@@ -124,11 +125,14 @@ def check_models(specs: Sequence[Spec], *, here: bool) -> None:
 
     Raises:
         UsageError: WEIGHTS_MISMATCH, and those of `actors.models.weights.local_weights`.
-        EnvironmentProblem: WEIGHTS_CONFIG, and those of `actors.models.weights.local_weights`.
+        EnvironmentProblem: NET_MISSING, WEIGHTS_CONFIG, and those of `actors.models.weights.local_weights`.
     """
     for each in models_of(specs):
         folder = Path(each.place).expanduser()
-        if folder.is_file():
+        if each.backend == ONNX:
+            if here:
+                find_net(each.model)
+        elif folder.is_file():
             read_header(folder)
         elif folder.is_dir() or each.place.startswith(SHIPPED) or (here and each.place.startswith(PATH_LIKE)):
             _check(local_weights(each.place), ARCHITECTURES.get(each.backend))
@@ -163,6 +167,7 @@ def models_of(specs: Sequence[Spec]) -> Iterator[Reference]:
             if name and isinstance(name, str):
                 tag = f"/{fields['pretrained']}" if fields.get("pretrained") else ""
                 yield Reference(str(fields.get("backend", "")), name + tag, str(fields.get(revision) or ""))
+        yield from (Reference(ONNX, name) for name in fields.get("nets", ()))
         yield from models_of([value for value in fields.values() if isinstance(value, Spec)])
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from actors.models.dummy.published import PUBLISHED
 from actors.models.licences import NamedModel, check_licences, named_models
 from actors.models.mirror import VARIABLE, damage_report, push, read_index, seal
+from actors.models.nets import ONNX, find_net, net_damage, pull_net
 from actors.models.provenance import DUMMY
 from actors.models.weights import HALF_FILES, check_folder, from_hub, local_weights
 from cluster.remote_call import call
@@ -47,7 +48,10 @@ def pull(recipe: Recipe, to: str, console: Console) -> list[Found]:
     found = []
     for each in _models(recipe):
         place = each.place
-        if each.repository:
+        if each.backend == ONNX:
+            console.say(f"pulling  {each}")
+            place = str(pull_net(each.model))
+        elif each.repository:
             console.say(f"pulling  {each}")
             folder = _fetch(each)
             place = to or str(folder)
@@ -64,6 +68,8 @@ def check(recipe: Recipe) -> Iterator[Found]:
         try:
             if not place:
                 wrong = ["is not here"]
+            elif each.backend == ONNX:
+                wrong = net_damage(each.model, Path(place))
             elif each.repository and place == _root():
                 wrong = damage_report(each.repository, each.revision, place)
                 if DUMMY in read_index(each.repository, each.revision, place):
@@ -131,9 +137,11 @@ def _models(recipe: Recipe) -> list[NamedModel]:
 
 def _place(each: NamedModel) -> str:
     """Where a worker of this machine would find a model."""
-    if not each.repository:
+    if not each.repository and each.backend != ONNX:
         return each.place
     try:
+        if each.backend == ONNX:
+            return str(find_net(each.model))
         if root := _root():
             read_index(each.repository, each.revision, root)
             return root
