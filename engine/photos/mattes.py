@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import SampleError
 from engine.rows.values import Pixels
 
 Floats = NDArray[np.float32]
@@ -21,6 +22,8 @@ PixelBox = tuple[int, int, int, int]
 OPAQUE = 128  # from here on a pixel counts as object
 CUT_SHARE = 0.02  # an object leaves the photo where it covers this share of a side; a mere touch is shorter
 GUIDE_EPS = 1e-3  # of the guided filter: about 3 % of the way from background to foreground is noise
+PRESENT = 0.5  # some pixel must more likely be object than not
+TOUCHED = 0.1  # how decided a map is, is measured where a pixel is not plainly background
 FUSION_RADII = (90, 6)  # px, as Forte and Germer 2021 propose
 
 
@@ -30,6 +33,30 @@ class Matte:
 
     alpha: Pixels
     quality: float
+
+
+def require_object(p: Floats) -> None:
+    """Refuse a map HxW of probabilities, 0 to 1, in which no pixel is more likely object than not.
+
+    Raises:
+        SampleError: NOTHING_TO_CUT.
+    """
+    if p.max() < PRESENT:
+        raise SampleError(
+            "NOTHING_TO_CUT",
+            f"no object stands out: the surest pixel has probability {p.max():.2f}",
+            fix="use a photo in which the subject stands out, or bring an RGBA cut-out",
+        )
+
+
+def to_matte(p: Floats, agreement: float = 1.0) -> Matte:
+    """A map HxW of probabilities, 0 to 1, as a matte.
+
+    Quality is how decided the map is: the mean of |2p - 1| over all pixels with p > 0.1; 1 for a crisp object, towards
+    0 for a grey haze; times `agreement`, 0 to 1.
+    """
+    decided = float(np.abs(2 * p[p > TOUCHED] - 1).mean())
+    return Matte(alpha=np.rint(p * 255).astype(np.uint8), quality=decided * agreement)
 
 
 def largest_component(mask: Pixels) -> Pixels:

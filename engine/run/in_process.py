@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
@@ -20,11 +20,15 @@ def make_in_process(pipeline: Pipeline, done: CommittedUnits) -> Iterator[Receip
     Raises:
         MyCanvasError: whatever a stage raised that is not one row's fault.
     """
-    if done.count == done.units:
-        return
-    groups = [Group(pipeline, position) for position in range(len(pipeline.groups))]
-    for unit_id in done.missing():
-        table = pa.table({"unit_id": [int(unit_id)]})
+    return make_units(pipeline, (int(unit_id) for unit_id in done.missing()))
+
+
+def make_units(pipeline: Pipeline, unit_ids: Iterable[int]) -> Iterator[Receipt]:
+    """Make these units, whether they are there or not."""
+    groups: list[Group] = []
+    for unit_id in unit_ids:
+        groups = groups or [Group(pipeline, position) for position in range(len(pipeline.groups))]
+        table = pa.table({"unit_id": [unit_id]})
         for group in groups:
             table = group(table)
         yield from receipts_of(table)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 from engine.errors import UsageError
 from planners.curate.expression import Schema
@@ -37,8 +38,8 @@ class Near:
 class ByHash:
     """Rows whose perceptual hashes differ in more than `bits` bits."""
 
+    columns: ClassVar[tuple[str, ...]] = ("phash",)
     bits: int
-    columns: tuple[str, ...] = ("phash",)
 
     def query(self, step: int) -> str:
         """Rows of the step before `step` without those that resemble a better one."""
@@ -52,9 +53,9 @@ class ByHash:
 class ByEmbedding:
     """Rows whose embeddings in `column` have a cosine below `least`."""
 
+    columns: ClassVar[tuple[str, ...]] = ()
     column: str
     least: float
-    columns: tuple[str, ...] = ()
 
     def query(self, step: int) -> str:
         """Rows of the step before `step` without those that resemble a better one."""

@@ -96,7 +96,6 @@ def check_resumed(uri, before, said):
     assert {report.step for report in stored} == {*range(20, 301, 20), *range(50, 301, 50)}, "the curve is whole"
 
 
-@pytest.mark.slow  # 80 s of two cores; the same kill on an object store stays in the daily run
 def test_a_driver_that_is_killed_is_resumed_by_the_same_call(tmp_path, undisturbed, request):
     kill_driver(tmp_path)
     before = reports(tmp_path, SPEC)

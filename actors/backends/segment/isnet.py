@@ -27,15 +27,13 @@ from actors.backends.segment.isnet_net import ISNet, resize_like
 from actors.compose.segment import Segment
 from actors.models.provenance import fingerprint
 from actors.models.weights import SHIPPED, local_weights, read_header, read_tensors
-from engine.errors import EnvironmentProblem, SampleError, UsageError
-from engine.photos.mattes import Matte
+from engine.errors import EnvironmentProblem, UsageError
+from engine.photos.mattes import Matte, require_object, to_matte
 from engine.rows.values import UNKNOWN_LICENSE, Model, Pixels
 
 INPUT_SIZE = 1024  # of the published weights, and of any that do not state theirs
 SIZES = range(64, 4097)
 FILE = "isnet.safetensors"
-PRESENT = 0.5  # some pixel must more likely be object than not
-TOUCHED = 0.1  # quality is measured where a pixel is not plainly background
 PUBLISHED = {"name": "isnet-general-use", "license": "Apache-2.0"}
 
 
@@ -46,8 +44,7 @@ class IsNetSegmenter:
     Args:
         weights: a safetensors file, a folder with ``isnet.safetensors``, or ``shipped:<family>/<part>``.
 
-    Quality is how decided the net is: the mean of |2p - 1| over all pixels with p > 0.1; 1 for a crisp object,
-    towards 0 for a grey haze.
+    Quality is how decided the net is, see `engine.photos.mattes.to_matte`.
 
     Raises:
         EnvironmentProblem: WEIGHTS_MISSING, WEIGHTS_UNREADABLE.
@@ -79,13 +76,8 @@ class IsNetSegmenter:
         """
         del name
         p = self._probability(photo)
-        if p.max() < PRESENT:
-            raise SampleError(
-                "NOTHING_TO_CUT",
-                f"no object stands out: the surest pixel has probability {p.max():.2f}",
-                fix="use a photo in which the subject stands out, or bring an RGBA cut-out",
-            )
-        return Matte(alpha=np.rint(p * 255).astype(np.uint8), quality=float(np.abs(2 * p[p > TOUCHED] - 1).mean()))
+        require_object(p)
+        return to_matte(p)
 
     @torch.inference_mode()
     def _probability(self, photo: Pixels) -> NDArray[np.float32]:

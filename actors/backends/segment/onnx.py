@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from actors.compose.segment import Segment
 from actors.models.nets import NETS, Net, find_net
 from actors.models.provenance import fingerprint
-from engine.errors import EnvironmentProblem, SampleError, UsageError
-from engine.photos.mattes import OPAQUE, Matte, overlap
+from engine.errors import EnvironmentProblem, UsageError
+from engine.photos.mattes import OPAQUE, Matte, overlap, require_object, to_matte
 from engine.rows.values import Model, Pixels
 
-PRESENT = 0.5  # some pixel must more likely be object than not; then the answer is stretched to 0..1, as published
-TOUCHED = 0.1  # how decided a net is, is measured where a pixel is not plainly background
 DESCRIPTION = "mycanvas"
 """Key of an ONNX file's metadata under which its `Net` may stand, as JSON."""
 Probability = NDArray[np.float32]
@@ -55,8 +53,7 @@ class OnnxSegmenter:
         answers = [net(photo) for net in self._nets]
         alphas = [np.rint(255 * p).astype(np.uint8) for p in answers]
         p = cast("Probability", np.mean(answers, axis=0, dtype=np.float32))
-        decided = float(np.abs(2 * p[p > TOUCHED] - 1).mean())
-        return Matte(alpha=np.rint(255 * p).astype(np.uint8), quality=decided * _agreement(alphas))
+        return to_matte(p, _agreement(alphas))
 
 
 def load(spec: Segment) -> OnnxSegmenter:
@@ -90,12 +87,7 @@ class _LoadedNet:
         p = p.reshape(net.side, net.side)
         if net.logits:
             p = np.asarray(1 / (1 + np.exp(-p)), np.float32)
-        if p.max() < PRESENT:
-            raise SampleError(
-                "NOTHING_TO_CUT",
-                f"no object stands out: the surest pixel has probability {p.max():.2f}",
-                fix="use a photo in which the subject stands out, or bring an RGBA cut-out",
-            )
+        require_object(p)  # before the stretch, which would turn no object into one
         if net.stretch:
             p = (p - p.min()) / (p.max() - p.min() + 1e-6)
         height, width = photo.shape[:2]

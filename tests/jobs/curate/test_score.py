@@ -204,6 +204,6 @@ def test_a_dataset_of_nothing_is_named(tmp_path):
 def test_a_unit_without_rows_needs_no_scores_and_too_many_failures_make_no_columns(tmp_path):
     write_dataset(tmp_path / "data", units=2, unit_rows=4, image_bytes=16)
     commit_numbered(open_store(str(tmp_path / "data")), 2, 6, 7)  # its one row failed
-    with pytest.raises(OverBudget, match=r"[48] of 8 rows failed"):
+    with pytest.raises(OverBudget, match="4 of 8 rows failed"):
         asked(tmp_path / "data", ("phash=true",), "phash")  # random bytes are no pictures
     assert not (tmp_path / "data" / "_scores" / "phash.json").exists()
