@@ -71,7 +71,8 @@ class ReportLog:
         self._checkpoints = Checkpoints(store, run)
         self._known = {report.to_line() for report in read_reports(store, run)}
         self._begin_part()
-        self._add(self._checkpoints.reports())
+        self._taken_from: list[int] = []
+        self._add_from_checkpoints()
         self.flush()
 
     def _begin_part(self) -> None:
@@ -81,9 +82,16 @@ class ReportLog:
 
     def append(self, report: TrainingReport) -> None:
         """Add a line; it is stored now if a checkpoint was, or else within ten seconds of more reports."""
-        self._add([*(self._checkpoints.reports() if report.saved else ()), report.to_line()])
+        self._add_from_checkpoints()  # first: a checkpoint that nobody reported yet is what this report goes on from
+        self._add([report.to_line()])
         if report.saved or time.monotonic() - self._stored_at >= PUT_EVERY_S:
             self.flush()
+
+    def _add_from_checkpoints(self) -> None:
+        steps = self._checkpoints.steps()
+        if steps != self._taken_from:
+            self._add(self._checkpoints.reports())
+            self._taken_from = steps
 
     def _add(self, lines: Iterable[str]) -> None:
         new = [line for line in dict.fromkeys(lines) if line not in self._known]

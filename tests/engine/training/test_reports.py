@@ -66,6 +66,16 @@ def test_what_died_with_a_worker_is_taken_from_the_next_checkpoint(store, tmp_pa
     assert stored[1].seconds <= stored[2].seconds
 
 
+def test_what_a_dying_driver_saved_late_comes_before_what_goes_on_from_it(store, tmp_path):
+    (tmp_path / "files").mkdir()
+    checkpoints, log = Checkpoints(store, "run"), ReportLog(store, "run")  # a driver that has taken over
+    died = RunRecorder(checkpoints, None)
+    late = [died.record(180, {"loss": 3.0}, None), died.record(200, {"loss": 2.5}, tmp_path / "files")]
+    for each in (report(220), report(240), report(250, saved=True)):
+        log.append(each)
+    assert read_reports(store, "run") == [*late, report(220), report(240), report(250, saved=True)]
+
+
 def test_what_a_driver_did_not_live_to_write_is_taken_from_the_checkpoints(store, tmp_path):
     (tmp_path / "files").mkdir()
     log, recorder = ReportLog(store, "run"), RunRecorder(Checkpoints(store, "run"), None)
