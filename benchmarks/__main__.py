@@ -9,26 +9,26 @@ import time
 import traceback
 from pathlib import Path
 
-from benchmarks.figure import Figure
-from benchmarks.report import save_json, save_markdown, table
+from benchmarks.support.figure import Figure
+from benchmarks.support.report import save_json, save_markdown, table
 
-NAMES = (
-    "overhead",
-    "commit",
-    "summary",
-    "faults",
-    "storm",
-    "kills",
-    "damaged_bytes",
-    "scale",
-    "identity",
-    "startup",
-    "micro",
-    "worker",
-    "language",
-    "curate",
-    "gate",
-)
+ROOMS = {
+    "overhead": "speed",
+    "commit": "speed",
+    "summary": "speed",
+    "faults": "survival",
+    "storm": "survival",
+    "kills": "survival",
+    "damaged_bytes": "survival",
+    "scale": "speed",
+    "identity": "survival",
+    "startup": "speed",
+    "micro": "quality",
+    "worker": "speed",
+    "language": "speed",
+    "curate": "speed",
+    "gate": "quality",
+}
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     options = _options()
     figures: list[Figure] = []
     seconds: dict[str, float] = {}
-    for name in options.names or NAMES:
+    for name in options.names or ROOMS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         began = time.monotonic()
         figures += _measured(name)
@@ -51,17 +51,17 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"none: all of {', '.join(NAMES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"none: all of {', '.join(ROOMS)}")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a page with targets and figures")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(NAMES):
-        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if unknown := set(options.names) - set(ROOMS):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(ROOMS)}")
     return options
 
 
 def _measured(name: str) -> list[Figure]:
     try:
-        return list(importlib.import_module(f"benchmarks.{name}").run())
+        return list(importlib.import_module(f"benchmarks.{ROOMS[name]}.{name}").run())
     except Exception as error:  # noqa: BLE001  the other benchmarks go on
         traceback.print_exc()
         return [Figure(name, "", "broke down", None, f"{type(error).__name__}: {error}")]

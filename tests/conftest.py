@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ray_cluster import ray_cluster
+from tests.support.processes.ray_cluster import ray_cluster
 
 TESTS = Path(__file__).parent
 LONGEST = (

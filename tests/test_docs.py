@@ -36,7 +36,7 @@ from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
 from jobs.cli.main import app
 from jobs.compose.recipes import built_in, load
-from tests.support.gallery_rows import commit, composition
+from tests.support.data.gallery_rows import commit, composition
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("engine", "planners", "actors", "cluster", "jobs")

@@ -1,4 +1,4 @@
-"""What a new score takes: a function and a row. Both stand in `tests.support.sharpness`; all else follows from them."""
+"""What a new score takes: a function and a row, both in `tests.support.data.sharpness`; the rest follows."""
 
 from dataclasses import fields, replace
 
@@ -25,7 +25,7 @@ from jobs.report.stats import stats
 from planners.curate.calibrate import Measure, measures_of
 from planners.curate.gate import judge, judged_columns, thresholds_of
 from planners.curate.selection import Wanted
-from tests.support.sharpness import BrightScores, SharpComposition
+from tests.support.data.sharpness import BrightScores, SharpComposition
 
 TABLE = table_of(SharpComposition)
 ROWS = 6

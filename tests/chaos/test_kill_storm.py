@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.dataset.verify import verify
 from engine.storage.open_store import open_store
-from tests.support.storm import KILLS, SAMPLES, SEED, content, plan, write
+from tests.support.processes.storm import KILLS, SAMPLES, SEED, content, plan, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,7 @@ def test_five_hundred_kills_lose_double_and_tear_nothing(tmp_path, capsys):
     expected = content(tmp_path / "undisturbed")
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.storm", str(tmp_path / "storm"), str(SEED), str(KILLS)],
+        [sys.executable, "-m", "tests.support.processes.storm", str(tmp_path / "storm"), str(SEED), str(KILLS)],
         check=True,
         capture_output=True,
         text=True,

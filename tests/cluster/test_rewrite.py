@@ -13,7 +13,7 @@ from engine.run.recipe import Pool
 from engine.seeds import sample_id
 from engine.storage.commits import list_committed
 from engine.storage.open_store import open_store
-from tests.support.units import commit
+from tests.support.data.units import commit
 
 UNITS, UNIT_SIZE = 5, 3
 

@@ -13,8 +13,8 @@ import pytest
 
 from cluster.session import QUIET_ENVIRONMENT, SOURCE_CPUS, _close_token_file, _private, check_readable, session
 from engine.errors import EnvironmentProblem, UsageError
-from tests.support.ray_cluster import CPUS, GPUS
-from tests.support.ray_head import free_port
+from tests.support.processes.ray_cluster import CPUS, GPUS
+from tests.support.processes.ray_head import free_port
 
 ROOT = Path(__file__).parents[2]
 

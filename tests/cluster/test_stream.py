@@ -14,7 +14,7 @@ from engine.run.stage import Run
 from engine.seeds import sample_id
 from engine.storage.commits import list_committed
 from engine.storage.open_store import open_store
-from tests.support.standins import Broken, Draw, Finish, Nap, Numbers, Trap
+from tests.support.models.standins import Broken, Draw, Finish, Nap, Numbers, Trap
 
 pytestmark = pytest.mark.usefixtures("ray_capacity")
 UNIT = 8

@@ -12,9 +12,9 @@ import yaml
 from actors.models.mirror import push
 from engine.dataset.verify import verify
 from engine.storage.open_store import open_store
-from tests.support.photos import concept_folder
-from tests.support.ray_head import TOKEN, ray_head
-from tests.support.tiny_models import TOWER, written
+from tests.support.data.photos import concept_folder
+from tests.support.models.tiny_models import TOWER, written
+from tests.support.processes.ray_head import TOKEN, ray_head
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 pytestmark = pytest.mark.timeout(600)

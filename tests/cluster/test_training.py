@@ -19,9 +19,9 @@ from engine.training.checkpoints import Checkpoints
 from engine.training.local import train_locally
 from engine.training.reports import TrainingReport, read_reports
 from engine.training.resources import TrainingResources
-from tests.support.s3_server import BUCKET, environment, s3_environment, s3_server
-from tests.support.tiny_training import TinyPart, TinyTraining, storage_in
-from tests.support.training_driver import SPEC
+from tests.support.models.tiny_training import TinyPart, TinyTraining, storage_in
+from tests.support.processes.s3_server import BUCKET, environment, s3_environment, s3_server
+from tests.support.processes.training_driver import SPEC
 
 pytestmark = pytest.mark.timeout(900)  # a training begins five processes, which all import Ray and some torch
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def test_a_worker_that_is_killed_is_replaced_and_goes_on_from_its_checkpoint(tmp
 
 def start_driver(uri, said):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.training_driver", str(uri)],
+        [sys.executable, "-m", "tests.support.processes.training_driver", str(uri)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=said,

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 
-from tests.support.command import ROOT
-from tests.support.photos import CONCEPTS, concept_folder, encoded, write
-from tests.support.toysets import make_toysets, mark_test_sets
+from tests.support.data.photos import CONCEPTS, concept_folder, encoded, write
+from tests.support.data.toysets import make_toysets, mark_test_sets
+from tests.support.processes.command import ROOT
 
 DRIVER = """
 import json, sys

@@ -20,7 +20,7 @@ from jobs.report.gallery import gallery
 from jobs.report.stats import stats
 from jobs.run_loop import ANY_FAILURES
 from planners.curate.selection import Wanted
-from tests.support.swatches import RECIPE, Swatch, enter, leave
+from tests.support.data.swatches import RECIPE, Swatch, enter, leave
 
 QUIET = Console("quiet")
 

@@ -7,9 +7,9 @@ from actors.backends.score.clip_tokens import clip_tokens
 from actors.compose.caption import Caption
 from engine.photos.images import decode, encode_png
 from engine.rows.composition import Composition
-from tests.support.chat_server import MODEL, chat_server, says
-from tests.support.libraries import run_with_library
-from tests.support.vision_models import save_llava
+from tests.support.data.libraries import run_with_library
+from tests.support.models.vision_models import save_llava
+from tests.support.processes.chat_server import MODEL, chat_server, says
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
 ROW = Composition(

@@ -7,8 +7,8 @@ from engine.errors import SampleError
 from engine.rows.composition import Composition
 from engine.rows.values import Model
 from planners.compose.layout import problems
-from tests.support.cutouts import cutout
-from tests.support.libraries import run_with_library
+from tests.support.data.cutouts import cutout
+from tests.support.data.libraries import run_with_library
 
 ROW = Composition(sample_id="0", unit_id=0, seed=7, cast=("rex-0", "pot-1"), concepts=("rex", "pot"), ground_line=0.45)
 

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from actors.compose.scene import Scene
 from engine.errors import UsageError
 from engine.rows.composition import Composition
-from tests.support.libraries import CLASSES, run_with_library
+from tests.support.data.libraries import CLASSES, run_with_library
 
 ROWS = [Composition(sample_id=f"{number:010d}", unit_id=0, seed=number) for number in range(40)]
 

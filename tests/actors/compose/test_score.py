@@ -12,9 +12,9 @@ from engine.metrics.detection import visible_box
 from engine.photos.images import decode
 from engine.photos.library import open_library
 from engine.rows.composition import Composition
-from tests.support.colours import COLORS, SIZE, ColorScorer, ScriptedDetector, colour_library, composed
-from tests.support.libraries import run_with_library
-from tests.support.tiny_models import TOWER, save_open_clip, save_owlv2, written
+from tests.support.data.colours import COLORS, SIZE, ColorScorer, ScriptedDetector, colour_library, composed
+from tests.support.data.libraries import run_with_library
+from tests.support.models.tiny_models import TOWER, save_open_clip, save_owlv2, written
 
 
 @pytest.fixture

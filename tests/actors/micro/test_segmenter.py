@@ -5,7 +5,7 @@ from actors.backends.segment.isnet import IsNetSegmenter
 from actors.micro.segmenter import SegmenterTask, iou, save, side_loss
 from actors.micro.specs import SegmenterTraining
 from engine.training.schedule import Schedule
-from tests.support.noise_pictures import noise_set
+from tests.support.data.noise_pictures import noise_set
 
 SPEC = SegmenterTraining(schedule=Schedule(steps=2, lr=1e-3), batch=2, width=1 / 16, size=64, small_size=32)
 

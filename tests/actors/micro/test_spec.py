@@ -7,8 +7,8 @@ from engine.errors import UsageError
 from engine.storage.open_store import open_store
 from engine.training.local import train_locally
 from engine.training.resources import TrainingStorage
-from tests.support.s3_server import BUCKET, environment, s3_environment, s3_server
-from tests.support.tiny_training import TinyPart
+from tests.support.models.tiny_training import TinyPart
+from tests.support.processes.s3_server import BUCKET, environment, s3_environment, s3_server
 
 
 def test_a_measurement_is_met_from_its_target_on():

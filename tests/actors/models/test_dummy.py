@@ -20,7 +20,7 @@ from actors.models.provenance import identify
 from actors.models.weights import local_weights
 from jobs.compose.recipes import load
 from planners.chat.question import Question
-from tests.support.tiny_models import SIGLIP, TEXT, UNET, VAE
+from tests.support.models.tiny_models import SIGLIP, TEXT, UNET, VAE
 
 NUMBERS = {
     "diffusers/stable-diffusion-xl-1.0-inpainting-0.1": 2_567_478_084 + 83_653_863 + 123_060_480 + 694_659_840,
@@ -109,7 +109,7 @@ def test_language_models_answer_with_pictures_and_without(tmp_path):
 
 def test_the_benchmark_runs_on_small_ones(tmp_path):
     out = tmp_path / "gpu.json"
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.gpu", "--small", "--out", str(out)]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.speed.gpu", "--small", "--out", str(out)]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=280
     )

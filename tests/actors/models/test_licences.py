@@ -7,7 +7,7 @@ from actors.models.nets import ONNX, WHEELS
 from actors.score.scorers import ClipSpec
 from engine.errors import UsageError
 from jobs.compose.recipes import built_in, load, models
-from tests.support.tiny_models import save_open_clip
+from tests.support.models.tiny_models import save_open_clip
 
 
 @pytest.mark.parametrize(

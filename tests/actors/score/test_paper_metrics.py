@@ -18,7 +18,7 @@ from engine.metrics.detection import visible_box
 from engine.photos.images import decode
 from engine.rows.added_scores import AddedScores
 from engine.rows.metric import metric_fields
-from tests.support.colours import ColorScorer, ScriptedDetector, colour_library, composed
+from tests.support.data.colours import ColorScorer, ScriptedDetector, colour_library, composed
 
 CUP, CAT = 0, 1  # of the row's layers
 

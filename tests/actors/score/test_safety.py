@@ -10,9 +10,9 @@ from engine.errors import SampleError, UsageError
 from engine.rows.composition import Composition
 from planners.chat.safety_question import HARMS, read_verdict, safety_question
 from planners.curate.gate import Thresholds, judge
-from tests.support.chat_server import MODEL, chat_server, says
-from tests.support.classifier_models import save_bert, save_vit
-from tests.support.libraries import run_with_library
+from tests.support.data.libraries import run_with_library
+from tests.support.models.classifier_models import save_bert, save_vit
+from tests.support.processes.chat_server import MODEL, chat_server, says
 
 ROW = Composition(
     sample_id="0", unit_id=0, seed=7, caption="a dog", background_prompt="on the beach", concepts=("rex", "pot")

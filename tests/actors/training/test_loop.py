@@ -18,7 +18,7 @@ from engine.storage.open_store import open_store
 from engine.training.checkpoints import MANIFEST, Checkpoints
 from engine.training.local import open_local_context, train_locally
 from engine.training.schedule import Schedule
-from tests.support.tiny_training import SCHEDULE, Lines, TinyPart, TinyTraining, storage_in
+from tests.support.models.tiny_training import SCHEDULE, Lines, TinyPart, TinyTraining, storage_in
 
 RUN = TinyTraining().run
 

@@ -8,7 +8,7 @@ from engine.dataset.verify import verify
 from engine.errors import MyCanvasError
 from engine.storage.open_store import open_store
 from engine.storage.store import Entry
-from tests.support.units import make_run
+from tests.support.data.units import make_run
 
 
 def age(root, seconds):

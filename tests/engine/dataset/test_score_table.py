@@ -5,7 +5,7 @@ from engine.dataset.views import open_dataset
 from engine.storage.commits import data_files
 from engine.storage.open_store import open_store
 from engine.storage.receipts import receipt_path
-from tests.support.units import commit
+from tests.support.data.units import commit
 
 QUESTION = "select sample_id, status, objects[1].identity_psnr as psnr from scores order by sample_id"
 

@@ -12,7 +12,7 @@ from engine.storage.manifest import MANIFEST, write_manifest
 from engine.storage.open_store import open_store
 from engine.storage.receipts import data_path, failures_path, receipt_path
 from engine.storage.unit_summary import pack_summary
-from tests.support.units import commit, make_run, unit
+from tests.support.data.units import commit, make_run, unit
 
 FLIPS = 130
 UNITS = (0, 1, 1000, 1002, 2000, 2001)  # a thousand a segment

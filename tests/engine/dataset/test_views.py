@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.curate_data import write_dataset
+from benchmarks.support.curate_data import write_dataset
 from engine.dataset.score_sets import publish_scores
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import CHOSEN, VIEW, open_dataset, write_view

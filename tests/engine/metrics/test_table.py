@@ -10,7 +10,7 @@ from engine.rows.cutout import Cutout
 from engine.rows.metric import metric_fields
 from engine.rows.schema import arrow_schema, column_names
 from engine.rows.scores import EXAMPLE
-from tests.support.gallery_rows import composition, placed
+from tests.support.data.gallery_rows import composition, placed
 
 NO_SCORES = {"ground_line", "relative_size"}  # numbers of the layout: neither is measured
 

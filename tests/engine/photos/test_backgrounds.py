@@ -7,7 +7,7 @@ from engine.errors import UsageError
 from engine.photos.backgrounds import DEFAULT_GROUND_LINE, Background, by_id, list_backgrounds, read_catalogue, to_jsonl
 from engine.storage.lock import BACKGROUNDS
 from engine.storage.open_store import open_store
-from tests.support.photos import write
+from tests.support.data.photos import write
 
 
 def lines(folder, *entries, at="metadata.jsonl"):

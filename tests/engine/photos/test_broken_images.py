@@ -5,7 +5,7 @@ import numpy as np
 
 from engine.errors import SampleError
 from engine.photos.images import decode_photo
-from tests.support.photos import PIXELS, encoded, moving, with_orientation
+from tests.support.data.photos import PIXELS, encoded, moving, with_orientation
 
 
 def mutated(data, draw):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from engine.errors import SampleError
 from engine.photos.images import MAX_BYTES, decode, decode_photo, encode_jpeg, encode_png, resize
-from tests.support.photos import PIXELS, bomb, encoded, encoded_as, moving, with_orientation
+from tests.support.data.photos import PIXELS, bomb, encoded, encoded_as, moving, with_orientation
 
 SMOOTH = np.stack(np.broadcast_arrays(np.arange(32) * 8, (np.arange(24) * 10)[:, None], 90), axis=-1).astype(np.uint8)
 

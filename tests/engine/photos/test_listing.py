@@ -20,8 +20,8 @@ from engine.run.sources import Origin, photos
 from engine.storage.extents import extend
 from engine.storage.lock import PHOTOS
 from engine.storage.open_store import open_store
-from tests.support.photo_folders import lines, names, refused, touch
-from tests.support.photos import write
+from tests.support.data.photo_folders import lines, names, refused, touch
+from tests.support.data.photos import write
 
 HOSTILE = [
     "\x1b[31mred\x1b[0m",

@@ -1,8 +1,8 @@
 import pytest
 
 from engine.photos.listing import clean_name, list_photos
-from tests.support.photo_folders import lines, names, refused, touch
-from tests.support.photos import write
+from tests.support.data.photo_folders import lines, names, refused, touch
+from tests.support.data.photos import write
 
 
 def test_metadata_says_better_than_folder_names(tmp_path):

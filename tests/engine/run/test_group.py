@@ -14,8 +14,8 @@ from engine.run.stage import Run, Stage
 from engine.seeds import sample_id, sample_seed
 from engine.storage.commits import data_files, read_receipt
 from engine.storage.open_store import open_store
-from tests.support.inline import files, through
-from tests.support.standins import Draw, Finish, Nap, Numbers, Trap
+from tests.support.models.standins import Draw, Finish, Nap, Numbers, Trap
+from tests.support.processes.inline import files, through
 
 SAMPLES, UNIT = 11, 4
 UNITS = range(3)

@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.errors import UsageError
 from engine.run.pool import Pool
 from engine.run.stage import Spec
-from tests.support.recipe_text import MINE, edited, line_of, parsed, refused
+from tests.support.data.recipe_text import MINE, edited, line_of, parsed, refused
 
 CLASSIC = (Path(__file__).parents[3] / "recipes" / "classic.yaml").read_text()
 LATER = "[inpaint, restore, caption, score, gate, commit]"

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 
 from engine.run.recipe_yaml import MAX_CHARACTERS, MAX_DEPTH
-from tests.support.recipe_text import MINE, edited, parsed, refused
+from tests.support.data.recipe_text import MINE, edited, parsed, refused
 
 
 @pytest.mark.parametrize("text", ["", "just words", "- a\n- b", "7", "a: 1\n---\nb: 2", "a: [", "\ta: 1", "a: \x00"])

@@ -26,8 +26,8 @@ from engine.storage.parquet import open_shard
 from engine.storage.receipts import data_path, failures_path, receipt_path
 from engine.storage.store import Store
 from engine.storage.unit_summary import derive
-from tests.support.units import COLUMNS, commit, failed, row, unit
-from tests.support.writers import work
+from tests.support.data.units import COLUMNS, commit, failed, row, unit
+from tests.support.data.writers import work
 
 
 def test_a_unit_is_committed_with_its_failures_and_a_receipt(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from engine.errors import Damaged, UsageError
 from engine.storage.extents import Extent, Extents, extend, extent_path, read_extents, wrong_samples
 from engine.storage.open_store import open_store
-from tests.support.watched_store import WatchedStore
+from tests.support.processes.watched_store import WatchedStore
 
 
 def cut(*lengths, unit_size=4):

@@ -3,7 +3,7 @@ import pytest
 from engine.storage.folders import fetch_file, local_path, put_folder
 from engine.storage.hashes import digest
 from engine.storage.open_store import open_store
-from tests.support.s3_server import BUCKET, environment, s3_environment, s3_server
+from tests.support.processes.s3_server import BUCKET, environment, s3_environment, s3_server
 
 
 @pytest.fixture(params=["disk", "s3"])

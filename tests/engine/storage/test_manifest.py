@@ -11,8 +11,8 @@ from engine.storage.manifest import MANIFEST, read_manifest, read_segment, score
 from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
 from engine.storage.receipts import data_path, failures_path, receipt_path
-from tests.support.units import commit, make_run
-from tests.support.watched_store import WatchedStore
+from tests.support.data.units import commit, make_run
+from tests.support.processes.watched_store import WatchedStore
 
 
 @pytest.fixture(autouse=True)

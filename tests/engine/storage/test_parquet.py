@@ -25,7 +25,7 @@ from engine.storage.parquet import (
     without_pixels,
     write_table,
 )
-from tests.support.units import COLUMNS, make_run, row, unit
+from tests.support.data.units import COLUMNS, make_run, row, unit
 
 ROOT = Path(__file__).parents[3]
 

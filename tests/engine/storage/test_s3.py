@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from benchmarks.curate_data import write_dataset
+from benchmarks.support.curate_data import write_dataset
 from engine.dataset.score_table import open_scores
 from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset, write_view
@@ -13,9 +13,9 @@ from engine.storage.hashes import digest
 from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
 from engine.storage.receipts import data_path
-from tests.support.s3_server import BUCKET, s3_environment, s3_server
-from tests.support.units import commit, make_run
-from tests.support.writers import KEYS, race
+from tests.support.data.units import commit, make_run
+from tests.support.data.writers import KEYS, race
+from tests.support.processes.s3_server import BUCKET, s3_environment, s3_server
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from engine.rows.schema import column_names, to_table
 from engine.rows.values import Model
 from engine.storage.parquet import read_shard, write_table
 from engine.storage.slim_rows import read_slim_rows, slim_rows
-from tests.support.units import unit
+from tests.support.data.units import unit
 
 IDENTITY = {"unit_id": 3, "seed": 1, "status": "accepted"}
 MODEL = Model(name="org/clip", revision="0" * 40, license="mit")

@@ -11,7 +11,7 @@ from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 from engine.storage.hashes import digest
 from engine.storage.open_store import open_store
 from engine.storage.store import TMP
-from tests.support.writers import KEYS, race
+from tests.support.data.writers import KEYS, race
 
 
 def test_a_path_and_a_file_uri_name_the_same_store(tmp_path):

@@ -14,7 +14,7 @@ from engine.storage.commits import read_unit_summary
 from engine.storage.open_store import open_store
 from engine.storage.receipts import receipt_path
 from engine.storage.unit_summary import UnitSummary, derive, pack_summary, unpack_summary
-from tests.support.units import commit
+from tests.support.data.units import commit
 
 ROOT = Path(__file__).parents[3]
 

@@ -2,7 +2,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.training.spec import configure
-from tests.support.tiny_training import TinyTraining
+from tests.support.models.tiny_training import TinyTraining
 
 
 def test_fields_of_a_spec_are_set_one_by_one():

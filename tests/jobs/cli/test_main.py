@@ -14,9 +14,9 @@ from engine.errors import EXIT_INTERRUPTED, Damaged
 from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
 from jobs.cli.main import app, main
-from tests.support.gallery_rows import HOSTILE, commit, composition, failed, hostile
-from tests.support.photos import write
-from tests.support.units import make_run
+from tests.support.data.gallery_rows import HOSTILE, commit, composition, failed, hostile
+from tests.support.data.photos import write
+from tests.support.data.units import make_run
 
 HEAVY = ("ray", "torch", "pyarrow", "numpy", "cv2", "PIL", "pydantic", "yaml", "fsspec")
 

@@ -21,8 +21,8 @@ from jobs.compose.backgrounds import generate, index, read_phrases
 from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
 from jobs.compose.inputs import gather_inputs
 from jobs.console import Console
-from tests.support.inprocess import cut, lay_out, requested
-from tests.support.photos import concept_folder
+from tests.support.data.photos import concept_folder
+from tests.support.processes.inprocess import cut, lay_out, requested
 
 PLACES = tuple(BACKDROPS)[:6]
 CLIP = ClipSpec(model="shipped:micro/scorer")

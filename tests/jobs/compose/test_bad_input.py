@@ -13,9 +13,9 @@ from engine.errors import UsageError
 from engine.photos.backgrounds import list_backgrounds
 from engine.photos.library import open_library
 from engine.storage.open_store import open_store
-from tests.support.inline import files
-from tests.support.inprocess import SMALL, compose, cut
-from tests.support.photos import CONCEPTS, concept_folder, encoded, moving, odd, on_ground, thing, unfit, write
+from tests.support.data.photos import CONCEPTS, concept_folder, encoded, moving, odd, on_ground, thing, unfit, write
+from tests.support.processes.inline import files
+from tests.support.processes.inprocess import SMALL, compose, cut
 
 ROOT = Path(__file__).parents[3]
 EVIL = "\x1b[31mevil\u202e[red]<b>"

@@ -12,8 +12,8 @@ from engine.storage.open_store import open_store
 from jobs.compose.choose_rows import choose_of_run, selection_of_recipe
 from jobs.compose.recipes import load
 from jobs.console import Console
-from tests.support.inprocess import compose, cut
-from tests.support.photos import concept_folder
+from tests.support.data.photos import concept_folder
+from tests.support.processes.inprocess import compose, cut
 
 SMALL = ("size=128", "unit_size=4", "segment.max_side=128")
 

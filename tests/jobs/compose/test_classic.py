@@ -22,9 +22,9 @@ from engine.seeds import sample_id, sample_seed
 from engine.storage.commits import data_files
 from engine.storage.open_store import open_store
 from jobs.report.stats import lines, stats
-from tests.support.inline import files
-from tests.support.inprocess import compose, cut
-from tests.support.photos import CONCEPTS, concept_folder, encoded, thing, write
+from tests.support.data.photos import CONCEPTS, concept_folder, encoded, thing, write
+from tests.support.processes.inline import files
+from tests.support.processes.inprocess import compose, cut
 
 SAMPLES = 10  # units of 4: the last is short
 THREE_POOLS = (

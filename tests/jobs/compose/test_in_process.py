@@ -13,10 +13,10 @@ from engine.storage.open_store import open_store
 from jobs.console import Console
 from jobs.train.micro import train_family
 from jobs.train.micro_plan import MicroRequest
-from tests.support.command import ROOT
-from tests.support.inline import files
-from tests.support.inprocess import SMALL, compose, cut
-from tests.support.photos import concept_folder
+from tests.support.data.photos import concept_folder
+from tests.support.processes.command import ROOT
+from tests.support.processes.inline import files
+from tests.support.processes.inprocess import SMALL, compose, cut
 
 COMPOSE = """
 import json, sys

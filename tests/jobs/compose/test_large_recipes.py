@@ -6,11 +6,10 @@ import pytest
 from jobs.compose.recipes import load
 from jobs.compose.toybox import toybox
 from jobs.console import Console
-from tests.support.classifier_models import save_bert, save_vit
-from tests.support.inprocess import compose, cut
-from tests.support.photos import concept_folder
-from tests.support.tiny_flows import save_z_image
-from tests.support.tiny_models import (
+from tests.support.data.photos import concept_folder
+from tests.support.models.classifier_models import save_bert, save_vit
+from tests.support.models.tiny_flows import save_z_image
+from tests.support.models.tiny_models import (
     save_grounding_dino,
     save_owlv2,
     save_sam2,
@@ -18,7 +17,8 @@ from tests.support.tiny_models import (
     save_sdxl_refiner,
     save_siglip,
 )
-from tests.support.vision_models import save_llava
+from tests.support.models.vision_models import save_llava
+from tests.support.processes.inprocess import compose, cut
 
 SMALL = ("size=128", "unit_size=3", "segment.max_side=128")
 SAMPLES = 6

@@ -18,9 +18,9 @@ from engine.storage.open_store import open_store
 from jobs.compose.recipes import built_in, load
 from jobs.report.gallery import gallery
 from jobs.report.stats import stats
-from tests.support.inline import files
-from tests.support.inprocess import compose, cut, lay_out
-from tests.support.photos import concept_folder
+from tests.support.data.photos import concept_folder
+from tests.support.processes.inline import files
+from tests.support.processes.inprocess import compose, cut, lay_out
 
 SAMPLES = 10  # units of 4: the last is short
 

@@ -12,7 +12,7 @@ from actors.backends.score.open_clip import OpenClip
 from actors.score.scorers import ClipSpec
 from jobs.compose.toybox import toybox
 from jobs.console import Console
-from tests.support.inprocess import compose, cut
+from tests.support.processes.inprocess import compose, cut
 
 SMALL = ("unit_size=4",)
 SAMPLES = 8

@@ -10,9 +10,9 @@ from engine.photos.library import open_library
 from jobs.compose.recipes import load
 from jobs.compose.scenes import propose
 from jobs.console import Console
-from tests.support.chat_server import MODEL, chat_server, says
-from tests.support.inprocess import cut
-from tests.support.photos import concept_folder, encoded, thing
+from tests.support.data.photos import concept_folder, encoded, thing
+from tests.support.processes.chat_server import MODEL, chat_server, says
+from tests.support.processes.inprocess import cut
 
 QUIET = Console("quiet")
 

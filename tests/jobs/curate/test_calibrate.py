@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from benchmarks.curate_data import write_dataset
+from benchmarks.support.curate_data import write_dataset
 from engine.dataset.score_table import open_scores
 from engine.dataset.views import open_dataset
 from engine.errors import UsageError
 from jobs.curate.calibrate import fit_gate, read_labels
 from planners.curate.calibrate import Goal
-from tests.support.command import mycanvas
+from tests.support.processes.command import mycanvas
 
 
 @pytest.fixture(scope="module")

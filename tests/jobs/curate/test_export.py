@@ -21,8 +21,8 @@ from engine.rows.composition import Composition
 from engine.rows.schema import column_names, from_table
 from jobs.console import Console
 from jobs.curate.export import BEGUN, FORMATS, export
-from tests.support.inprocess import compose, cut
-from tests.support.photos import concept_folder
+from tests.support.data.photos import concept_folder
+from tests.support.processes.inprocess import compose, cut
 
 SAMPLES = 8
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from benchmarks.curate_data import write_dataset
-from tests.support.command import mycanvas
+from benchmarks.support.curate_data import write_dataset
+from tests.support.processes.command import mycanvas
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
-from benchmarks.curate_data import write_dataset
+from benchmarks.support.curate_data import write_dataset
 from cluster.session import NONE
 from engine.dataset.rewrite import Rewrite
 from engine.dataset.verify import verify
@@ -21,9 +21,9 @@ from jobs.console import Console
 from jobs.curate.filter import choose
 from jobs.curate.rewrite import _locked_rows, materialise
 from planners.curate.selection import Wanted
-from tests.support.command import mycanvas
-from tests.support.inprocess import cut
-from tests.support.photos import concept_folder
+from tests.support.data.photos import concept_folder
+from tests.support.processes.command import mycanvas
+from tests.support.processes.inprocess import cut
 
 QUIET = Console("quiet")
 BEST = Wanted(top="40%", by="clip_score")

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from actors.models.weights import SHIPPED_FOLDER
-from benchmarks.curate_data import write_dataset
+from benchmarks.support.curate_data import write_dataset
 from cluster.session import NONE
 from engine.dataset.score_table import open_scores
 from engine.dataset.verify import verify
@@ -23,10 +23,10 @@ from jobs.curate.rewrite import whole_scores
 from jobs.curate.score import Rescore, score
 from jobs.run_loop import Budget
 from planners.curate.selection import Wanted
-from tests.support.command import mycanvas
-from tests.support.inprocess import compose, cut
-from tests.support.photos import concept_folder
-from tests.support.units import commit as commit_numbered
+from tests.support.data.photos import concept_folder
+from tests.support.data.units import commit as commit_numbered
+from tests.support.processes.command import mycanvas
+from tests.support.processes.inprocess import compose, cut
 
 PARTS = {"clip": "scorer", "identity": "identity", "detector": "detector"}
 MODELS = tuple(f"{key}.model=shipped:micro/{part}" for key, part in PARTS.items())

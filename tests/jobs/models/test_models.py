@@ -11,8 +11,8 @@ import pytest
 from actors.models.mirror import fetch_mirrored, read_index
 from actors.models.provenance import identify
 from engine.errors import EnvironmentProblem
-from tests.support.hub import hub
-from tests.support.tiny_models import save_owlv2
+from tests.support.models.tiny_models import save_owlv2
+from tests.support.processes.hub import hub
 
 ROOT = Path(__file__).parents[3]
 COMMIT = "0123456789abcdef" * 2 + "01234567"

@@ -8,8 +8,8 @@ from engine.errors import UsageError
 from jobs.curate.filter import choose, write
 from jobs.report.compare import GAP, HEAD, compare, sheet
 from planners.curate.selection import Wanted
-from tests.support.command import mycanvas
-from tests.support.gallery_rows import commit, composition
+from tests.support.data.gallery_rows import commit, composition
+from tests.support.processes.command import mycanvas
 
 
 @pytest.fixture(scope="module")

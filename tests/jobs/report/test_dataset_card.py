@@ -17,9 +17,9 @@ from jobs.console import Console
 from jobs.curate.filter import choose, write
 from jobs.report.dataset_card import card
 from planners.curate.selection import Wanted
-from tests.support.gallery_rows import commit, composition, hostile
-from tests.support.inprocess import compose, cut
-from tests.support.photos import concept_folder
+from tests.support.data.gallery_rows import commit, composition, hostile
+from tests.support.data.photos import concept_folder
+from tests.support.processes.inprocess import compose, cut
 
 SAMPLES = 6
 QUIET = Console("quiet")

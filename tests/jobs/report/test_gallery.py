@@ -19,7 +19,7 @@ from engine.storage.commits import commit_unit
 from engine.storage.open_store import open_store
 from jobs.report.gallery import gallery, json_block, large_side
 from jobs.report.gallery_tiles import crop_mask, pictures
-from tests.support.gallery_rows import HOSTILE, commit, composition, cutout, failed, hostile
+from tests.support.data.gallery_rows import HOSTILE, commit, composition, cutout, failed, hostile
 
 
 def page_of(tmp_path, rows, failures=(), **options):

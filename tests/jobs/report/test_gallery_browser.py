@@ -6,8 +6,8 @@ import time
 import pytest
 
 from jobs.report.gallery import gallery
-from tests.support.chromium import CHROMIUM, chromium
-from tests.support.gallery_rows import HOSTILE, commit, composition, cutout, failed, hostile
+from tests.support.data.gallery_rows import HOSTILE, commit, composition, cutout, failed, hostile
+from tests.support.processes.chromium import CHROMIUM, chromium
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 

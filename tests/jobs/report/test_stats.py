@@ -8,8 +8,8 @@ from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
 from jobs.report.stats import lines, stats
 from jobs.report.stats_page import page
-from tests.support.gallery_rows import commit, composition, cutout, failed, hostile
-from tests.support.units import commit as commit_numbered
+from tests.support.data.gallery_rows import commit, composition, cutout, failed, hostile
+from tests.support.data.units import commit as commit_numbered
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -29,13 +29,12 @@ from jobs.train.micro_report import (
     thin_curve,
     write_report,
 )  # fmt: skip
-from tests.support.photos import concept_folder
-from tests.support.s3_server import BUCKET, environment, s3_environment, s3_server
-from tests.support.tiny_training import TinyPart
+from tests.support.data.photos import concept_folder
+from tests.support.models.tiny_training import TinyPart
+from tests.support.processes.s3_server import BUCKET, environment, s3_environment, s3_server
 
-PARTS = Registry(
-    "part", {"built": "tests.support.tiny_training:BuiltPart", "tiny": "tests.support.tiny_training:TinyPart"}
-)
+TINY = "tests.support.models.tiny_training"
+PARTS = Registry("part", {"built": f"{TINY}:BuiltPart", "tiny": f"{TINY}:TinyPart"})
 QUIET = Console("quiet")
 
 

@@ -8,7 +8,7 @@ from planners.chat.layout_brief import brief_answer, brief_request
 from planners.chat.layout_prompt import EXAMPLES
 from planners.compose.ground_rows import FRONT, left_to_right, stand_of
 from planners.compose.layout import solve
-from tests.support.cutouts import cutout
+from tests.support.data.cutouts import cutout
 
 CAST = EXAMPLES[0].cast
 GROUND = EXAMPLES[0].ground_line

@@ -7,7 +7,7 @@ import pytest
 from engine.errors import SampleError
 from planners.chat.layout_prompt import EXAMPLES, answer_schema, parse, request, spotlight
 from planners.compose.layout import problems
-from tests.support.cutouts import cutout
+from tests.support.data.cutouts import cutout
 
 CAST = EXAMPLES[0].cast
 GROUND = EXAMPLES[0].ground_line

@@ -5,7 +5,7 @@ import pytest
 from engine.errors import UsageError
 from planners.compose.scenes import ensembles, one_of, plan_scene, prepare_casting, usable
 from planners.compose.sizes import real_size
-from tests.support.cutouts import BEACH, TABLE, cutout, library, random_library
+from tests.support.data.cutouts import BEACH, TABLE, cutout, library, random_library
 
 BACKGROUNDS = (BEACH, TABLE)
 

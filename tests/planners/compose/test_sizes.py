@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from planners.compose.sizes import METRES, may_be, real_size, relative_sizes
-from tests.support.cutouts import cutout
+from tests.support.data.cutouts import cutout
 
 DREAMBOOTH = (
     "backpack, stuffed animal, bowl, can, candle, cat, clock, sneaker, dog, toy, boot, glasses, cartoon, teapot, vase"

@@ -13,9 +13,9 @@ from engine.rows.composition import Composition
 from engine.run.recipe_parse import parse_recipe
 from engine.storage.open_store import open_store
 from planners.compose.layout import problems
-from tests.support.chat_server import MODEL, Reply, chat_server, says
-from tests.support.cutouts import cutout
-from tests.support.libraries import run_with_library
+from tests.support.data.cutouts import cutout
+from tests.support.data.libraries import run_with_library
+from tests.support.processes.chat_server import MODEL, Reply, chat_server, says
 
 ROW = Composition(sample_id="0", unit_id=0, seed=7, cast=("rex-0", "pot-1"), concepts=("rex", "pot"), ground_line=0.45)
 OTHER = replace(ROW, cast=("tom-0", "pot-1"), concepts=("tom", "pot"))

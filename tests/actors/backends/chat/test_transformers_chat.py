@@ -9,9 +9,9 @@ from engine.errors import EnvironmentProblem, UsageError
 from engine.rows.composition import Composition
 from planners.chat.layout_brief import brief_request
 from planners.compose.layout import problems
-from tests.support.cutouts import cutout
-from tests.support.language_models import save_qwen2
-from tests.support.libraries import run_with_library
+from tests.support.data.cutouts import cutout
+from tests.support.data.libraries import run_with_library
+from tests.support.models.language_models import save_qwen2
 
 ROW = Composition(sample_id="0", unit_id=0, seed=7, cast=("rex-0", "pot-1"), concepts=("rex", "pot"), ground_line=0.45)
 CAST = (cutout("dog", 0.8), cutout("cat", 0.9))

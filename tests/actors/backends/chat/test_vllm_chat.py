@@ -9,9 +9,9 @@ from planners.chat.caption_question import caption_question
 from planners.chat.layout_answer import read
 from planners.chat.layout_brief import brief_request
 from planners.chat.layout_prompt import request
-from tests.support.cutouts import cutout
-from tests.support.language_models import save_qwen2
-from tests.support.vision_models import save_llava
+from tests.support.data.cutouts import cutout
+from tests.support.models.language_models import save_qwen2
+from tests.support.models.vision_models import save_llava
 
 pytest.importorskip("vllm")
 pytestmark = [

@@ -12,9 +12,9 @@ from actors.models.preflight import check_models
 from engine.compose.paste import over
 from engine.errors import SampleError, UsageError
 from engine.seeds import derive
-from tests.support.canvas_rows import distance, row
-from tests.support.tiny_flows import save_flux2_klein, save_z_image
-from tests.support.tiny_models import save_sdxl_inpaint
+from tests.support.data.canvas_rows import distance, row
+from tests.support.models.tiny_flows import save_flux2_klein, save_z_image
+from tests.support.models.tiny_models import save_sdxl_inpaint
 
 torch.set_num_threads(1)
 MAKERS = {"z-image": (save_z_image, 0.0), "klein": (save_flux2_klein, 1.0)}

@@ -15,8 +15,8 @@ from engine.compose.paste import over
 from engine.errors import EnvironmentProblem, SampleError, UsageError
 from engine.run.stage import Run
 from engine.seeds import derive
-from tests.support.canvas_rows import distance, row
-from tests.support.tiny_models import save_sdxl_inpaint, save_sdxl_lora, save_sdxl_refiner
+from tests.support.data.canvas_rows import distance, row
+from tests.support.models.tiny_models import save_sdxl_inpaint, save_sdxl_lora, save_sdxl_refiner
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers")
 

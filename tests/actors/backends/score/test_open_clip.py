@@ -9,7 +9,7 @@ from PIL import Image
 from actors.backends.score.open_clip import BATCH, OpenClip, find_source
 from actors.score.scorers import ClipSpec
 from engine.errors import EnvironmentProblem, UsageError
-from tests.support.tiny_models import save_open_clip
+from tests.support.models.tiny_models import save_open_clip
 
 
 def spec(model, pretrained=""):

@@ -9,7 +9,7 @@ from actors.micro.detector.detector import new_net, save
 from actors.micro.detector.words import train_tokenizer
 from actors.micro.specs import DetectorTraining
 from engine.errors import EnvironmentProblem, UsageError
-from tests.support.tiny_models import save_owlv2, tiny_tower
+from tests.support.models.tiny_models import save_owlv2, tiny_tower
 
 torch.set_num_threads(1)
 TINY = DetectorTraining(text_width=16, text_layers=1, side=70, vocabulary=560)

@@ -9,7 +9,7 @@ from actors.compose.score import Score
 from actors.models.preflight import check_models
 from actors.score.scorers import ClipSpec
 from engine.errors import UsageError
-from tests.support.tiny_models import save_open_clip, save_siglip
+from tests.support.models.tiny_models import save_open_clip, save_siglip
 
 torch.set_num_threads(1)
 

@@ -13,7 +13,7 @@ from engine.photos.images import encode_png
 from engine.photos.mattes import Matte
 from engine.rows.cutout import Cutout
 from engine.rows.values import Model
-from tests.support.tiny_models import save_grounding_dino, save_sam2
+from tests.support.models.tiny_models import save_grounding_dino, save_sam2
 
 torch.set_num_threads(1)
 

@@ -21,7 +21,7 @@ from engine.toybox.sets import ToySet
 from engine.training.local import train_locally
 from engine.training.resources import TrainingStorage
 from engine.training.schedule import Schedule
-from tests.support.tiny_models import tiny_tower
+from tests.support.models.tiny_models import tiny_tower
 
 torch.set_num_threads(1)
 SPEC = DetectorTraining(

@@ -9,7 +9,7 @@ from actors.micro.detector.net import new_net, prepare_images
 from actors.micro.detector.words import train_tokenizer
 from actors.micro.specs import DetectorTraining
 from engine.toybox import CLASSES
-from tests.support.tiny_models import tiny_tower
+from tests.support.models.tiny_models import tiny_tower
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from actors.micro.specs import IdentityTraining
 from engine.rows.values import Model
 from engine.toybox.concepts import draw_concept
 from engine.training.schedule import Schedule
-from tests.support.noise_pictures import noise_set
+from tests.support.data.noise_pictures import noise_set
 
 SPEC = IdentityTraining(schedule=Schedule(steps=2, lr=1e-3), toys=6, size=28, layers=1, width=32)
 

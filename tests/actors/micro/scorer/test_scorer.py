@@ -13,7 +13,7 @@ from actors.score.scorers import ClipSpec
 from engine.rows.values import Model
 from engine.toybox import CLASSES, SCENES
 from engine.training.schedule import Schedule
-from tests.support.noise_pictures import noise_set
+from tests.support.data.noise_pictures import noise_set
 
 SPEC = ScorerTraining(
     schedule=Schedule(steps=2, lr=1e-3),

@@ -1,0 +1,1 @@
+"""What the models and the gate find of what is known to be there."""
