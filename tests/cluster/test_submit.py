@@ -66,6 +66,7 @@ def test_a_run_is_submitted_followed_and_gone_on_with(mycanvas, tmp_path):
     assert "Running entrypoint" in mycanvas("logs", job).stdout
 
 
+@pytest.mark.slow  # 50 s
 def test_workers_take_models_from_where_the_run_says(mycanvas, tmp_path):
     tower = written("dinov2", {**TOWER, "image_size": 56, "patch_size": 14}, tmp_path / "tower", "apache-2.0")
     push(tower, "toys/tower", COMMIT, str(tmp_path / "models"))

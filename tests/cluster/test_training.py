@@ -107,6 +107,7 @@ def test_a_driver_that_is_killed_is_resumed_by_the_same_call(tmp_path, undisturb
     assert same(weights(tmp_path, tmp_path), undisturbed)
 
 
+@pytest.mark.slow  # two trainings: 130 s
 @pytest.mark.usefixtures("ray_capacity")
 def test_two_workers_train_one_network_and_a_finished_training_is_not_repeated(tmp_path, undisturbed):
     train(TinyTraining(), storage_in(tmp_path), TWO, lambda _: None)
@@ -128,6 +129,7 @@ def test_problems_of_a_training_come_back_by_name(tmp_path):
         train(TinyTraining(poison=tuple(range(20))), storage_in(tmp_path), ONE, lambda _: None)
 
 
+@pytest.mark.slow  # four trainings: 200 s
 def test_an_object_store_is_all_that_a_training_needs(tmp_path, undisturbed):
     pytest.importorskip("moto")
     with s3_server() as address, environment(s3_environment(address)):

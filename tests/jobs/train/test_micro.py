@@ -106,6 +106,7 @@ def test_measuring_prints_rows_and_records_them_when_asked(tmp_path, capsys):
     assert known == {"rows": [row], "evaluated_with_seed": 3}
 
 
+@pytest.mark.slow  # 50 s
 def test_a_family_in_a_bucket_is_measured_and_recorded_there(tmp_path):
     pytest.importorskip("moto")
     (tmp_path / "data" / "photos_test").mkdir(parents=True)
