@@ -10,7 +10,8 @@ from pydantic import Field
 
 from actors.score.scorers import CLIP_SCORERS, ClipSpec
 from engine.errors import SampleError
-from engine.photos.images import decode_photo, resize
+from engine.photos.decode_photo import decode_photo
+from engine.photos.images import resize
 from engine.photos.listing import read_file
 from engine.rows.backgrounds import BackgroundEmbedding, PhraseEmbedding
 from engine.rows.values import Pixels
@@ -56,7 +57,7 @@ class EmbedPhotos(Stage):
 
 def _read_photo(uri: str) -> Pixels | SampleError:
     try:
-        pixels = decode_photo(read_file(uri), where=uri)[..., :3]
+        pixels = decode_photo(read_file(uri), where=uri).pixels[..., :3]
     except SampleError as error:
         return error
     height, width = pixels.shape[:2]

@@ -14,7 +14,7 @@ from engine.compose import backdrops
 from engine.compose.paste import crop_square, paste
 from engine.errors import SampleError
 from engine.photos.backgrounds import Background, by_id, read_catalogue
-from engine.photos.images import decode_photo
+from engine.photos.decode_photo import decode_photo
 from engine.photos.library import open_library
 from engine.photos.listing import read_file
 from engine.rows.composition import Composition
@@ -56,7 +56,7 @@ class Paste(Stage):
 
         @lru_cache(maxsize=PHOTOS_KEPT)
         def photo(uri: str, ground_line: float) -> Pixels:
-            return crop_square(decode_photo(read_file(uri), where=uri), ground_line, run.size)
+            return crop_square(decode_photo(read_file(uri), where=uri).pixels, ground_line, run.size)
 
         sources = CanvasSources(library.pixels, by_id(read_catalogue(open_store(run.out))), photo, run.size)
 

@@ -11,7 +11,8 @@ import cv2
 from pydantic import AfterValidator, Field, model_validator
 
 from engine.errors import SampleError
-from engine.photos.images import decode_photo, encode_png, resize
+from engine.photos.decode_photo import decode_photo
+from engine.photos.images import encode_png, resize
 from engine.photos.listing import read_file
 from engine.photos.mattes import OPAQUE, Matte, cut_borders, cut_out, tight_box
 from engine.registry import Registry
@@ -71,7 +72,7 @@ class Segment(Stage):
     reads: ClassVar[tuple[str, ...]] = ("source", "concept", "class_name", "license", "ensemble")
     writes: ClassVar[tuple[str, ...]] = (
         "source_sha256", "cutout_id", "image", "width", "height", "box", "cut_borders", "quality", "models",
-        "status", "reasons",
+        "notes", "status", "reasons",
     )  # fmt: skip
 
     backend: Annotated[str, AfterValidator(SEGMENTERS.require)] = Field(
@@ -122,10 +123,11 @@ def segment_row(spec: Segment, segmenter: Segmenter, row: Cutout) -> Cutout:
     """The row with its cut-out.
 
     Raises:
-        SampleError: PHOTO_UNREADABLE, IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_ANIMATED, IMAGE_UNREADABLE, NOTHING_TO_CUT.
+        SampleError: PHOTO_UNREADABLE, IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_NO_READER, IMAGE_UNREADABLE, NOTHING_TO_CUT.
     """
     data = read_file(row.source)
-    photo = _within(decode_photo(data, where=row.source), WORKING_SIDES * spec.max_side)
+    decoded = decode_photo(data, where=row.source)
+    photo = _within(decoded.pixels, WORKING_SIDES * spec.max_side)
     try:
         own = _has_alpha(photo)
         rgba, matte, borders = _own_cut(photo) if own else _cut(photo[..., :3], segmenter, row.class_name)
@@ -146,6 +148,7 @@ def segment_row(spec: Segment, segmenter: Segmenter, row: Cutout) -> Cutout:
         cut_borders=borders,
         quality=matte.quality,
         models=models,
+        notes=decoded.notes,
         status=REJECTED if reasons else ACCEPTED,
         reasons=reasons,
     )

@@ -20,12 +20,14 @@ from typing import Any
 import fsspec
 
 from engine.errors import SampleError, UsageError
-from engine.photos.images import MAX_BYTES
+from engine.photos.decode_photo import MAX_BYTES
 from engine.rows.values import UNKNOWN_LICENSE
 
 SCHEMES = ("file", "s3", "gs", "gcs", "az", "abfs", "hf")
 """What a worker elsewhere can read, and no server can redirect."""
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+EXTENSIONS = (
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".jxl",
+)  # fmt: skip
 METADATA = "metadata.jsonl"
 MAX_NAME = 64
 SHALLOW = 2  # parts of <concept>/<image>
@@ -107,7 +109,7 @@ def list_files(filesystem: Any, root: str) -> list[str]:
 
 
 def read_file(uri: str) -> bytes:
-    """The bytes of one photo, or the first of them that are too many for `engine.photos.images.decode_photo`.
+    """The bytes of one photo, or the first of them that are too many for `engine.photos.decode_photo`.
 
     Raises:
         SampleError: PHOTO_UNREADABLE.

@@ -38,5 +38,6 @@ class Cutout:
         higher_is_better=True, rank=600, views=("gallery",), function="actors.compose.segment:Segment",
     )})  # fmt: skip
     models: tuple[Model, ...] = ()
+    notes: tuple[str, ...] = ()  # what was done to the photo when it was read: see engine.photos.decode_photo
     status: str = ""
     reasons: tuple[str, ...] = ()

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from engine.errors import SampleError
-from engine.photos.images import decode_photo, resize
+from engine.photos.decode_photo import decode_photo
+from engine.photos.images import resize
 from engine.rows.values import Pixels
 
 WEBP_QUALITY = 80
@@ -39,7 +40,7 @@ class Mask:
 def pictures(data: bytes | None, thumb: int, large: int | None) -> Pictures:
     """An encoded image as its thumbnail and, with `large`, a second picture; both empty where it cannot be read."""
     try:
-        pixels = decode_photo(data or b"")
+        pixels = decode_photo(data or b"").pixels
     except SampleError:
         return Pictures("", "", 1.0, alpha=False)
     height, width, channels = pixels.shape
@@ -50,7 +51,7 @@ def pictures(data: bytes | None, thumb: int, large: int | None) -> Pictures:
 def crop_mask(data: bytes) -> Mask | None:
     """A mask (PNG, 8-bit grey, the whole canvas) cropped to where it is not empty; None where it is empty."""
     try:
-        alpha = decode_photo(data)[..., 0]
+        alpha = decode_photo(data).pixels[..., 0]
     except SampleError:
         return None
     rows, columns = np.flatnonzero(alpha.max(1) > MASK_FLOOR), np.flatnonzero(alpha.max(0) > MASK_FLOOR)

@@ -10,7 +10,7 @@ from engine.compose.backdrops import catalogue, render
 from engine.compose.paste import crop_square
 from engine.errors import SampleError
 from engine.photos.backgrounds import Background, by_id
-from engine.photos.images import decode_photo
+from engine.photos.decode_photo import decode_photo
 from engine.photos.listing import read_file
 from engine.rows.composition import Composition, Placement
 
@@ -22,7 +22,7 @@ def _cutout(_):
 
 
 def _photo(uri, line):
-    return crop_square(decode_photo(read_file(uri), where=uri), line, SIZE)
+    return crop_square(decode_photo(read_file(uri), where=uri).pixels, line, SIZE)
 
 
 def _sources(*extra):

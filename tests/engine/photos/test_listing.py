@@ -4,7 +4,7 @@ from dataclasses import astuple
 import pytest
 
 from engine.errors import SampleError, UsageError
-from engine.photos.images import MAX_BYTES
+from engine.photos.decode_photo import MAX_BYTES
 from engine.photos.listing import (
     MAX_NAME,
     class_of,

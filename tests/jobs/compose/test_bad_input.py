@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from engine.photos.backgrounds import list_backgrounds
 from engine.photos.library import open_library
 from engine.storage.open_store import open_store
-from tests.support.data.photos import CONCEPTS, concept_folder, encoded, moving, odd, on_ground, thing, unfit, write
+from tests.support.data.photos import CONCEPTS, bomb, concept_folder, encoded, odd, on_ground, thing, unfit, write
 from tests.support.processes.inline import files
 from tests.support.processes.inprocess import SMALL, compose, cut
 
@@ -86,9 +86,9 @@ def test_a_photo_on_its_side_is_cut_out_upright(tmp_path):
     [
         (b"", "IMAGE_EMPTY"),
         (encoded(on_ground((10, 90, 90)), "JPEG")[:900], "IMAGE_UNREADABLE"),
-        (moving("GIF"), "IMAGE_ANIMATED"),
+        (bomb(), "IMAGE_TOO_LARGE"),
     ],
-    ids=["empty", "truncated", "animated"],
+    ids=["empty", "truncated", "bomb"],
 )
 def test_a_bad_background_costs_the_rows_that_would_stand_before_it(tmp_path, data, code):
     cut(concept_folder(tmp_path / "photos", each=1), str(tmp_path / "library"))

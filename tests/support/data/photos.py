@@ -79,8 +79,6 @@ def unfit():
         "truncated.jpg": (photo[: len(photo) // 2], "IMAGE_UNREADABLE"),
         "text.png": (b"<html>not a picture</html>", "IMAGE_UNREADABLE"),
         "bomb.png": (bomb(), "IMAGE_TOO_LARGE"),
-        "moving.gif": (moving("GIF"), "IMAGE_ANIMATED"),
-        "moving.webp": (moving("WEBP"), "IMAGE_ANIMATED"),
         "flat.png": (encoded(np.full((64, 64, 3), 90, np.uint8)), "NOTHING_TO_CUT"),
         "glass.png": (encoded(np.zeros((64, 64, 4), np.uint8)), "NOTHING_TO_CUT"),
     }
@@ -98,6 +96,7 @@ def odd():
         "cmyk.jpg": encoded_as("CMYK", on_ground(color), "JPEG"),
         "grey16.png": encoded(wide),
         "palette.png": encoded_as("P", rgba, "PNG"),
+        "moving.gif": moving("GIF"),
         "turned.jpg": encoded(on_ground(color)[:, 10:], "JPEG", exif=turned),
     }
 

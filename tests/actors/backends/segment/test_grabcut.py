@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from actors.backends.segment.grabcut import GrabCut
 from actors.compose.segment import Segment
 from engine.errors import SampleError
-from engine.photos.images import decode_photo
+from engine.photos.decode_photo import decode_photo
 from engine.photos.mattes import cut_borders
 
 DATA = Path(os.environ.get("MYCANVAS_DATA", Path(__file__).parents[5] / "shared" / "data"))
@@ -89,7 +89,7 @@ def test_weights_belong_to_the_net_that_has_some(keys):
 @pytest.mark.skipif(not (DATA / "dreambooth").is_dir(), reason="the photos for trying things are absent")
 def test_a_rubber_duck_is_cut_out_with_confidence():
     path = DATA / "dreambooth" / "duck_toy" / "01.jpg"
-    matte = GrabCut(Segment())(decode_photo(path.read_bytes())[..., :3])
+    matte = GrabCut(Segment())(decode_photo(path.read_bytes()).pixels[..., :3])
     assert matte.quality > 0.9
     assert 0.05 < (matte.alpha >= 128).mean() < 0.4
     assert cut_borders(matte.alpha) == ()
