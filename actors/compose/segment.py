@@ -83,6 +83,10 @@ class Segment(Stage):
         (), max_length=4, description="onnx: nets by name (u2netp, u2net, isnet-general-use, birefnet-general, "
         "birefnet-general-lite) or ONNX file; the answers of several are averaged"
     )  # fmt: skip
+    look_again: bool = Field(
+        default=True, description="onnx: look at what was found again, nearer, mirrored and brightened; of these six "
+        "looks `quality` says whether they agree"
+    )  # fmt: skip
     grounding: Grounding | None = Field(None, description="grounded_sam: its two nets")
     max_side: int = Field(
         1024, ge=64, le=8192, description="longest side of a cut-out, pixels; larger ones are reduced"
@@ -207,5 +211,6 @@ def _cutout_id(row: Cutout, sha: str, models: Sequence[Model], spec: Segment) ->
     """16 hex digits of who is seen and of everything that the pixels depend on: two concepts may share a photo."""
     made_by = [text for model in models for text in (model.name, model.revision)]
     grounding = (spec.grounding.model_dump_json(),) if spec.grounding else ()
-    parts = (row.ensemble, row.concept, sha, *made_by, spec.weights or "", str(spec.max_side), *spec.nets, *grounding)
+    nets = (*spec.nets, str(spec.look_again)) if spec.nets else ()
+    parts = (row.ensemble, row.concept, sha, *made_by, spec.weights or "", str(spec.max_side), *nets, *grounding)
     return blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, final
 
@@ -15,8 +17,20 @@ from numpy.typing import NDArray
 from actors.compose.segment import Segment
 from actors.models.nets import NETS, Net, find_net
 from actors.models.provenance import fingerprint
-from engine.errors import EnvironmentProblem, UsageError
-from engine.photos.mattes import OPAQUE, Matte, overlap, require_object, to_matte
+from engine.errors import EnvironmentProblem, SampleError, UsageError
+from engine.photos.images import resize
+from engine.photos.mattes import (
+    OPAQUE,
+    PRESENT,
+    Matte,
+    PixelBox,
+    agreement,
+    decided,
+    require_object,
+    soft_edge,
+    tight_box,
+    to_matte,
+)
 from engine.rows.values import Model, Pixels
 
 DESCRIPTION = "mycanvas"
@@ -24,47 +38,118 @@ DESCRIPTION = "mycanvas"
 Probability = NDArray[np.float32]
 
 
+WORKING_SIDE = 1024  # px; no net sees more, and the edge is found on the photo itself
+NEAR, NEARER, NEAREST = 0.4, 0.25, 0.15  # margin around the object, of its longer side
+BRIGHTEN = 0.6  # exponent: a dark cat's body leaves its shadow
+EDGE_CELLS = 2  # the contour is that uncertain, in pixels of the net
+
+
 @final
 class OnnxSegmenter:
     """Photo to matte by one net, or by several whose answers are averaged.
 
-    Quality is how decided the nets are, the mean of |2p - 1| over all pixels with p > 0.1, times how far they agree:
-    the least intersection over union of any two of their masks.
+    Each net looks at the whole photo and at its mirror image, then at what it found from nearer: mirrored, with more
+    room, and brightened. The object is where the near looks have p >= 0.5 on average; its edge follows the photo.
+    Quality is how decided the average of all looks is, the mean of |2p - 1| over all pixels with p > 0.1, times how far
+    they agree, the least intersection over union of any two. Of 70 photos of 14 subjects 18 are below 0.8; 17 of these
+    are bad, of 20 bad ones in all.
 
     Args:
         nets: names of `NETS` or paths of ONNX files.
+        look_again: False takes one look at the whole photo.
 
     Raises:
         UsageError: NET_UNKNOWN.
         EnvironmentProblem: NET_MISSING, WEIGHTS_UNREADABLE.
     """
 
-    def __init__(self, nets: Sequence[str]) -> None:
+    def __init__(self, nets: Sequence[str], *, look_again: bool = True) -> None:
         self._nets = [_LoadedNet(find_net(name)) for name in nets]
+        self._look_again = look_again
         self.models = tuple(net.model for net in self._nets)
 
     def __call__(self, photo: Pixels, name: str = "") -> Matte:
         """The matte of an HxWx3 photo, HxW uint8; what stands out is not asked for its `name`.
 
         Raises:
-            SampleError: NOTHING_TO_CUT where a net finds no pixel more likely object than not.
+            SampleError: NOTHING_TO_CUT where the nets find no pixel more likely object than not.
         """
         del name
-        answers = [net(photo) for net in self._nets]
-        alphas = [np.rint(255 * p).astype(np.uint8) for p in answers]
-        p = cast("Probability", np.mean(answers, axis=0, dtype=np.float32))
-        return to_matte(p, _agreement(alphas))
+        small = _within(photo, WORKING_SIDE)
+        answers = [net(small) for net in self._nets]
+        if not self._look_again:
+            return _one_look(photo, answers)
+        first = _mean([*answers, *(_mirrored(net, small) for net in self._nets)])
+        box = tight_box(np.rint(255 * first).astype(np.uint8), OPAQUE)
+        require_object(first)
+        assert box is not None
+        bright = np.rint(255 * (small / 255) ** BRIGHTEN).astype(np.uint8)
+        near = [
+            self._look_near(small, _around(box, NEAREST), mirror=True),
+            self._look_near(small, _around(box, NEAR)),
+            self._look_near(bright, _around(box, NEARER)),
+        ]
+        object_map = _mean(near)
+        require_object(object_map)
+        quality = decided(_mean([first, *near])) * agreement([*answers, first, *near])
+        cell = max(box[2] - box[0], box[3] - box[1]) / min(net.side for net in self._nets)
+        return Matte(_follow_edge(photo, object_map, EDGE_CELLS * cell * photo.shape[0] / small.shape[0]), quality)
+
+    def _look_near(self, photo: Pixels, near: tuple[slice, slice], *, mirror: bool = False) -> Probability:
+        """The answer HxW of all nets to a part of a photo, 0 elsewhere."""
+        part = np.ascontiguousarray(photo[near])
+        whole = np.zeros(photo.shape[:2], np.float32)
+        with suppress(SampleError):  # nothing there when seen from near: then the looks disagree
+            looks = [look(net, part) for net in self._nets for look in ((_plain, _mirrored) if mirror else (_plain,))]
+            whole[near] = _mean(looks)
+        return whole
 
 
 def load(spec: Segment) -> OnnxSegmenter:
     """The segmenter that a recipe asks for."""
-    return OnnxSegmenter(spec.nets)
+    return OnnxSegmenter(spec.nets, look_again=spec.look_again)
 
 
-def _agreement(alphas: Sequence[Pixels]) -> float:
-    masks = [(alpha >= OPAQUE).astype(np.uint8) for alpha in alphas]
-    pairs = [overlap(one, other) for place, one in enumerate(masks) for other in masks[place + 1 :]]
-    return min(pairs, default=1.0)
+def _one_look(photo: Pixels, answers: Sequence[Probability]) -> Matte:
+    height, width = photo.shape[:2]
+    matte = to_matte(_resized(_mean(answers), width, height))
+    return replace(matte, quality=matte.quality * agreement(answers))
+
+
+def _plain(net: _LoadedNet, photo: Pixels) -> Probability:
+    return net(photo)
+
+
+def _mirrored(net: _LoadedNet, photo: Pixels) -> Probability:
+    return net(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
+
+
+def _mean(maps: Sequence[Probability]) -> Probability:
+    return cast("Probability", np.mean(maps, axis=0, dtype=np.float32))
+
+
+def _within(photo: Pixels, side: int) -> Pixels:
+    height, width = photo.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    return resize(photo, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def _around(box: PixelBox, margin: float) -> tuple[slice, slice]:
+    """Rows and columns of a box, grown by a share of its longer side."""
+    x0, y0, x1, y1 = box
+    more = int(margin * max(x1 - x0, y1 - y0))
+    return slice(max(y0 - more, 0), y1 + more), slice(max(x0 - more, 0), x1 + more)
+
+
+def _follow_edge(photo: Pixels, object_map: Probability, band: float) -> Pixels:
+    """An alpha of the photo's size whose edge follows the photo within `band` px of where the map is 0.5."""
+    height, width = photo.shape[:2]
+    mask = np.where(_resized(object_map, width, height) >= PRESENT, 255, 0).astype(np.uint8)
+    return soft_edge(photo, mask, max(2, round(band)))
+
+
+def _resized(p: Probability, width: int, height: int) -> Probability:
+    return np.asarray(np.clip(cv2.resize(p, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1), np.float32)
 
 
 @final
@@ -75,6 +160,7 @@ class _LoadedNet:
         self._session = _open(path)
         self._net = _describe(path, self._session.get_modelmeta().custom_metadata_map)
         self._input = self._session.get_inputs()[0].name
+        self.side = self._net.side
         self.model = Model(name=path.stem, revision=fingerprint(path), license=self._net.license)
 
     def __call__(self, photo: Pixels) -> Probability:
@@ -91,7 +177,7 @@ class _LoadedNet:
         if net.stretch:
             p = (p - p.min()) / (p.max() - p.min() + 1e-6)
         height, width = photo.shape[:2]
-        return np.asarray(np.clip(cv2.resize(p, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1), np.float32)
+        return _resized(p, width, height)
 
 
 def _channels(values: tuple[float, float, float]) -> Probability:
