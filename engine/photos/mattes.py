@@ -5,9 +5,7 @@ A mask is HxW, 0 or 255; an alpha is HxW, 0 to 255. Colours are RGB.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import cast
 
 import cv2
@@ -60,12 +58,6 @@ def decided(p: Floats) -> float:
     """The mean of |2p - 1| over all pixels with p > 0.1: 1 for a crisp object, towards 0 for a grey haze."""
     touched = p[p > TOUCHED]
     return float(np.abs(2 * touched - 1).mean()) if touched.size else 0.0
-
-
-def agreement(maps: Sequence[Floats]) -> float:
-    """The least intersection over union, 0 to 1, of the objects (p >= 0.5) in any two of some maps HxW."""
-    masks = [(p >= PRESENT).astype(np.uint8) for p in maps]
-    return min((overlap(one, other) for one, other in combinations(masks, 2)), default=1.0)
 
 
 def largest_component(mask: Pixels) -> Pixels:

@@ -126,7 +126,7 @@ def test_nets_that_disagree_are_trusted_less_than_either(tmp_path):
 def test_a_net_whose_looks_disagree_is_not_trusted(tmp_path):
     sees_left_halves = left_of(tmp_path / "left.onnx")
     assert OnnxSegmenter([sees_left_halves], look_again=False)(spot()).quality > 0.7
-    assert OnnxSegmenter([sees_left_halves])(spot()).quality < 0.3
+    assert OnnxSegmenter([sees_left_halves])(spot()).quality < 0.6
     assert OnnxSegmenter([brightness(tmp_path / "bright.onnx")])(spot()).quality > 0.8
 
 
