@@ -10,8 +10,8 @@ from pydantic import Field
 
 from actors.chat.chat_stage import ChatModel, ChatSpec
 from engine.errors import SampleError
+from engine.photos.cast import open_cast
 from engine.photos.images import decode
-from engine.photos.library import open_library
 from engine.registry import Registry
 from engine.rows.composition import Composition
 from engine.run.stage import Run, Stage, Worker
@@ -51,7 +51,7 @@ class Caption(ChatSpec, Stage):
             UsageError: those of `ChatSpec.chat`.
             EnvironmentProblem: LIBRARY_MISSING, and those of `ChatSpec.chat`.
         """
-        classes = {key: item.class_name for key, item in open_library(run.library).cutouts.items()}
+        classes = {key: item.class_name for key, item in open_cast(run.out, run.library).cutouts.items()}
         chat = self.chat(run)
         captioner = _Captioner(self.backend, chat, classes, TOKENIZERS.resolve("clip")) if chat else None
 

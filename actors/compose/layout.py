@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 
 from actors.chat.chat_stage import ChatModel, ChatSpec
 from engine.errors import SampleError
-from engine.photos.library import CutoutInfo, open_library
+from engine.photos.cast import open_cast
+from engine.photos.library import CutoutInfo
 from engine.rows.composition import Composition, Placement
 from engine.rows.values import Model
 from engine.run.stage import Run, Stage, Worker
@@ -77,7 +78,7 @@ class Layout(ChatSpec, Stage):
             UsageError: those of `ChatSpec.chat`.
             EnvironmentProblem: LIBRARY_MISSING, and those of `ChatSpec.chat`.
         """
-        cutouts, chat = open_library(run.library).cutouts, self.chat(run)
+        cutouts, chat = open_cast(run.out, run.library).cutouts, self.chat(run)
         planner: LayoutPlanner = Asking(self, cutouts, chat) if chat else Solver(self, cutouts)
 
         def work(rows: Sequence[Composition]) -> list[object]:

@@ -14,8 +14,8 @@ from engine.compose import backdrops
 from engine.compose.paste import crop_square, paste
 from engine.errors import SampleError
 from engine.photos.backgrounds import Background, by_id, read_catalogue
+from engine.photos.cast import open_cast
 from engine.photos.decode_photo import decode_photo
-from engine.photos.library import open_library
 from engine.photos.listing import read_file
 from engine.rows.composition import Composition
 from engine.rows.values import Pixels
@@ -52,7 +52,7 @@ class Paste(Stage):
     def load(self, run: Run) -> Worker:
         """A worker over the run's library and backgrounds."""
         cv2.setNumThreads(1)
-        library = open_library(run.library)
+        library = open_cast(run.out, run.library)
 
         @lru_cache(maxsize=PHOTOS_KEPT)
         def photo(uri: str, ground_line: float) -> Pixels:

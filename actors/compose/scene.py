@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from engine.errors import UsageError
 from engine.photos.backgrounds import read_catalogue
-from engine.photos.library import open_library
+from engine.photos.cast import open_cast
 from engine.rows.composition import Composition
 from engine.run.stage import Run, Stage, Worker
 from engine.storage.open_store import open_store
@@ -30,6 +30,10 @@ class Scene(Stage):
 
     min_objects: int = Field(default=2, ge=2, le=5, description="fewest objects; less where nothing else fits in size")
     max_objects: int = Field(default=5, ge=2, le=5, description="most objects")
+
+    min_quality: float = Field(
+        default=0.62, ge=0, le=1, description="cut-outs that their segmenter trusts less do not appear"
+    )
 
     phrases: tuple[str, ...] = Field(
         default=(), description="places to look for among indexed backgrounds; empty: every background as it is"
@@ -54,7 +58,7 @@ class Scene(Stage):
         Raises:
             UsageError: TOO_FEW_CONCEPTS, NO_BACKGROUNDS.
         """
-        castings = ensembles(open_library(run.library).cutouts, self.together)
+        castings = ensembles(open_cast(run.out, run.library).cutouts, self.together)
         backgrounds = read_catalogue(open_store(run.out))
         if not backgrounds:
             raise UsageError("NO_BACKGROUNDS", "the run has no background", where=run.out, fix="give --backgrounds")

@@ -10,8 +10,9 @@ import cv2
 
 from actors.score.pixels import MeasuredComposition, MeasuredObject, pixel_columns
 from actors.score.scorers import Judged, ModelScores, judges_of, object_columns, row_columns, verdicts
+from engine.photos.cast import open_cast
 from engine.photos.images import decode, encode_png
-from engine.photos.library import Library, open_library
+from engine.photos.library import Library
 from engine.rows.composition import Composition, PlacedObject, UnscoredComposition
 from engine.rows.metric import metric_fields
 from engine.rows.values import Model, Pixels
@@ -37,7 +38,7 @@ class Score(Judged):
     def load(self, run: Run) -> Worker:
         """Open the library, and the models that are configured."""
         cv2.setNumThreads(1)
-        library = open_library(run.library)
+        library = open_cast(run.out, run.library)
         judges = judges_of(self, library, run)
 
         def work(rows: Sequence[Composition]) -> list[object]:

@@ -91,7 +91,6 @@ class Segment(Stage):
     max_side: int = Field(
         1024, ge=64, le=8192, description="longest side of a cut-out, pixels; larger ones are reduced"
     )
-    min_quality: float = Field(0.62, ge=0, le=1, description="cut-outs that the backend trusts less are rejected")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -140,7 +139,7 @@ def segment_row(spec: Segment, segmenter: Segmenter, row: Cutout) -> Cutout:
     models = (OWN_ALPHA,) if own else segmenter.models
     sha = sha256(data).hexdigest()
     image = _within(rgba, spec.max_side)
-    reasons = _reasons(borders, matte.quality, spec.min_quality)
+    reasons = ("cut_three_borders",) if len(borders) >= 3 else ()
     return replace(
         row,
         source_sha256=sha,
@@ -186,11 +185,6 @@ def _cut(photo: Pixels, segmenter: Segmenter, name: str) -> tuple[Pixels, Matte,
             fix="crop the photo, or bring an RGBA cut-out",
         )
     return cut_out(photo, matte.alpha), matte, cut_borders(matte.alpha)
-
-
-def _reasons(borders: Sequence[str], quality: float, least: float) -> tuple[str, ...]:
-    cut = ("cut_three_borders",) if len(borders) >= 3 else ()
-    return (*cut, "low_quality") if quality < least else cut
 
 
 def _within(pixels: Pixels, side: int) -> Pixels:

@@ -136,8 +136,8 @@ def open_library(uri: str) -> Library:
             if row.pop("status") != ACCEPTED:
                 continue
             info = _info(row, metres)
-            cutouts.setdefault(info.cutout_id, info)
-            addresses.setdefault(info.cutout_id, Address(path, number))
+            cutouts[info.cutout_id] = info  # what is said of a photo last counts
+            addresses[info.cutout_id] = Address(path, number)
     order = sorted(cutouts)
     return Library(store, {key: cutouts[key] for key in order}, addresses)
 

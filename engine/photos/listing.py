@@ -11,8 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import Any
@@ -35,13 +34,20 @@ SHALLOW = 2  # parts of <concept>/<image>
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photo:
-    """One photo of one concept. Concepts of one ensemble, a folder of the published layout, go together."""
+    """One photo of one concept. Concepts of one ensemble, a folder of the published layout, go together.
+
+    Attributes:
+        mark: size, and time of change or ETag: while place and mark stay, the bytes do; empty where a place tells none.
+        sha256: of the bytes; empty until a library has read them.
+    """
 
     source: str
     concept: str
     class_name: str
     license: str = UNKNOWN_LICENSE
     ensemble: str = ""
+    mark: str = ""
+    sha256: str = ""
 
 
 def list_photos(uri: str) -> tuple[Photo, ...]:
@@ -55,7 +61,10 @@ def list_photos(uri: str) -> tuple[Photo, ...]:
     facts = read_all_metadata(filesystem, found)
     images = [path for path in found if path.lower().endswith(EXTENSIONS)]
     photos = tuple(
-        _photo(filesystem.unstrip_protocol(path), facts.get(path, {}), PurePosixPath(path).relative_to(root))
+        replace(
+            _photo(filesystem.unstrip_protocol(path), facts.get(path, {}), PurePosixPath(path).relative_to(root)),
+            mark=found[path],
+        )
         for path in images
         if len(PurePosixPath(path).relative_to(root).parts) >= SHALLOW
     )
@@ -95,13 +104,14 @@ def open_folder(uri: str) -> tuple[Any, str]:
     return filesystem, root.rstrip("/") or root
 
 
-def list_files(filesystem: Any, root: str) -> list[str]:
-    """The full paths of all files below a folder, sorted; what begins with a dot is left out.
+def list_files(filesystem: Any, root: str) -> dict[str, str]:
+    """The full paths of all files below a folder, sorted, each with its `Photo.mark`; none that begins with a dot.
 
     Raises:
         UsageError: PHOTOS_NAME for a name that is not UTF-8 and so cannot be recorded.
     """
-    found = sorted(path for path in filesystem.find(root) if not _is_hidden(path, root))
+    listed = filesystem.find(root, detail=True)
+    found = {path: _mark(listed[path]) for path in sorted(listed) if not _is_hidden(path, root)}
     for path in found:
         if not _is_utf8(path):
             raise UsageError("PHOTOS_NAME", "the file's name is not UTF-8", where=ascii(path), fix="rename the file")
@@ -136,21 +146,6 @@ def class_of(concept: str) -> str:
     """The class that a folder's name suggests: ``cat2`` -> ``cat``, ``house_plant`` -> ``house plant``."""
     words = re.sub(r"[_\-\s]+", " ", concept).strip()
     return re.sub(r"\s*\d+$", "", words) or words or "object"
-
-
-def to_jsonl(photos: Iterable[Photo]) -> bytes:
-    """One JSON object a line."""
-    return "".join(json.dumps(asdict(photo), sort_keys=True) + "\n" for photo in photos).encode()
-
-
-def from_jsonl(data: bytes) -> tuple[Photo, ...]:
-    """Read back what `to_jsonl` wrote."""
-    return tuple(Photo(**json.loads(line)) for line in data.decode().splitlines())
-
-
-def fingerprint(photos: Iterable[Photo]) -> str:
-    """A hash of the listing: changes when a photo is added, removed or renamed, or its metadata changes."""
-    return blake2b(to_jsonl(photos), digest_size=16).hexdigest()
 
 
 def read_all_metadata(filesystem: Any, paths: Iterable[str]) -> dict[str, Mapping[str, Any]]:
@@ -204,6 +199,11 @@ def _photo(source: str, facts: Mapping[str, Any], relative: PurePosixPath) -> Ph
         license=clean_name(str(license_name)),
         ensemble=clean_name(relative.parts[-3]) if len(relative.parts) > SHALLOW else "",
     )
+
+
+def _mark(facts: Mapping[str, Any]) -> str:
+    changed = facts.get("ETag") or facts.get("mtime") or facts.get("LastModified") or ""
+    return f"{facts.get('size', '')} {changed}" if changed else ""
 
 
 def _is_hidden(path: str, root: str) -> bool:

@@ -50,11 +50,11 @@ def require_object(p: Floats) -> None:
 
 
 def to_matte(p: Floats) -> Matte:
-    """A map HxW of probabilities, 0 to 1, as a matte; its quality is how `decided` the map is."""
-    return Matte(alpha=np.rint(p * 255).astype(np.uint8), quality=decided(p))
+    """A map HxW of probabilities, 0 to 1, as a matte; its quality is its `decidedness`."""
+    return Matte(alpha=np.rint(p * 255).astype(np.uint8), quality=decidedness(p))
 
 
-def decided(p: Floats) -> float:
+def decidedness(p: Floats) -> float:
     """The mean of |2p - 1| over all pixels with p > 0.1: 1 for a crisp object, towards 0 for a grey haze."""
     touched = p[p > TOUCHED]
     return float(np.abs(2 * touched - 1).mean()) if touched.size else 0.0

@@ -79,15 +79,19 @@ class Samples(Source):
 @final
 @dataclass(frozen=True)
 class ListedRows(Source):
-    """Rows that a file beside the lock lists, a JSON object with columns of the record on each line."""
+    """Rows that files beside the lock list, a JSON object with columns of the record on each line."""
 
     origin: Origin
     columns: tuple[str, ...]
-    file: str
+    files: str
+    """A file; or a folder, with a slash at its end, whose files are read one after the other."""
 
     @cached_property
     def _listed(self) -> tuple[Mapping[str, Any], ...]:
-        return tuple(json.loads(line) for line in open_store(self.origin.out).read(self.file).decode().splitlines())
+        store = open_store(self.origin.out)
+        folder = self.files.removesuffix("/")
+        files = [self.files] if folder == self.files else [f"{folder}/{name}" for name in sorted(store.names(folder))]
+        return tuple(json.loads(line) for file in files for line in store.read(file).decode().splitlines())
 
     def unit(self, unit_id: int) -> Unit:
         return self.origin.unit(unit_id, self._columns)
@@ -101,8 +105,8 @@ class ListedRows(Source):
 
 
 def photos(origin: Origin) -> Source:
-    """The photos of the listing that was locked with the library."""
-    return ListedRows(origin, ("source", "concept", "class_name", "license", "ensemble"), PHOTOS)
+    """The photos of a library, see `engine.photos.photo_log`."""
+    return ListedRows(origin, ("source", "concept", "class_name", "license", "ensemble"), f"{PHOTOS}/")
 
 
 def write_listing(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:

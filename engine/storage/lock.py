@@ -12,8 +12,10 @@ from engine.storage.hashes import seal, unseal
 from engine.storage.store import Store
 
 LOCK = "run.lock.json"
-PHOTOS, BACKGROUNDS, PLAN, LISTED = "photos.jsonl", "backgrounds.jsonl", "chosen.parquet", "listed.jsonl"
-"""Beside it: what a library is made of, a run, a copy, and any other run whose rows are listed."""
+BACKGROUNDS, CUTOUTS, PLAN, LISTED = "backgrounds.jsonl", "cutouts.jsonl", "chosen.parquet", "listed.jsonl"
+"""Beside it: what a run is made of (the first two), a copy, and any other run whose rows are listed."""
+PHOTOS = "_photos"
+"""Folder: what a library is made of, see `engine.photos.photo_log`."""
 _KIND = "lock"
 _ABSENT = "(absent)"
 _SHOWN = 80  # characters of a value in a message

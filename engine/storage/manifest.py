@@ -21,7 +21,7 @@ from engine.storage.commits import Receipt, list_committed, receipts, unit_summa
 from engine.storage.extents import FOLDER as EXTENTS
 from engine.storage.extents import read_extents
 from engine.storage.hashes import digest, seal, unseal
-from engine.storage.lock import BACKGROUNDS, LISTED, LOCK, PHOTOS, PLAN
+from engine.storage.lock import BACKGROUNDS, CUTOUTS, LISTED, LOCK, PHOTOS, PLAN
 from engine.storage.parquet import open_shard, write_table
 from engine.storage.receipts import data_path
 from engine.storage.store import Store
@@ -206,13 +206,13 @@ def _single_files(store: Store) -> list[str]:
     """Files of which a run has one, or few, as far as they exist."""
     paths = [
         LOCK,
-        PHOTOS,
         BACKGROUNDS,
+        CUTOUTS,
         CARD,
         CROISSANT,
         PLAN,
         LISTED,
         f"{LIBRARY}/{MANIFEST}",
-        *(f"{EXTENTS}/{name}" for name in store.names(EXTENTS)),
+        *(f"{folder}/{name}" for folder in (EXTENTS, PHOTOS) for name in store.names(folder)),
     ]
     return sorted(path for path in paths if store.exists(path))

@@ -9,6 +9,7 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
 
+from engine.photos.cast import lock_cast
 from engine.storage.extents import Extents, extend
 from engine.storage.lock import claim
 from engine.storage.open_store import open_store
@@ -41,6 +42,8 @@ def compose(request: ComposeRequest, console: Console) -> Tally:
 def lock_run(request: ComposeRequest, inputs: Inputs) -> Extents:
     """Claim the output for this recipe and these inputs, or refuse with the difference."""
     store, recipe = open_store(request.out), request.recipe
+    if inputs.library:
+        lock_cast(store, inputs.library)
     claim(
         store,
         {

@@ -13,6 +13,7 @@ from cluster.session import ON_THIS_MACHINE, Capacity, check_readable, session
 from engine.compose.backdrops import catalogue as procedural_backgrounds
 from engine.errors import UsageError
 from engine.photos.backgrounds import Background, list_backgrounds, read_catalogue, to_jsonl
+from engine.photos.cast import castable, is_cast, read_cast
 from engine.photos.library import Library, open_library
 from engine.photos.listing import Photo, list_photos
 from engine.run.recipe import Recipe
@@ -132,13 +133,22 @@ def _library(request: ComposeRequest, photos: tuple[Photo, ...], capacity: Capac
     Raises:
         UsageError: TOO_FEW_CONCEPTS, and those of `build_library`.
     """
-    tally = build_library(request.recipe, photos, request.library_uri, capacity, console)
-    if tally.rows:
-        counts = f"{tally.accepted} cut-outs, {tally.rejected} rejected, {tally.failed} failed"
-        console.say(f"library {counts}   {request.library_uri}")
-    library, scene = open_library(request.library_uri), scene_of(request.recipe)
+    build_library(request.recipe, photos, request.library_uri, capacity, console)
+    every, scene, store = open_library(request.library_uri), scene_of(request.recipe), open_store(request.out)
+    places = [store, *([open_store(request.layouts)] if request.layouts else [])]
+    begun = next((place for place in places if is_cast(place)), None)
+    library = read_cast(begun, every.store) if begun else castable(every, scene.min_quality if scene else 0.0)
+    console.say(_tell_counts(len(photos), every, library, locked=begun is not None))
     ensembles(library.cutouts, scene.together if scene else ())  # enough concepts, or an error
     return library
+
+
+def _tell_counts(photos: int, every: Library, library: Library, *, locked: bool) -> str:
+    """What became of the photos, in one line."""
+    more = len(every.cutouts.keys() - library.cutouts.keys())
+    why = "more in the library, which another --out takes" if locked else "of low quality or excluded"
+    rest = f"; {more} {why}" if more else ""
+    return f"library {photos} photos, {len(library.cutouts)} cut-outs{rest}   {every.store.uri}"
 
 
 def lock_backgrounds(store: Store, backgrounds: tuple[Background, ...]) -> None:

@@ -7,6 +7,7 @@ resumed never asks it again.
 from __future__ import annotations
 
 from engine.errors import UsageError
+from engine.photos.cast import lock_cast
 from engine.run.sources import PLANNED, PhaseRows
 from engine.storage.commits import list_committed
 from engine.storage.extents import Extents, extend, read_extents
@@ -42,6 +43,8 @@ def layout_work(request: ComposeRequest, extents: Extents) -> Work:
 def lock_layouts(request: ComposeRequest, inputs: Inputs) -> Extents:
     """Claim the output for these layouts, or refuse with the difference."""
     store, recipe = open_store(request.out), request.recipe
+    if inputs.library:
+        lock_cast(store, inputs.library)
     claim(store, lock_content(request, inputs))
     lock_backgrounds(store, inputs.backgrounds)
     return extend(store, request.samples, recipe.unit_size_of(recipe.phase(PHASE)))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from actors.models.licences import check_recipe
 from cluster.session import LOCAL, ON_THIS_MACHINE, Capacity, check_readable, session
-from engine.errors import UsageError
-from engine.photos.listing import Photo, fingerprint, list_photos, to_jsonl
+from engine.photos.listing import Photo, list_photos
+from engine.photos.photo_log import add_photos, read_photos
 from engine.run.recipe import Recipe
 from engine.run.stage import Run
 from engine.storage.extents import extend
-from engine.storage.lock import PHOTOS, claim
+from engine.storage.lock import claim
 from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
 from jobs.compose.phases import phase_work
@@ -30,18 +30,18 @@ def segment(recipe: Recipe, *, photos: str, out: str, address: str = LOCAL, cons
 
 
 def build_library(recipe: Recipe, photos: tuple[Photo, ...], out: str, capacity: Capacity, console: Console) -> Tally:
-    """Commit what is missing of a library, inside a session.
+    """Add photos to a library, inside a session, and commit what is missing of it; what it knows is not cut out again.
 
     Raises:
-        UsageError: PHASE_UNKNOWN, RUN_CHANGED, LIBRARY_PHOTOS.
+        UsageError: PHASE_UNKNOWN, RUN_CHANGED where it was begun with another segmenter.
     """
     store, phase = open_store(out), recipe.phase(PHASE)
-    claim(store, {"data": {"photos": fingerprint(photos), **phase.affects_data(), "seed": recipe.seed}})
-    if not store.create(PHOTOS, to_jsonl(photos)) and store.read(PHOTOS) != to_jsonl(photos):
-        raise UsageError("LIBRARY_PHOTOS", "was made from other photos", where=out, fix="give another folder")
-    extents = extend(store, len(photos), recipe.unit_size_of(phase))
+    claim(store, {"data": phase.affects_data()})
+    add_photos(store, photos)
+    count = len(read_photos(store))
+    extents = extend(store, count, recipe.unit_size_of(phase))
     run = Run(out=store.uri, library=store.uri, size=recipe.size)
-    work = phase_work(recipe, phase, run=run, extents=extents, samples=len(photos), budget=ANY_FAILURES)
+    work = phase_work(recipe, phase, run=run, extents=extents, samples=count, budget=ANY_FAILURES)
     tally = make_missing(work, capacity, console)
     write_manifest(store)
     return tally

@@ -15,13 +15,13 @@ from engine.dataset.committed_rows import CommittedRows
 from engine.dataset.score_sets import FOLDER, NAME, publish_scores, score_store
 from engine.dataset.views import empty, open_dataset
 from engine.errors import UsageError
-from engine.photos.library import open_library
+from engine.photos.cast import open_cast
 from engine.rows.added_scores import AddedScores
 from engine.run.in_process import make_in_process
 from engine.run.pipeline import Pipeline
 from engine.run.pool import COMMIT, Pool
 from engine.run.stage import Run
-from engine.storage.commits import CommittedUnits, list_committed
+from engine.storage.commits import CommittedUnits, data_files, list_committed
 from engine.storage.lock import claim
 from engine.storage.manifest import all_receipts, write_manifest
 from engine.storage.open_store import open_store
@@ -65,7 +65,7 @@ def score(
     _require(spec, name)
     check_recipe((spec,), spec.accept_licence, here=address in ON_THIS_MACHINE)
     cutouts = open_store(library or f"{store.uri}/library").uri
-    known = _library(cutouts) if spec.compares else ""
+    known = _library(store.uri, cutouts) if spec.compares else ""
     place = score_store(store, name)
     done = _todo(store, place)
     asked = spec.affects_data(besides={"batch_size", "accept_licence"})
@@ -78,10 +78,10 @@ def score(
     return tally
 
 
-def _library(uri: str) -> str:
+def _library(dataset: str, uri: str) -> str:
     """The fingerprint of the cut-outs that crops are compared with."""
-    library = open_library(uri)
-    if not library.cutouts:
+    library = open_cast(dataset, uri)
+    if not library.cutouts or not data_files(library.store):
         raise UsageError(
             "SCORE_LIBRARY",
             "there are no cut-outs to compare with",

@@ -23,7 +23,7 @@ from engine.photos.mattes import (
     PRESENT,
     Matte,
     PixelBox,
-    decided,
+    decidedness,
     require_object,
     soft_edge,
     tight_box,
@@ -76,7 +76,7 @@ class OnnxSegmenter:
         answers = [net(small) for net in self._nets]
         if not self._look_again:
             return _one_look(photo, answers)
-        first = _mean([*answers, *(_mirrored(net, small) for net in self._nets)])
+        first = _mean([*answers, *(_look_mirrored(net, small) for net in self._nets)])
         box = tight_box(np.rint(255 * first).astype(np.uint8), OPAQUE)
         require_object(first)
         assert box is not None
@@ -88,7 +88,7 @@ class OnnxSegmenter:
         ]
         object_map = _mean(near)
         require_object(object_map)
-        quality = decided(_mean([first, *near]))
+        quality = decidedness(_mean([first, *near]))
         cell = max(box[2] - box[0], box[3] - box[1]) / min(net.side for net in self._nets)
         return Matte(_follow_edge(photo, object_map, EDGE_CELLS * cell * photo.shape[0] / small.shape[0]), quality)
 
@@ -97,7 +97,9 @@ class OnnxSegmenter:
         part = np.ascontiguousarray(photo[near])
         whole = np.zeros(photo.shape[:2], np.float32)
         with suppress(SampleError):  # nothing there when seen from near: then the looks disagree
-            looks = [look(net, part) for net in self._nets for look in ((_plain, _mirrored) if mirror else (_plain,))]
+            looks = [
+                look(net, part) for net in self._nets for look in ((_plain, _look_mirrored) if mirror else (_plain,))
+            ]
             whole[near] = _mean(looks)
         return whole
 
@@ -109,14 +111,14 @@ def load(spec: Segment) -> OnnxSegmenter:
 
 def _one_look(photo: Pixels, answers: Sequence[Probability]) -> Matte:
     height, width = photo.shape[:2]
-    return to_matte(_resized(_mean(answers), width, height))
+    return to_matte(_to_size(_mean(answers), width, height))
 
 
 def _plain(net: _LoadedNet, photo: Pixels) -> Probability:
     return net(photo)
 
 
-def _mirrored(net: _LoadedNet, photo: Pixels) -> Probability:
+def _look_mirrored(net: _LoadedNet, photo: Pixels) -> Probability:
     return net(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
 
 
@@ -140,11 +142,11 @@ def _around(box: PixelBox, margin: float) -> tuple[slice, slice]:
 def _follow_edge(photo: Pixels, object_map: Probability, band: float) -> Pixels:
     """An alpha of the photo's size whose edge follows the photo within `band` px of where the map is 0.5."""
     height, width = photo.shape[:2]
-    mask = np.where(_resized(object_map, width, height) >= PRESENT, 255, 0).astype(np.uint8)
+    mask = np.where(_to_size(object_map, width, height) >= PRESENT, 255, 0).astype(np.uint8)
     return soft_edge(photo, mask, max(2, round(band)))
 
 
-def _resized(p: Probability, width: int, height: int) -> Probability:
+def _to_size(p: Probability, width: int, height: int) -> Probability:
     return np.asarray(np.clip(cv2.resize(p, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1), np.float32)
 
 
@@ -173,7 +175,7 @@ class _LoadedNet:
         if net.stretch:
             p = (p - p.min()) / (p.max() - p.min() + 1e-6)
         height, width = photo.shape[:2]
-        return _resized(p, width, height)
+        return _to_size(p, width, height)
 
 
 def _channels(values: tuple[float, float, float]) -> Probability:

@@ -1,46 +1,10 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from engine.errors import Damaged, UsageError
-from engine.photos.images import encode_png
 from engine.photos.library import PixelCache, add_metres, open_library
-from engine.rows.cutout import Cutout
-from engine.rows.schema import column_names, to_table
 from engine.rows.values import Model
-from engine.storage.commits import commit_unit
-from engine.storage.open_store import open_store
-
-
-def cutout(number, **changes):
-    pixels = np.full((20, 10, 4), number, np.uint8)
-    made = Cutout(
-        sample_id=f"{number:010d}",
-        unit_id=0,
-        seed=number,
-        concept=f"thing{number}",
-        class_name="thing",
-        license="CC0-1.0",
-        source_sha256="00",
-        cutout_id=f"id-{9 - number}",
-        image=encode_png(pixels),
-        width=10,
-        height=20,
-        cut_borders=("bottom",),
-        quality=0.75,
-        models=(Model(name="grabcut", revision="1", license="Apache-2.0"),),
-        status="accepted",
-    )
-    return replace(made, **changes)
-
-
-def library(folder, *units):
-    store = open_store(str(folder))
-    for unit_id, rows in enumerate(units):
-        table = to_table(Cutout, [replace(row, unit_id=unit_id) for row in rows], column_names(Cutout, stored=True))
-        commit_unit(store, unit_id, table, [], attempt=1, timings={})
-    return open_library(str(folder))
+from tests.support.data.libraries import cutout, library
 
 
 def test_the_index_holds_everything_but_pixels_in_the_order_of_ids(tmp_path):
@@ -86,10 +50,10 @@ def test_rejected_cutouts_are_not_there(tmp_path):
     assert (caught.value.code, caught.value.where) == ("CUTOUT_MISSING", str(tmp_path))
 
 
-def test_the_same_photo_in_two_folders_is_one_cutout_and_the_first_counts(tmp_path):
+def test_of_two_rows_of_one_cutout_the_last_counts(tmp_path):
     made = library(tmp_path, [cutout(1)], [cutout(2, cutout_id="id-8", concept="copy")])
-    assert {key: info.concept for key, info in made.cutouts.items()} == {"id-8": "thing1"}
-    assert made.pixels("id-8").max() == 1
+    assert {key: info.concept for key, info in made.cutouts.items()} == {"id-8": "copy"}
+    assert made.pixels("id-8").max() == 2
 
 
 def test_a_folder_without_units_is_an_empty_library(tmp_path):

@@ -2,16 +2,18 @@
 
 from cluster.session import Capacity
 from engine.compose.backdrops import catalogue
+from engine.photos.cast import castable
 from engine.photos.library import open_library
-from engine.photos.listing import list_photos, to_jsonl
+from engine.photos.listing import list_photos
+from engine.photos.photo_log import add_photos
 from engine.run.pipeline import Pipeline
 from engine.run.stage import Run
 from engine.storage.extents import extend
-from engine.storage.lock import PHOTOS, claim
+from engine.storage.lock import claim
 from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
 from jobs.compose.compose import compose_work, lock_run
-from jobs.compose.inputs import Inputs
+from jobs.compose.inputs import Inputs, scene_of
 from jobs.compose.layout import check_layouts, layout_work, lock_layouts
 from jobs.compose.phases import phase_work
 from jobs.compose.recipes import load
@@ -28,7 +30,7 @@ def cut(photos, out, *overrides, unit_size=4, recipe="classic", small=SMALL):
     recipe = load(recipe, [*small, *overrides, f"phases.segment.unit_size={unit_size}"])
     listed, store, phase = list_photos(photos), open_store(out), recipe.phase("segment")
     claim(store, {"data": {}})
-    store.create(PHOTOS, to_jsonl(listed))
+    add_photos(store, listed)
     extents = extend(store, len(listed), unit_size)
     run = Run(out=out, library=out, size=recipe.size)
     work = phase_work(recipe, phase, run=run, extents=extents, samples=len(listed), budget=ANY_FAILURES)
@@ -72,8 +74,9 @@ def requested(library, out, samples, overrides, *, recipe, small, layouts=""):
 
 def inputs(request, backgrounds):
     """What the request is made of, without a cluster."""
+    scene = scene_of(request.recipe)
     return Inputs(
         capacity=Capacity(cpus=1, gpus=0, memory_gb=4, nodes=1),
-        library=open_library(request.library),
+        library=castable(open_library(request.library), scene.min_quality if scene else 0.0),
         backgrounds=tuple(backgrounds) or catalogue(),
     )

@@ -87,7 +87,7 @@ def test_a_row_is_cut_by_its_class_and_tells_of_both_nets(folders, segmenter, tm
     row = Cutout(
         sample_id="0", unit_id=0, seed=0, source=str(tmp_path / "rex.png"), concept="rex", class_name="toy robot"
     )
-    spec = Segment(backend="grounded_sam", grounding=Grounding(**folders, threshold=0), min_quality=0)
+    spec = Segment(backend="grounded_sam", grounding=Grounding(**folders, threshold=0))
     asked = []
 
     class Listening:
