@@ -7,7 +7,7 @@ import sys
 import typer
 
 from engine.errors import EXIT_INTERRUPTED, MyCanvasError
-from jobs.cli import backgrounds, check, cluster, compose, curate, models, recipes, report, scenes, train
+from jobs.cli import backgrounds, check, cluster, compose, curate, library, models, recipes, report, scenes, train
 from jobs.console import Console
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Compose concept photos into training images: captioned, scored, committed shards, on one machine or many.",
 )
-for subject in (compose, curate, report, recipes, models, backgrounds, scenes, train, cluster, check):
+for subject in (compose, curate, report, recipes, models, backgrounds, library, scenes, train, cluster, check):
     app.add_typer(subject.commands)
 
 

@@ -6,13 +6,10 @@ policy; rows enter as JSON in a data block, and the scripts build the page with 
 
 from __future__ import annotations
 
-import base64
-import html
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +27,7 @@ from engine.storage.store import Store
 from jobs.report.gallery_layouts import paste_layouts
 from jobs.report.gallery_scores import gallery_scores
 from jobs.report.gallery_tiles import Tile, tile_of
-from jobs.report.pages import write_page
+from jobs.report.pages import fill_page, read_asset, write_page
 
 BATCH_ROWS = 16  # of a shard are held at a time: rows carry encoded pictures
 LARGE_SIDE, LARGE_COUNT = 768, 64  # px; beyond 64 tiles the side shrinks so that all pictures together stay as large
@@ -133,8 +130,8 @@ def _text(value: object) -> str:
 
 def render(name: str, contents: Contents, tiles: Sequence[Tile]) -> str:
     """The whole page as text. Equal contents give equal bytes."""
-    style = _asset("gallery.css")
-    script = "\n".join(_asset(part) for part in SCRIPTS)
+    style = read_asset("gallery.css")
+    script = "\n".join(read_asset(part) for part in SCRIPTS)
     first = contents.rows[0] if contents.rows else None
     known = gallery_scores(table_of(*dict.fromkeys(map(type, contents.rows))))
     data = {
@@ -148,22 +145,7 @@ def render(name: str, contents: Contents, tiles: Sequence[Tile]) -> str:
         "tiles": [asdict(tile) for tile in tiles],
         "failures": contents.failures,
     }
-    parts = {
-        "title": html.escape(name),
-        "style": style,
-        "script": script,
-        "style_hash": _csp_hash(style),
-        "script_hash": _csp_hash(script),
-        "data": json_block(data),
-    }
-    # One pass: text that came in with the data is never searched for placeholders.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("gallery.html"))
-
-
-def json_block(data: object) -> str:
-    r"""JSON that may stand inside a `<script>` element: ASCII, with `<`, `>` and `&` written as `\u003c` and so on."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)  # ASCII: U+2028 and ESC are escaped by it
-    return re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)
+    return fill_page("gallery.html", title=name, style=style, script=script, data=data)
 
 
 def _key(name: str, first: Any) -> str:
@@ -172,11 +154,3 @@ def _key(name: str, first: Any) -> str:
         b"" if first is None else f"{first.sample_id} {first.seed} ".encode() + (getattr(first, "image", None) or b"")
     )
     return f"mycanvas:{name}:{blake2b(start, digest_size=8).hexdigest()}"
-
-
-def _csp_hash(text: str) -> str:
-    return base64.b64encode(sha256(text.encode()).digest()).decode()
-
-
-def _asset(name: str) -> str:
-    return Path(__file__).parent.joinpath("assets", name).read_text(encoding="utf-8")

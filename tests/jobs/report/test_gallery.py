@@ -17,8 +17,9 @@ from engine.errors import Damaged, EnvironmentProblem, UsageError
 from engine.photos.images import encode_jpeg, encode_png
 from engine.storage.commits import commit_unit
 from engine.storage.open_store import open_store
-from jobs.report.gallery import gallery, json_block, large_side
+from jobs.report.gallery import gallery, large_side
 from jobs.report.gallery_tiles import crop_mask, pictures
+from jobs.report.pages import json_block
 from tests.support.data.gallery_rows import HOSTILE, commit, composition, cutout, failed, hostile
 
 
