@@ -8,6 +8,7 @@ from hashlib import blake2b, sha256
 from typing import Annotated, ClassVar, Literal, Protocol, Self, final
 
 import cv2
+import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from engine.errors import SampleError
@@ -22,6 +23,8 @@ from engine.run.stage import Run, Spec, Stage, Worker
 
 LEAST_COVER, MOST_COVER = 0.01, 0.92  # of the frame; beyond, a speck or the whole photo was taken for the subject
 OWN_ALPHA = Model(name="own-alpha", revision="1", license="none")
+OWN_MASK = Model(name="own-mask", revision="1", license="none")
+MASK_STRAY = 0.02  # of the ratio of sides: a matte that was scaled is rounded
 WORKING_SIDES = 2  # photos are reduced to this multiple of `max_side` first: a 64-megapixel photo then needs 0.2 GB
 
 
@@ -69,7 +72,7 @@ class Segment(Stage):
     """Photo in, cut-out out."""
 
     name: ClassVar[str] = "segment"
-    reads: ClassVar[tuple[str, ...]] = ("source", "concept", "class_name", "license", "ensemble")
+    reads: ClassVar[tuple[str, ...]] = ("source", "concept", "class_name", "license", "ensemble", "mask")
     writes: ClassVar[tuple[str, ...]] = (
         "source_sha256", "cutout_id", "image", "width", "height", "box", "cut_borders", "quality", "models",
         "notes", "status", "reasons",
@@ -126,13 +129,16 @@ def segment_row(spec: Segment, segmenter: Segmenter, row: Cutout) -> Cutout:
     """The row with its cut-out.
 
     Raises:
-        SampleError: PHOTO_UNREADABLE, IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_NO_READER, IMAGE_UNREADABLE, NOTHING_TO_CUT.
+        SampleError: PHOTO_UNREADABLE, IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_NO_READER, IMAGE_UNREADABLE, NOTHING_TO_CUT,
+            MASK_SHAPE.
     """
     data = read_file(row.source)
     decoded = decode_photo(data, where=row.source)
     photo = _within(decoded.pixels, WORKING_SIDES * spec.max_side)
     try:
-        own = _has_alpha(photo)
+        if row.mask:
+            segmenter = _OwnMask(row.mask)
+        own = not row.mask and _has_alpha(photo)
         rgba, matte, borders = _own_cut(photo) if own else _cut(photo[..., :3], segmenter, row.class_name)
     except SampleError as error:
         raise SampleError(error.code, error.what, where=row.source, why=error.why, fix=error.fix) from error
@@ -155,6 +161,30 @@ def segment_row(spec: Segment, segmenter: Segmenter, row: Cutout) -> Cutout:
         status=REJECTED if reasons else ACCEPTED,
         reasons=reasons,
     )
+
+
+@final
+class _OwnMask:
+    """Says what a matte beside the photo says: white, or opaque, is the subject."""
+
+    models: tuple[Model, ...] = (OWN_MASK,)
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def __call__(self, photo: Pixels, name: str = "") -> Matte:
+        del name
+        pixels = decode_photo(read_file(self._uri), where=self._uri).pixels
+        alpha = pixels[..., 3] if _has_alpha(pixels) else pixels[..., :3].max(axis=2)
+        height, width = photo.shape[:2]
+        if abs(alpha.shape[1] / alpha.shape[0] - width / height) > MASK_STRAY:
+            raise SampleError(
+                "MASK_SHAPE",
+                f"the matte is {alpha.shape[1]} x {alpha.shape[0]}, of another shape than its photo",
+                where=self._uri,
+                fix="save it from the photo as it is now, or remove it",
+            )
+        return Matte(resize(np.ascontiguousarray(alpha), width, height), 1.0)
 
 
 def _has_alpha(photo: Pixels) -> bool:

@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from engine.errors import SampleError, UsageError
-from engine.photos.listing import EXTENSIONS, clean_name, list_files, open_folder, read_all_metadata, read_file
+from engine.photos.listing import EXTENSIONS, list_files, open_folder, read_file
+from engine.photos.metadata import clean_name, read_all_metadata
 from engine.rows.values import UNKNOWN_LICENSE
 from engine.storage.lock import BACKGROUNDS
 from engine.storage.store import Store

@@ -7,19 +7,17 @@ says better: ``{"file_name": "rc_car/00.jpg", "class": "toy", "license": "CC0-1.
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from posixpath import normpath
 from typing import Any
 
 import fsspec
 
 from engine.errors import SampleError, UsageError
 from engine.photos.decode_photo import MAX_BYTES
+from engine.photos.metadata import METADATA, LeftOut, clean_name, read_all_metadata, tell_of_metadata
 from engine.rows.values import UNKNOWN_LICENSE
 
 SCHEMES = ("file", "s3", "gs", "gcs", "az", "abfs", "hf")
@@ -27,9 +25,11 @@ SCHEMES = ("file", "s3", "gs", "gcs", "az", "abfs", "hf")
 EXTENSIONS = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".jxl",
 )  # fmt: skip
-METADATA = "metadata.jsonl"
-MAX_NAME = 64
 SHALLOW = 2  # parts of <concept>/<image>
+
+
+MASK = re.compile(r"(.+)_mask(_[^/]*)?\.\w+", re.IGNORECASE)
+"""Beside ``rex.jpg`` its matte: ``rex_mask.png``, ``rex_mask_isnet.png``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,9 @@ class Photo:
     """One photo of one concept. Concepts of one ensemble, a folder of the published layout, go together.
 
     Attributes:
+        mask: uri of its matte, ``NAME_mask….png`` beside ``NAME.jpg``; empty where there is none.
         mark: size, and time of change or ETag: while place and mark stay, the bytes do; empty where a place tells none.
-        sha256: of the bytes; empty until a library has read them.
+        sha256: of the bytes, and of those of its matte; empty until a library has read them.
     """
 
     source: str
@@ -46,12 +47,17 @@ class Photo:
     class_name: str
     license: str = UNKNOWN_LICENSE
     ensemble: str = ""
+    mask: str = ""
     mark: str = ""
     sha256: str = ""
 
 
-def list_photos(uri: str) -> tuple[Photo, ...]:
+def list_photos(uri: str, tell: LeftOut = lambda _path, _why: None) -> tuple[Photo, ...]:
     """Every photo below `uri`, in the order of its path.
+
+    Args:
+        uri: of the folder.
+        tell: is given every file that is left out, and every line of metadata that says nothing, with the reason.
 
     Raises:
         UsageError: PHOTOS_UNREADABLE, PHOTOS_EMPTY, PHOTOS_METADATA, PHOTOS_NAME.
@@ -59,15 +65,18 @@ def list_photos(uri: str) -> tuple[Photo, ...]:
     filesystem, root = open_folder(uri)
     found = list_files(filesystem, root)
     facts = read_all_metadata(filesystem, found)
-    images = [path for path in found if path.lower().endswith(EXTENSIONS)]
-    photos = tuple(
-        replace(
-            _photo(filesystem.unstrip_protocol(path), facts.get(path, {}), PurePosixPath(path).relative_to(root)),
-            mark=found[path],
-        )
-        for path in images
-        if len(PurePosixPath(path).relative_to(root).parts) >= SHALLOW
-    )
+    images = _images(found, root, tell)
+    masks = _masks(images, tell)
+    tell_of_metadata(facts, found, tell)
+    photos = []
+    for path in images:
+        if not MASK.fullmatch(path):
+            named = _photo(
+                filesystem.unstrip_protocol(path), facts.get(path, {}), PurePosixPath(path).relative_to(root)
+            )
+            mask = masks.get(path, "")
+            mark = " ".join(filter(None, (found[path], found.get(mask, ""))))
+            photos.append(replace(named, mark=mark, mask=filesystem.unstrip_protocol(mask) if mask else ""))
     if not photos:
         raise UsageError(
             "PHOTOS_EMPTY",
@@ -75,7 +84,35 @@ def list_photos(uri: str) -> tuple[Photo, ...]:
             where=uri,
             fix=f"arrange them as <concept>/<image> with one of {', '.join(EXTENSIONS)}",
         )
-    return photos
+    return tuple(photos)
+
+
+def _images(found: Iterable[str], root: str, tell: LeftOut) -> list[str]:
+    """The pictures in concept folders."""
+    images = []
+    for path in found:
+        if not path.lower().endswith(EXTENSIONS):
+            if PurePosixPath(path).name != METADATA:
+                tell(path, "no photo, by its name")
+        elif len(PurePosixPath(path).relative_to(root).parts) < SHALLOW:
+            tell(path, "in no concept folder")
+        else:
+            images.append(path)
+    return images
+
+
+def _masks(images: Sequence[str], tell: LeftOut) -> dict[str, str]:
+    """Photo -> the first matte beside it."""
+    by_stem = {path.rpartition(".")[0]: path for path in reversed(images) if not MASK.fullmatch(path)}
+    masks: dict[str, str] = {}
+    for path in images:
+        if match := MASK.fullmatch(path):
+            photo = by_stem.get(match[1], "")
+            if not photo:
+                tell(path, "a matte, by its name, of a photo that is not there")
+            elif masks.setdefault(photo, path) != path:
+                tell(path, "a second matte")
+    return masks
 
 
 def open_folder(uri: str) -> tuple[Any, str]:
@@ -136,56 +173,10 @@ def read_file(uri: str) -> bytes:
     return data
 
 
-def clean_name(name: str) -> str:
-    """A name that is safe to show: one line, no control or direction characters, at most 64 characters."""
-    kept = "".join(letter for letter in unicodedata.normalize("NFC", name) if unicodedata.category(letter)[0] != "C")
-    return " ".join(kept.split())[:MAX_NAME]
-
-
 def class_of(concept: str) -> str:
     """The class that a folder's name suggests: ``cat2`` -> ``cat``, ``house_plant`` -> ``house plant``."""
     words = re.sub(r"[_\-\s]+", " ", concept).strip()
     return re.sub(r"\s*\d+$", "", words) or words or "object"
-
-
-def read_all_metadata(filesystem: Any, paths: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """What every ``metadata.jsonl`` among `paths` says, by file; of two that speak of a file, the nearer one counts.
-
-    Raises:
-        UsageError: PHOTOS_METADATA names the file and line.
-    """
-    facts: dict[str, Mapping[str, Any]] = {}
-    for path in sorted((path for path in paths if path.endswith("/" + METADATA)), key=lambda path: path.count("/")):
-        facts.update(read_metadata(filesystem, path))
-    return facts
-
-
-def read_metadata(filesystem: Any, path: str) -> dict[str, Mapping[str, Any]]:
-    """The lines of one ``metadata.jsonl``, under the full path of the file that each describes.
-
-    Raises:
-        UsageError: PHOTOS_METADATA names the file and line.
-    """
-    folder = str(PurePosixPath(path).parent)
-    facts: dict[str, Mapping[str, Any]] = {}
-    with filesystem.open(path, "rb") as file:
-        lines = file.read().decode("utf-8-sig", errors="replace").split("\n")  # JSON may hold U+2028 as it is
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            name = str(entry["file_name"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise UsageError(
-                "PHOTOS_METADATA",
-                'not a JSON object with a "file_name"',
-                where=f"{path}:{number}",
-                why=f"{type(error).__name__}: {error}",
-                fix='write one object a line, such as {"file_name": "00.jpg", "class": "toy"}',
-            ) from error
-        facts[normpath(f"{folder}/{name}")] = entry
-    return facts
 
 
 def _photo(source: str, facts: Mapping[str, Any], relative: PurePosixPath) -> Photo:

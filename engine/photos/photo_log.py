@@ -37,7 +37,7 @@ def add_photos(store: Store, photos: Sequence[Photo]) -> tuple[Photo, ...]:
         there = {_identity(photo) for photo in known}
         new: dict[tuple[str, ...], Photo] = {}
         for photo in photos:
-            content = same.get((photo.source, photo.mark)) or _hash(photo.source)
+            content = same.get((photo.source, photo.mark)) or _hash(photo)
             named = replace(photo, sha256=content)
             if _identity(named) not in there:
                 new.setdefault(_identity(named), named)
@@ -54,9 +54,10 @@ def _identity(photo: Photo) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _hash(source: str) -> str:
+def _hash(photo: Photo) -> str:
     try:
-        return sha256(read_file(source)).hexdigest()
+        content = b"".join(read_file(uri) for uri in (photo.source, photo.mask) if uri)
+        return sha256(content).hexdigest()
     except SampleError:  # whoever cuts it out says so
         return ""
 

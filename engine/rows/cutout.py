@@ -25,6 +25,7 @@ class Cutout:
     class_name: str = ""
     license: str = UNKNOWN_LICENSE
     ensemble: str = ""
+    mask: str = ""
     # segment
     source_sha256: str = ""
     cutout_id: str = ""

@@ -106,7 +106,7 @@ class ListedRows(Source):
 
 def photos(origin: Origin) -> Source:
     """The photos of a library, see `engine.photos.photo_log`."""
-    return ListedRows(origin, ("source", "concept", "class_name", "license", "ensemble"), f"{PHOTOS}/")
+    return ListedRows(origin, ("source", "concept", "class_name", "license", "ensemble", "mask"), f"{PHOTOS}/")
 
 
 def write_listing(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.options import Address, Output, Overrides, RecipeName, group
+from jobs.cli.options import Address, Output, Overrides, RecipeName, Yes, group, may_pull
 from jobs.console import Console
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def segment(
     recipe: Annotated[str, typer.Option(help="name or file; its `segment` part is used")] = "classic",
     override: Overrides = None,
     address: Address = "local",
+    yes: Yes = False,
     output: Output = "auto",
 ) -> None:
     """Cut every concept out of its photos into a library that compositions draw from.
@@ -54,9 +55,11 @@ def segment(
     """
     from jobs.compose.recipes import load
     from jobs.compose.segment import segment as job
+    from jobs.models.models import pull_small_nets
 
-    console = Console(output)
-    tally = job(load(recipe, override or []), photos=photos, out=out, address=address, console=console)
+    console, chosen = Console(output), load(recipe, override or [])
+    pull_small_nets(chosen, may_pull(yes), console)
+    tally = job(chosen, photos=photos, out=out, address=address, console=console)
     _report(console, tally, out, f"mycanvas gallery {out} -o library.html")
 
 
@@ -73,6 +76,7 @@ def compose(
     override: Overrides = None,
     max_failures: Failures = "5%",
     address: Address = "local",
+    yes: Yes = False,
     output: Output = "auto",
 ) -> None:
     """Make a dataset; the same command again resumes it.
@@ -81,12 +85,14 @@ def compose(
     """
     from jobs.compose.compose import compose as job
     from jobs.compose.request import ComposeRequest
+    from jobs.models.models import pull_small_nets
 
     console = Console(output)
     request = ComposeRequest(
         recipe=_load_recipe(recipe, override, seed), photos=photos, samples=samples, out=out, library=library,
         backgrounds=backgrounds, layouts=layouts, address=address, budget=_budget(max_failures),
     )  # fmt: skip
+    pull_small_nets(request.recipe, may_pull(yes), console)
     _report(console, job(request, console), out, f"mycanvas gallery {out} -o gallery.html")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.options import Address, Output, Overrides, group
+from jobs.cli.options import Address, Output, Overrides, Yes, group, may_pull
 from jobs.console import Console
 
 commands = group()
@@ -24,6 +24,7 @@ def library_add(
     recipe: Annotated[str, typer.Option(help="name or file; its `segment` part is used")] = "photo",
     override: Overrides = None,
     address: Address = "local",
+    yes: Yes = False,
     output: Output = "auto",
 ) -> None:
     """Cut new photos out into a library; what it knows is not cut out again.
@@ -32,9 +33,11 @@ def library_add(
     """
     from jobs.compose.recipes import load
     from jobs.compose.segment import segment
+    from jobs.models.models import pull_small_nets
 
-    console = Console(output)
-    tally = segment(load(recipe, override or []), photos=photos, out=where, address=address, console=console)
+    console, chosen = Console(output), load(recipe, override or [])
+    pull_small_nets(chosen, may_pull(yes), console)
+    tally = segment(chosen, photos=photos, out=where, address=address, console=console)
     made = {"cutouts": tally.accepted, "cut_off": tally.rejected, "failed": tally.failed}
     lines = [f"{tally.accepted} new cut-outs, {tally.rejected} cut off by their photo, {tally.failed} failed   {where}"]
     console.result(made, [*lines, f"next: mycanvas library review {where}"])

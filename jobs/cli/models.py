@@ -20,15 +20,20 @@ commands.add_typer(models, name="models")
 
 
 @models.command("list")
-def models_list(recipe: RecipeName, override: Overrides = None, output: Output = "auto") -> None:
+def models_list(
+    recipe: Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file; none: all built-in")] = "",
+    override: Overrides = None,
+    output: Output = "auto",
+) -> None:
     """Say which models a recipe needs: commit, licence, size, and where this machine has them.
 
     Example: mycanvas models list modern
     """
-    from jobs.compose.recipes import load
+    from jobs.compose.recipes import built_in, load
     from jobs.models.models import list_models
 
-    _show_models(Console(output), list_models(load(recipe, override or [])))
+    recipes = [load(name, override or []) for name in ([recipe] if recipe else built_in())]
+    _show_models(Console(output), list(dict.fromkeys(found for each in recipes for found in list_models(each))))
 
 
 @models.command("pull")

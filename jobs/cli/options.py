@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +16,14 @@ RecipeName = Annotated[str, typer.Argument(help="name of a built-in recipe, or a
 Address = Annotated[str, typer.Option(help="local, auto, a Ray address, or none: in this process, for a debugger")]
 Run = Annotated[str, typer.Argument(help="the --out of a compose or segment run", metavar="OUT")]
 Rows = Annotated[str, typer.Argument(help="a dataset, or a view of one", metavar="DATASET")]
+
+
+Yes = Annotated[bool, typer.Option("--yes", help="fetch a small net that is not here without asking")]
+
+
+def may_pull(yes: bool) -> Callable[[str], bool]:
+    """Who decides on a small download: --yes, or the person at a terminal; elsewhere nobody, and nothing is fetched."""
+    return lambda question: yes or (sys.stdin.isatty() and typer.confirm(question, default=True, err=True))
 
 
 def group(text: str = "", **options: Any) -> typer.Typer:

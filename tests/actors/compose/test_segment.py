@@ -156,3 +156,15 @@ def test_the_same_photo_gives_the_same_bytes_and_another_weights_file_another_id
 def test_an_unknown_backend_is_named_with_the_right_ones():
     with pytest.raises(UsageError, match="grabcut, grounded_sam, isnet"):
         SEGMENTERS.resolve("grabcutt")
+
+
+def test_a_matte_beside_the_photo_is_taken_as_it_is(tmp_path):
+    matte = np.zeros((120, 160), np.uint8)
+    matte[30:90, 50:100] = 255
+    photo = written(tmp_path / "rex.png", encode_png(np.full((120, 160, 3), 90, np.uint8)))
+    row = replace(row_for(photo), mask=str(written(tmp_path / "rex_mask.png", encode_png(matte))))
+    done = segment_row(Segment(), Stencil(np.s_[0:10, 0:10]), row)
+    assert (done.width, done.height, done.quality, done.models[0].name) == (50, 60, 1.0, "own-mask")
+    tall = replace(row, mask=str(written(tmp_path / "tall_mask.png", encode_png(matte.T.copy()))))
+    with pytest.raises(SampleError, match="MASK_SHAPE"):
+        segment_row(Segment(), Stencil(np.s_[0:10, 0:10]), tall)

@@ -5,13 +5,8 @@ import pytest
 
 from engine.errors import SampleError, UsageError
 from engine.photos.decode_photo import MAX_BYTES
-from engine.photos.listing import (
-    MAX_NAME,
-    class_of,
-    list_photos,
-    open_folder,
-    read_file,
-)
+from engine.photos.listing import class_of, list_photos, open_folder, read_file
+from engine.photos.metadata import MAX_NAME
 from engine.photos.photo_log import add_photos
 from engine.rows.cutout import Cutout
 from engine.run.sources import Origin, photos
@@ -178,3 +173,31 @@ def test_the_catalogue_that_was_locked_is_what_workers_read(tmp_path):
     ]
     assert [row.unit_id for row in rows] == [0, 0, 1, 1, 2]
     assert len({row.seed for row in rows}) == 5
+
+
+def told(uri):
+    said = []
+    photos = list_photos(uri, lambda path, why: said.append((path.rpartition("/")[2], why)))
+    return photos, said
+
+
+def test_what_is_left_out_is_told_with_the_reason(tmp_path):
+    uri = touch(tmp_path, "dog/0.jpg", "dog/notes.txt", "loose.jpg")
+    lines(tmp_path, {"file_name": "dog/0.jpg", "clas": "puppy"}, {"file_name": "dog/9.jpg", "class": "puppy"})
+    photos, said = told(uri)
+    assert [photo.class_name for photo in photos] == ["dog"]
+    assert sorted(said) == [
+        ("0.jpg", "metadata.jsonl says 'clas' of it, which is no key"),
+        ("9.jpg", "named in metadata.jsonl, and not there"),
+        ("loose.jpg", "in no concept folder"),
+        ("notes.txt", "no photo, by its name"),
+    ]
+
+
+def test_a_matte_beside_a_photo_is_its_matte_and_never_a_photo(tmp_path):
+    uri = touch(tmp_path, "dog/0.jpg", "dog/0_mask.png", "dog/0_mask_isnet.png", "dog/1.jpg", "dog/2_mask.png")
+    photos, said = told(uri)
+    assert [(photo.source[-5:], photo.mask.rpartition("/")[2]) for photo in photos] == [
+        ("0.jpg", "0_mask.png"), ("1.jpg", ""),
+    ]  # fmt: skip
+    assert sorted(name for name, _ in said) == ["0_mask_isnet.png", "2_mask.png"]

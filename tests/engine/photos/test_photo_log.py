@@ -52,6 +52,15 @@ def test_what_is_said_of_a_photo_makes_it_another_one(store, photos):
     assert add(store, photos) == [("cat", "0.jpg")]
 
 
+def test_another_matte_makes_another_photo(store, photos):
+    add(store, photos)
+    write(photos / "dog" / "0_mask.png", b"matte")
+    assert add(store, photos) == [("dog", "0.jpg")]
+    write(photos / "dog" / "0_mask.png", b"a better one")
+    assert add(store, photos) == [("dog", "0.jpg")]
+    assert add(store, photos) == []
+
+
 def test_bytes_are_read_of_new_and_changed_files_alone(store, photos, monkeypatch):
     add(store, photos)
     listed = list_photos(str(photos))

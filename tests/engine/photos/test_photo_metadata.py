@@ -1,6 +1,7 @@
 import pytest
 
-from engine.photos.listing import clean_name, list_photos
+from engine.photos.listing import list_photos
+from engine.photos.metadata import clean_name
 from tests.support.data.photo_folders import lines, names, refused, touch
 from tests.support.data.photos import write
 

