@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import uuid
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from engine.errors import UsageError
 from engine.storage.local_store import open_folder
-from engine.storage.store import Store
+from engine.storage.store import TMP, Store
 
 
 def open_store(uri: str) -> Store:
@@ -32,6 +33,17 @@ def open_store(uri: str) -> Store:
 
         return open_bucket(parts.netloc, parts.path.strip("/"))
     raise _uri_unsupported(uri, f"{scheme[0]} is not among the known schemes, or names no bucket")
+
+
+def require_writable(store: Store) -> None:
+    """Write a file and delete it, so that an output that cannot be written is refused before an hour's work.
+
+    Raises:
+        EnvironmentProblem: STORE_DENIED, STORE_FAILED, DISK_FULL.
+    """
+    probe = f"{TMP}/{uuid.uuid4().hex}"
+    store.put(probe, b"")
+    store.delete(probe)
 
 
 def _uri_unsupported(uri: str, why: str) -> UsageError:

@@ -29,7 +29,8 @@ LIBRARIES = ("ray", "pyarrow", "numpy", "pillow", "opencv-python-headless")
 def compose(request: ComposeRequest, console: Console) -> Tally:
     """Carry out a request; returns the rows made by this call."""
     selection = selection_of_recipe(request.recipe, request.out)
-    with gather_inputs(request, console) as inputs:
+    phase = request.recipe.phase(PHASE) if request.layouts else request.whole
+    with gather_inputs(request, phase, console) as inputs:
         drawn = check_layouts(request, inputs) if request.layouts else None
         extents = lock_run(request, inputs)
         tally = make_missing(compose_work(request, extents, drawn), inputs.capacity, console)

@@ -16,15 +16,18 @@ from engine.photos.backgrounds import Background, list_backgrounds, read_catalog
 from engine.photos.cast import castable, is_cast, read_cast
 from engine.photos.library import Library, open_library
 from engine.photos.listing import Photo
+from engine.run.phase import Phase
 from engine.run.recipe import Recipe
 from engine.storage.lock import BACKGROUNDS
-from engine.storage.open_store import open_store
+from engine.storage.open_store import open_store, require_writable
 from engine.storage.store import Store
 from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
 from jobs.compose.request import ComposeRequest
 from jobs.compose.segment import build_library, list_telling
 from jobs.console import Console
-from planners.compose.scenes import ensembles
+from jobs.run_loop import Tally
+from planners.capacity.replicas import replicas
+from planners.compose.scenes import FEWEST, ensembles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +46,35 @@ class Inputs:
 
 
 @contextmanager
-def gather_inputs(request: ComposeRequest, console: Console) -> Iterator[Inputs]:
-    """A session with a cluster, and what the request is made of.
+def gather_inputs(request: ComposeRequest, phase: Phase, console: Console) -> Iterator[Inputs]:
+    """A session with a cluster, and what the request is made of; nothing is cut out where `phase` could not be run.
 
     Raises:
         UsageError: all that can be wrong with photos, backgrounds, models and licences; before a worker starts.
         EnvironmentProblem: those of `cluster.session.session`.
     """
     photos = _listed_photos(request, console)
+    _require_concepts(request, photos)
     known = _known_backgrounds(request)
     check_recipe(request.recipe.stages, request.recipe.accept_licence, here=request.address in ON_THIS_MACHINE)
+    require_writable(open_store(request.out))
     with session(request.address) as capacity:
         _probe(request)
+        _require_room(request.recipe, phase, capacity)
         library = _library(request, photos, capacity, console) if request.needs("library") else None
         backgrounds = _found_backgrounds(request, capacity, console) if known is None else known
         yield Inputs(capacity=capacity, library=library, backgrounds=backgrounds)
+
+
+def _require_room(recipe: Recipe, phase: Phase, capacity: Capacity) -> None:
+    """Refuse a phase that no placement on the cluster holds.
+
+    Raises:
+        EnvironmentProblem, UsageError: those of `planners.capacity.replicas.replicas`.
+    """
+    if capacity.ray:
+        pools = recipe.pools_of(phase)
+        replicas(pools, cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
 
 
 def scene_of(recipe: Recipe) -> Scene | None:
@@ -77,6 +94,24 @@ def _listed_photos(request: ComposeRequest, console: Console) -> tuple[Photo, ..
         fix = "--photos DIR, with <concept>/<image> below it"
         raise UsageError("PHOTOS_NONE", f"the recipe {request.recipe.name!r} needs photos", where="--photos", fix=fix)
     return list_telling(request.photos, console)
+
+
+def _require_concepts(request: ComposeRequest, photos: tuple[Photo, ...]) -> None:
+    """Refuse photos of one concept before any is cut out; a library may hold more.
+
+    Raises:
+        UsageError: TOO_FEW_CONCEPTS.
+    """
+    if not request.needs("library") or open_library(request.library_uri).cutouts:
+        return
+    concepts = {photo.concept for photo in photos}
+    if len(concepts) < FEWEST:
+        raise UsageError(
+            "TOO_FEW_CONCEPTS",
+            f"a scene needs {FEWEST} concepts, and there are photos of one, {concepts.pop()!r}",
+            where=request.photos,
+            fix="add photos of another concept, one folder for each",
+        )
 
 
 def _known_backgrounds(request: ComposeRequest) -> tuple[Background, ...] | None:
@@ -133,22 +168,24 @@ def _library(request: ComposeRequest, photos: tuple[Photo, ...], capacity: Capac
     Raises:
         UsageError: TOO_FEW_CONCEPTS, and those of `build_library`.
     """
-    build_library(request.recipe, photos, request.library_uri, capacity, console)
+    tally = build_library(request.recipe, photos, request.library_uri, capacity, console)
     every, scene, store = open_library(request.library_uri), scene_of(request.recipe), open_store(request.out)
     places = [store, *([open_store(request.layouts)] if request.layouts else [])]
     begun = next((place for place in places if is_cast(place)), None)
     library = read_cast(begun, every.store) if begun else castable(every, scene.min_quality if scene else 0.0)
-    console.say(_tell_counts(len(photos), every, library, locked=begun is not None))
+    console.say(_tell_counts(len(photos), tally, every, library, locked=begun is not None))
     ensembles(library.cutouts, scene.together if scene else ())  # enough concepts, or an error
     return library
 
 
-def _tell_counts(photos: int, every: Library, library: Library, *, locked: bool) -> str:
+def _tell_counts(photos: int, tally: Tally, every: Library, library: Library, *, locked: bool) -> str:
     """What became of the photos, in one line."""
     more = len(every.cutouts.keys() - library.cutouts.keys())
     why = "more in the library, which another --out takes" if locked else "of low quality or excluded"
+    counts = ((len(library.cutouts), "cut-outs"), (tally.rejected, "cut off by their photo"), (tally.failed, "failed"))
+    made = ", ".join(f"{count} {what}" for count, what in counts if count or what == "cut-outs")
     rest = f"; {more} {why}" if more else ""
-    return f"library {photos} photos, {len(library.cutouts)} cut-outs{rest}   {every.store.uri}"
+    return f"library {photos} photos, {made}{rest}   {every.store.uri}"
 
 
 def lock_backgrounds(store: Store, backgrounds: tuple[Background, ...]) -> None:

@@ -25,7 +25,7 @@ PHASE = "layout"
 
 def layout(request: ComposeRequest, console: Console) -> Tally:
     """Lay out what is missing of a request; returns the rows made by this call."""
-    with gather_inputs(request, console) as inputs:
+    with gather_inputs(request, request.recipe.phase(PHASE), console) as inputs:
         extents = lock_layouts(request, inputs)
         tally = make_missing(layout_work(request, extents), inputs.capacity, console)
     write_manifest(open_store(request.out))

@@ -15,6 +15,7 @@ from engine.dataset.near_duplicates import unlike
 from engine.dataset.score_table import Scores, open_scores
 from engine.dataset.views import Dataset, open_dataset, write_view
 from engine.errors import UsageError
+from engine.metrics.table import METRICS
 from engine.storage.store import Store
 from jobs.console import size
 from planners.curate.deduplication import ALIKE, Near
@@ -29,11 +30,13 @@ class Account:
         steps: what was asked, and how many rows were left after it.
         reads: columns that were read, and their bytes in the files, compressed.
         table_bytes: of the whole score table.
+        unmeasured: scores that are asked for and that no row has.
     """
 
     steps: Sequence[tuple[str, int]] = ()
     reads: Mapping[str, int] = field(default_factory=dict)
     table_bytes: int = 0
+    unmeasured: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +102,33 @@ def write(chosen: Chosen, wanted: Wanted, out: str) -> None:
 
 def _explain(scores: Scores, selection: Selection) -> Account:
     counts = [column[0].as_py() for column in scores.ask(selection.counts).columns]
+    asked = sorted(METRICS.keys() & selection.reads)
+    counted = {name: f'select count("{name}") from scores' for name in asked}  # noqa: S608 - names of ours
+    unmeasured = tuple(name for name, sql in counted.items() if not scores.ask(sql).column(0)[0].as_py())
     read, total = column_bytes(scores.files, selection.reads)
     steps = [(text, count) for (text, _), count in zip(selection.steps, counts, strict=True)]
-    return Account(steps, read, total)
+    return Account(steps, read, total, unmeasured)
 
 
 def refuse_nothing(chosen: Chosen) -> None:
     """Say which part of a question left nothing.
 
     Raises:
-        UsageError: FILTER_EMPTY.
+        UsageError: FILTER_EMPTY; FILTER_UNMEASURED where a score is asked for that no row has.
     """
     if chosen.rows.num_rows:
         return
     fatal = next(text for text, count in chosen.account.steps if not count)
+    if chosen.account.unmeasured:
+        name = chosen.account.unmeasured[0]
+        needs = ", ".join(METRICS[name].needs)
+        raise UsageError(
+            "FILTER_UNMEASURED",
+            f"no row has a {name}, so none is left after: {fatal}",
+            where=chosen.dataset.uri,
+            why=f"it was made without a model for it ({needs})" if needs else "it was made without this score",
+            fix="measure it: mycanvas score, see docs/filter.md; or ask for a score that `mycanvas stats` shows",
+        )
     raise UsageError(
         "FILTER_EMPTY",
         f"no row is left after: {fatal}",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from engine.errors import UsageError
+from engine.metrics.table import METRICS
 from engine.rows.scores import EXAMPLE
 from planners.curate.deduplication import BEST, Near, parse_dedup, with_steps
 from planners.curate.expression import Column, Kind, Schema, Term
@@ -85,7 +86,7 @@ def select(wanted: Wanted, schema: Schema) -> Selection:
     conditions = clauses(wanted.where, schema) if wanted.where else []
     if "status" in schema and not any("status" in term.reads for _, term in conditions):
         conditions = [*clauses(_STATUS, schema), *conditions]
-    by = number(wanted.by, schema) if wanted.by else Term("null", "null")
+    by = _rank(wanted.by, schema) if wanted.by else Term("null", "null")
     groups = sorted({_NEEDS[each] for each in _caps(wanted)})
     dedup = parse_dedup(wanted.dedup, schema) if wanted.dedup else None
     hashes = dedup.columns if dedup else ()
@@ -104,6 +105,12 @@ def select(wanted: Wanted, schema: Schema) -> Selection:
         steps.append((f"top {wanted.top} by {wanted.by}", _top(len(steps), wanted.top)))
     read = by.reads.union({"unit_id", "sample_id", *hashes, *groups}, *(term.reads for _, term in conditions))
     return Selection(steps, read | {near.column} if near else read, near)
+
+
+def _rank(by: str, schema: Schema) -> Term:
+    """What is best as the largest number: of a score that is better when lower, by its bare name, the lowest."""
+    term, spec = number(by, schema), METRICS.get(by.strip())
+    return replace(term, sql=f"-({term.sql})") if spec and spec.higher_is_better is False else term
 
 
 def schema_of(types: Mapping[str, Any]) -> dict[str, Column]:

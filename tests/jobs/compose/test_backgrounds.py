@@ -78,7 +78,7 @@ def test_a_run_keeps_the_backgrounds_that_it_began_with(places, tmp_path):
     lay_out(str(tmp_path / "library"), out, 8, *wanted, backgrounds=chosen)
     assert read_catalogue(open_store(out)) == chosen
     request = requested("", out, 8, wanted, recipe="classic", small=("size=128", "segment.max_side=128"))
-    with gather_inputs(replace(request, photos=photos, backgrounds="", address=NONE), QUIET) as ready:
+    with gather_inputs(replace(request, photos=photos, backgrounds="", address=NONE), request.whole, QUIET) as ready:
         assert ready.backgrounds == chosen, "a resume asks neither the model nor the folder"
 
 
@@ -88,7 +88,10 @@ def test_phrases_without_an_index_are_refused_before_anything_starts(tmp_path):
     request = requested("", str(tmp_path / "out"), 1, ("scene.phrases=[on a beach]",), recipe="classic", small=())
     for places, cure in ((str(tmp_path), "backgrounds index"), ("", "--backgrounds")):
         asked = replace(request, photos=photos, backgrounds=places)
-        with pytest.raises(UsageError, match=rf"BACKGROUNDS_NO_INDEX(.|\n)*{cure}"), gather_inputs(asked, QUIET):
+        with (
+            pytest.raises(UsageError, match=rf"BACKGROUNDS_NO_INDEX(.|\n)*{cure}"),
+            gather_inputs(asked, asked.whole, QUIET),
+        ):
             pass
     assert not (tmp_path / "out").exists()
 

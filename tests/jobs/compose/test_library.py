@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from engine.errors import UsageError
+from engine.errors import MyCanvasError, UsageError
 from engine.photos.cast import open_cast
 from engine.photos.exclusions import read_exclusions
 from engine.photos.library import open_library
@@ -145,3 +145,29 @@ def test_a_review_shows_the_worst_first_and_trusts_no_name(tmp_path):
     data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
     assert [(item["cutout_id"], item["excluded"]) for item in data["cutouts"]] == [("id-7", ""), ("id-8", hostile)]
     assert review(shelf, tmp_path / "page.html", limit=1) == 1
+
+
+def refused(tmp_path, *overrides, out="out", address="none", photos=None):
+    """The problem that ends a run before anything is cut out."""
+    request = ComposeRequest(
+        recipe=load("classic", [*SMALL, *overrides]), photos=photos or concept_folder(tmp_path / "photos"), samples=4,
+        out=str(tmp_path / out), address=address, budget=ANY_FAILURES,
+    )  # fmt: skip
+    with pytest.raises(MyCanvasError) as caught:
+        compose(request, QUIET)
+    assert not list(tmp_path.rglob("*.parquet")), "nothing was cut out"
+    assert not list(tmp_path.rglob("run.lock.json"))
+    return caught.value.code
+
+
+def test_photos_of_one_concept_are_refused_before_any_is_cut_out(tmp_path):
+    assert refused(tmp_path, photos=concept_folder(tmp_path / "one", {"rex": (200, 60, 40)})) == "TOO_FEW_CONCEPTS"
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_photo_is_cut_out(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert refused(tmp_path, out="file/out") == "STORE_FAILED"
+
+
+def test_a_gpu_that_is_not_there_is_missed_before_any_photo_is_cut_out(tmp_path, ray_address):
+    assert refused(tmp_path, "pools.compose.gpus=64", address=ray_address) == "CAPACITY"

@@ -5,6 +5,10 @@ import json
 import pytest
 
 from benchmarks.support.curate_data import write_dataset
+from engine.dataset.score_table import open_scores
+from engine.dataset.views import open_dataset
+from jobs.curate.filter import choose
+from planners.curate.selection import Wanted
 from tests.support.processes.command import mycanvas
 
 
@@ -43,6 +47,23 @@ def test_a_choice_of_nothing_says_which_part_left_nothing(data, tmp_path):
     assert "FILTER_EMPTY" in told
     assert "scene == 'mars'" in told
     assert not (tmp_path / "v").exists()
+
+
+def test_a_score_that_no_row_has_is_named_with_the_command_that_measures_it(data, tmp_path):
+    for words in (("--where", "unsafe < 0.5"), ("--top", "5", "--by", "unsafe")):
+        told = mycanvas("filter", data, *words, "--view", tmp_path / "v", code=2)
+        assert "FILTER_UNMEASURED" in told
+        assert "mycanvas score" in told
+    assert not (tmp_path / "v").exists()
+
+
+def test_the_best_by_a_score_that_is_better_when_lower_are_the_lowest(data):
+    with open_scores(open_dataset(str(data))) as scores:
+        best = scores.ask("select sample_id from scores where status = 'accepted' order by seam limit 5")
+    chosen = choose(str(data), Wanted(by="seam", top="5"), explain=False)
+    assert sorted(chosen.rows.column("sample_id").to_pylist()) == sorted(best.column("sample_id").to_pylist())
+    named = choose(str(data), Wanted(by="0 - seam", top="5"), explain=False)
+    assert named.rows.equals(chosen.rows), "an expression is taken at its word"
 
 
 HOSTILE = (
