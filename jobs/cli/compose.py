@@ -93,7 +93,9 @@ def compose(
         backgrounds=backgrounds, layouts=layouts, address=address, budget=_budget(max_failures),
     )  # fmt: skip
     pull_small_nets(request.recipe, may_pull(yes), console)
-    _report(console, job(request, console), out, f"mycanvas gallery {out} -o gallery.html")
+    tally = job(request, console)
+    _say_checks(console, request.recipe)
+    _report(console, tally, out, f"mycanvas gallery {out} -o gallery.html")
 
 
 @commands.command()
@@ -153,6 +155,18 @@ def _budget(text: str) -> Budget:
     from jobs.run_loop import parse_budget
 
     return parse_budget(text)
+
+
+def _say_checks(console: Console, recipe: Recipe) -> None:
+    """What "accepted" means, and what nobody looked at."""
+    from actors.compose.gate import Gate
+    from planners.curate.gate import checks
+
+    for gate in (stage for stage in recipe.stages if isinstance(stage, Gate)):
+        asked, others = checks(gate)
+        console.say(f"accepted by  {', '.join(asked) or 'nothing: every row is'}")
+        if others:
+            console.say(f"not asked    {', '.join(others)}")
 
 
 def _report(console: Console, tally: Tally, out: str, following: str) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.compose.scene import Scene
-from actors.models.licences import check_recipe
+from actors.models.licences import check_recipe, named_models
+from actors.models.weights import SHIPPED
 from cluster.session import ON_THIS_MACHINE, Capacity, check_readable, session
 from engine.compose.backdrops import catalogue as procedural_backgrounds
 from engine.errors import UsageError
@@ -21,6 +22,7 @@ from engine.run.recipe import Recipe
 from engine.storage.lock import BACKGROUNDS
 from engine.storage.open_store import open_store, require_writable
 from engine.storage.store import Store
+from engine.toybox import CLASSES
 from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
 from jobs.compose.request import ComposeRequest
 from jobs.compose.segment import build_library, list_telling
@@ -57,6 +59,7 @@ def gather_inputs(request: ComposeRequest, phase: Phase, console: Console) -> It
     _require_concepts(request, photos)
     known = _known_backgrounds(request)
     check_recipe(request.recipe.stages, request.recipe.accept_licence, here=request.address in ON_THIS_MACHINE)
+    _warn_of_toys(request, photos, console)
     require_writable(open_store(request.out))
     with session(request.address) as capacity:
         _probe(request)
@@ -111,6 +114,17 @@ def _require_concepts(request: ComposeRequest, photos: tuple[Photo, ...]) -> Non
             f"a scene needs {FEWEST} concepts, and there are photos of one, {concepts.pop()!r}",
             where=request.photos,
             fix="add photos of another concept, one folder for each",
+        )
+
+
+def _warn_of_toys(request: ComposeRequest, photos: tuple[Photo, ...], console: Console) -> None:
+    """Say that models which have seen nothing but made-up toys are asked about other things."""
+    strangers = sorted({photo.class_name for photo in photos} - set(CLASSES))
+    toys = [each.model for each in named_models(request.recipe.stages) if each.model.startswith(f"{SHIPPED}micro/")]
+    if strangers and toys:
+        console.say(
+            f"warning  {', '.join(toys[:3])} know {len(CLASSES)} classes of made-up toys and no photographs; "
+            f"{', '.join(strangers[:5])} will come out wrong. For photos: mycanvas compose photo"
         )
 
 

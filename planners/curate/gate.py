@@ -49,6 +49,16 @@ else:
     Thresholds = thresholds_of(METRICS)
 
 
+def checks(thresholds: Spec) -> tuple[list[str], list[str]]:
+    """What rows are judged by, such as ``seam <= 0.16``, and the scores that could be asked for and are not."""
+    known = [spec for specs in limited_scores(METRICS) for spec in specs]
+    asked = {spec.column: getattr(thresholds, spec.limit_key, None) for spec in known}
+    signs = {spec.column: "<=" if spec.higher_is_better is False else ">=" for spec in known}
+    rule = ["valid layout"] if getattr(thresholds, _RULE, False) else []
+    texts = [f"{column} {signs[column]} {limit:g}" for column, limit in asked.items() if limit is not None]
+    return [*texts, *rule], [column for column, limit in asked.items() if limit is None]
+
+
 def judged_columns(record: type) -> tuple[str, ...]:
     """The columns of a row that `judge` reads."""
     known = table_of(record).values()

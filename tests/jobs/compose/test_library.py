@@ -12,6 +12,7 @@ from engine.photos.library import open_library
 from engine.photos.listing import list_photos
 from engine.storage.commits import data_files
 from engine.storage.open_store import open_store
+from engine.toybox import CLASSES
 from jobs.compose.compose import compose
 from jobs.compose.library import apply_verdicts, exclude_named, export_cutouts, list_concepts
 from jobs.compose.recipes import load
@@ -171,3 +172,19 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_photo_is_cut_out
 
 def test_a_gpu_that_is_not_there_is_missed_before_any_photo_is_cut_out(tmp_path, ray_address):
     assert refused(tmp_path, "pools.compose.gpus=64", address=ray_address) == "CAPACITY"
+
+
+def test_models_that_know_toys_alone_are_warned_of_before_they_see_photos(tmp_path, capsys):
+    photos = concept_folder(tmp_path / "photos")
+    classes = sorted({photo.class_name for photo in list_photos(photos)} - set(CLASSES))
+    request = ComposeRequest(
+        recipe=load("micro", ["size=128", "pools.compose.gpus=64"]), photos=photos, samples=4,
+        out=str(tmp_path / "file" / "out"), library=str(tmp_path / "library"), address="none", budget=ANY_FAILURES,
+    )  # fmt: skip
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(MyCanvasError, match="STORE_FAILED"):
+        compose(request, Console("human"))
+    said = capsys.readouterr().err
+    assert "warning  shipped:micro/" in said
+    assert classes[0] in said
+    assert "mycanvas compose photo" in said

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.rows.composition import Composition, PlacedObject
-from planners.curate.gate import Thresholds, judge
+from planners.curate.gate import Thresholds, checks, judge
 
 
 def row(psnr=40.0, visible=0.9, identity=None, detection=None, cut_edge=None, **scores):
@@ -87,3 +87,10 @@ def test_a_threshold_must_be_possible():
         Thresholds(min_visible_fraction=1.5)
     with pytest.raises(ValidationError):
         Thresholds(min_clipscore=0.2)
+
+
+def test_what_is_asked_and_what_is_not_is_told():
+    asked, others = checks(Thresholds(min_clip_score=0.3))
+    assert {"clip_score >= 0.3", "valid layout"} <= set(asked)
+    assert "identity" in others
+    assert not {text.split()[0] for text in asked} & set(others)
