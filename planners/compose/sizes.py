@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -88,7 +87,7 @@ _METRES = """
 25: ferris wheel, roller coaster, pyramid, obelisk, stadium, locomotive, steam train
 """
 """Metres: the longest side of a typical one, as it is photographed. Estimated by hand: nobody publishes such a table,
-and what is drawn depends on a ratio to the power of 0.37."""
+and what is drawn depends on the square root of a ratio."""
 
 _PLACES = """
 surface: table, desk, bench, shelf, box, crate, book, rug, stool, suitcase, chest, trunk, dresser, cabinet, pedestal
@@ -111,9 +110,9 @@ PLACES = {place: frozenset(names) for place, names in _lines(_PLACES)}
 SMALLEST_RATIO = 0.4  # the published pipeline's: largest 1.0, smallest 0.4
 WIDEST_RANGE = 12.0
 """Real sizes that can be pictured together: 1 to 12."""
-_EXPONENT = math.log(SMALLEST_RATIO) / math.log(1 / WIDEST_RANGE)
-# 0.369: 1 to 12 just meets the clamp, and the published few-shot ratios come out nearly: cat to dog 0.83 (0.8 there),
-# car to bus 0.77 (0.7 there).
+_EXPONENT = 0.5
+# The published few-shot ratios come out: cat to dog 0.77 (0.8 there), car to bus 0.71 (0.7 there). The 0.37 that takes
+# 1 to 12 to the clamp drew sneakers as large as dogs, the most frequent fault of two judges.
 
 
 @lru_cache(maxsize=4096)

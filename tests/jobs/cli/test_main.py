@@ -129,6 +129,7 @@ def test_a_recipe_that_is_missing_ends_with_2_and_the_one_that_was_meant(run, tm
 def test_everything_wrong_is_found_before_anything_is_written(run, tmp_path):
     out, photos = tmp_path / "out", tmp_path / "photos"
     write(photos / "dog" / "0.jpg", b"")
+    write(photos / "cat" / "0.jpg", b"")
     order = ("compose", "classic", "--samples", 1, "--out", out)
     for arguments, expected in [
         (("--photos", tmp_path / "nowhere"), "PHOTOS_UNREADABLE"),

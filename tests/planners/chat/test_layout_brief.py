@@ -17,7 +17,7 @@ BRIEF = '{"0":[20,1],"1":[90,2]}'
 
 def test_the_question_is_one_line_of_integers_and_the_schema_lists_the_same_ids():
     asked = brief_request((cutout("dog", 0.8), cutout("cat", 0.9, ["left"])), 0.45)
-    assert asked.prompt == '{"rows":[63,80,97],"gap":7,"0":["cat",24,34,41,"left"],"1":["dog",26,36,44]}'
+    assert asked.prompt == '{"rows":[63,80,97],"gap":7,"0":["cat",23,33,40,"left"],"1":["dog",27,38,46]}'
     assert asked.schema == brief_schema(2)
     assert list(asked.schema["properties"]) == asked.schema["required"] == ["0", "1"]
 

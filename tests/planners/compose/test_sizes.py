@@ -1,4 +1,3 @@
-import math
 from dataclasses import replace
 
 import pytest
@@ -49,19 +48,18 @@ def test_the_largest_is_one_and_nothing_is_below_two_fifths():
     assert ratios[2] == 0.4
 
 
-def test_a_ratio_of_one_to_twelve_just_meets_the_clamp():
-    assert math.isclose(
-        relative_sizes([cutout("rocket"), cutout("horse")])[1], (2.3 / 25) ** (math.log(0.4) / math.log(1 / 12))
-    )
+def test_ratios_are_those_of_the_published_examples():
+    assert relative_sizes([cutout("dog"), cutout("cat")])[1] == pytest.approx(0.8, abs=0.05)
+    assert relative_sizes([cutout("bus"), cutout("car")])[1] == pytest.approx(0.7, abs=0.05)
     assert relative_sizes([]) == ()
 
 
 def test_what_the_library_says_of_a_size_counts_more_than_its_class():
     huge = replace(cutout("mug"), metres=2.0)
-    assert relative_sizes([huge, cutout("cup"), replace(cutout("flumph"), metres=0.2)]) == (
+    assert relative_sizes([huge, cutout("cup"), replace(cutout("flumph"), metres=0.72)]) == (
         1.0,
         0.4,
-        pytest.approx(0.427, abs=0.01),
+        pytest.approx(0.6),
     )
 
 
