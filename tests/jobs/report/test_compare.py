@@ -29,7 +29,7 @@ def test_numbers_stand_side_by_side_with_their_difference(pair):
     assert seam["difference"] == pytest.approx(-0.08, abs=0.001)
     shown = mycanvas("compare", *pair)
     assert "seam" in shown
-    assert "-0.080" in shown or "−0.080" in shown
+    assert "-0.080" in shown
 
 
 def test_the_sheet_holds_evenly_spaced_rows_of_each(pair, tmp_path):
