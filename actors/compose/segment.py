@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from engine.errors import SampleError
 from engine.photos.decode_photo import decode_photo
-from engine.photos.images import encode_png, resize
+from engine.photos.images import encode_png, resize, shrink
 from engine.photos.listing import read_file
 from engine.photos.mattes import OPAQUE, Matte, cut_borders, cut_out, tight_box
 from engine.registry import Registry
@@ -23,7 +23,6 @@ from engine.run.stage import Run, Spec, Stage, Worker
 
 LEAST_COVER, MOST_COVER = 0.01, 0.92  # of the frame; beyond, a speck or the whole photo was taken for the subject
 OWN_ALPHA = Model(name="own-alpha", revision="1", license="none")
-OWN_MASK = Model(name="own-mask", revision="1", license="none")
 MASK_STRAY = 0.02  # of the ratio of sides: a matte that was scaled is rounded
 WORKING_SIDES = 2  # photos are reduced to this multiple of `max_side` first: a 64-megapixel photo then needs 0.2 GB
 
@@ -134,17 +133,19 @@ def segment_row(spec: Segment, segmenter: Segmenter, row: Cutout) -> Cutout:
     """
     data = read_file(row.source)
     decoded = decode_photo(data, where=row.source)
-    photo = _within(decoded.pixels, WORKING_SIDES * spec.max_side)
+    photo = shrink(decoded.pixels, WORKING_SIDES * spec.max_side)
     try:
         if row.mask:
             segmenter = _OwnMask(row.mask)
         own = not row.mask and _has_alpha(photo)
         rgba, matte, borders = _own_cut(photo) if own else _cut(photo[..., :3], segmenter, row.class_name)
     except SampleError as error:
-        raise SampleError(error.code, error.what, where=row.source, why=error.why, fix=error.fix) from error
+        raise SampleError(
+            error.code, error.what, where=error.where or row.source, why=error.why, fix=error.fix
+        ) from error
     models = (OWN_ALPHA,) if own else segmenter.models
     sha = sha256(data).hexdigest()
-    image = _within(rgba, spec.max_side)
+    image = shrink(rgba, spec.max_side)
     reasons = ("cut_three_borders",) if len(borders) >= 3 else ()
     return replace(
         row,
@@ -167,14 +168,14 @@ def segment_row(spec: Segment, segmenter: Segmenter, row: Cutout) -> Cutout:
 class _OwnMask:
     """Says what a matte beside the photo says: white, or opaque, is the subject."""
 
-    models: tuple[Model, ...] = (OWN_MASK,)
-
     def __init__(self, uri: str) -> None:
-        self._uri = uri
+        self._uri, self._data = uri, read_file(uri)
+        revision = f"sha256:{sha256(self._data).hexdigest()[:16]}"  # another matte is another cut-out
+        self.models: tuple[Model, ...] = (Model(name="own-mask", revision=revision, license="none"),)
 
     def __call__(self, photo: Pixels, name: str = "") -> Matte:
         del name
-        pixels = decode_photo(read_file(self._uri), where=self._uri).pixels
+        pixels = decode_photo(self._data, where=self._uri).pixels
         alpha = pixels[..., 3] if _has_alpha(pixels) else pixels[..., :3].max(axis=2)
         height, width = photo.shape[:2]
         if abs(alpha.shape[1] / alpha.shape[0] - width / height) > MASK_STRAY:
@@ -215,13 +216,6 @@ def _cut(photo: Pixels, segmenter: Segmenter, name: str) -> tuple[Pixels, Matte,
             fix="crop the photo, or bring an RGBA cut-out",
         )
     return cut_out(photo, matte.alpha), matte, cut_borders(matte.alpha)
-
-
-def _within(pixels: Pixels, side: int) -> Pixels:
-    """The picture, reduced where its longest side is above `side` px."""
-    height, width = pixels.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _unit_box(alpha: Pixels) -> tuple[float, float, float, float]:

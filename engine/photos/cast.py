@@ -20,20 +20,29 @@ from engine.storage.store import Store
 
 
 def castable(library: Library, min_quality: float) -> Library:
-    """What of a library may appear in a new dataset: not excluded, and of no less than a quality."""
+    """What of a library may appear in a new dataset: not excluded, and of no less than a quality.
+
+    Of several cut-outs of one photo, such as the net's and that of a matte that came later, the last counts.
+    """
     excluded = read_exclusions(library.store)
+    last = {_photo_of(library.cutouts[key]): key for key in sorted(library.cutouts, key=library.writing_order)}
     kept = {
         key: cutout
         for key, cutout in library.cutouts.items()
-        if key not in excluded and (cutout.quality is None or cutout.quality >= min_quality)
+        if key == last[_photo_of(cutout)]
+        and key not in excluded
+        and (cutout.quality is None or cutout.quality >= min_quality)
     }
     return replace(library, cutouts=kept, addresses={key: library.addresses[key] for key in kept})
 
 
-def lock_cast(store: Store, library: Library) -> Library:
-    """Write down the cut-outs that a run is made of, or find others written down: those then count."""
+def _photo_of(cutout: CutoutInfo) -> tuple[str, ...]:
+    return cutout.ensemble, cutout.concept, cutout.source_sha256 or cutout.cutout_id
+
+
+def lock_cast(store: Store, library: Library) -> None:
+    """Write down the cut-outs that a run is made of; where some are written down, those stay and count."""
     store.create(CUTOUTS, _to_jsonl(library))
-    return read_cast(store, library.store)
 
 
 def is_cast(store: Store) -> bool:

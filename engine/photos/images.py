@@ -33,6 +33,13 @@ def decode(data: bytes) -> Pixels:
         return np.asarray(image)
 
 
+def shrink(pixels: Pixels, side: int) -> Pixels:
+    """The picture, made smaller where its longest side is above `side` px."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     """Area-true resampling; RGBA is weighted by its alpha, so that no colour bleeds in from the transparent side.
 

@@ -105,6 +105,11 @@ class Library:
             self.cache.keep(cutout_id, kept)
         return kept
 
+    def writing_order(self, cutout_id: str) -> tuple[int, str, int]:
+        """Sorts cut-outs by when they were cut out: by the number of their shard, and their row in it."""
+        address = self.addresses[cutout_id]
+        return len(address.shard), address.shard, address.row
+
     def fingerprint(self) -> str:
         """A hash of every cut-out that may be used; compositions are locked to it."""
         known = json.dumps([asdict(cutout) for cutout in self.cutouts.values()], sort_keys=True)

@@ -19,6 +19,7 @@ from engine.photos.library import Library, open_library
 from engine.photos.listing import Photo
 from engine.run.phase import Phase
 from engine.run.recipe import Recipe
+from engine.storage.commits import data_files
 from engine.storage.lock import BACKGROUNDS
 from engine.storage.open_store import open_store, require_writable
 from engine.storage.store import Store
@@ -105,7 +106,7 @@ def _require_concepts(request: ComposeRequest, photos: tuple[Photo, ...]) -> Non
     Raises:
         UsageError: TOO_FEW_CONCEPTS.
     """
-    if not request.needs("library") or open_library(request.library_uri).cutouts:
+    if not request.needs("library") or data_files(open_store(request.library_uri)):
         return
     concepts = {photo.concept for photo in photos}
     if len(concepts) < FEWEST:
@@ -187,12 +188,12 @@ def _library(request: ComposeRequest, photos: tuple[Photo, ...], capacity: Capac
     places = [store, *([open_store(request.layouts)] if request.layouts else [])]
     begun = next((place for place in places if is_cast(place)), None)
     library = read_cast(begun, every.store) if begun else castable(every, scene.min_quality if scene else 0.0)
-    console.say(_tell_counts(len(photos), tally, every, library, locked=begun is not None))
+    console.say(_library_line(len(photos), tally, every, library, locked=begun is not None))
     ensembles(library.cutouts, scene.together if scene else ())  # enough concepts, or an error
     return library
 
 
-def _tell_counts(photos: int, tally: Tally, every: Library, library: Library, *, locked: bool) -> str:
+def _library_line(photos: int, tally: Tally, every: Library, library: Library, *, locked: bool) -> str:
     """What became of the photos, in one line."""
     more = len(every.cutouts.keys() - library.cutouts.keys())
     why = "more in the library, which another --out takes" if locked else "of low quality or excluded"

@@ -30,7 +30,7 @@ class Account:
         steps: what was asked, and how many rows were left after it.
         reads: columns that were read, and their bytes in the files, compressed.
         table_bytes: of the whole score table.
-        unmeasured: scores that are asked for and that no row has.
+        unmeasured: where nothing is left, scores that are asked for and that no row has.
     """
 
     steps: Sequence[tuple[str, int]] = ()
@@ -102,7 +102,7 @@ def write(chosen: Chosen, wanted: Wanted, out: str) -> None:
 
 def _explain(scores: Scores, selection: Selection) -> Account:
     counts = [column[0].as_py() for column in scores.ask(selection.counts).columns]
-    asked = sorted(METRICS.keys() & selection.reads)
+    asked = () if counts[-1] else sorted(METRICS.keys() & selection.reads)
     counted = {name: f'select count("{name}") from scores' for name in asked}  # noqa: S608 - names of ours
     unmeasured = tuple(name for name, sql in counted.items() if not scores.ask(sql).column(0)[0].as_py())
     read, total = column_bytes(scores.files, selection.reads)

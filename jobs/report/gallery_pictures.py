@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.errors import SampleError
 from engine.photos.decode_photo import decode_photo
-from engine.photos.images import resize
+from engine.photos.images import shrink
 from engine.rows.values import Pixels
 
 WEBP_QUALITY = 80
@@ -44,8 +44,8 @@ def pictures(data: bytes | None, thumb: int, large: int | None) -> Pictures:
     except SampleError:
         return Pictures("", "", 1.0, alpha=False)
     height, width, channels = pixels.shape
-    second = _webp(_fit(pixels, large)) if large is not None and max(height, width) > thumb else ""
-    return Pictures(_webp(_fit(pixels, thumb)), second, round(width / height, 4), alpha=channels == 4)
+    second = _webp(shrink(pixels, large)) if large is not None and max(height, width) > thumb else ""
+    return Pictures(_webp(shrink(pixels, thumb)), second, round(width / height, 4), alpha=channels == 4)
 
 
 def crop_mask(data: bytes) -> Mask | None:
@@ -58,18 +58,12 @@ def crop_mask(data: bytes) -> Mask | None:
     if not rows.size:
         return None
     y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    cropped = _fit(np.ascontiguousarray(alpha[y0:y1, x0:x1]), MASK_SIDE)
+    cropped = shrink(np.ascontiguousarray(alpha[y0:y1, x0:x1]), MASK_SIDE)
     white = np.full((*cropped.shape, 4), 255, np.uint8)
     white[..., 3] = cropped
     height, width = alpha.shape
     part = (x0 / width, y0 / height, x1 / width, y1 / height)
     return Mask(_webp(white), tuple(round(edge, 4) for edge in part))
-
-
-def _fit(pixels: Pixels, side: int) -> Pixels:
-    height, width = pixels.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    return resize(pixels, max(round(width * scale), 1), max(round(height * scale), 1))
 
 
 def _webp(pixels: Pixels) -> str:

@@ -53,7 +53,7 @@ def fill_page(template: str, *, title: str, style: str, script: str, data: objec
         "data": json_block(data),
     }
     # One pass: text that came in with the data is never searched for placeholders.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read_asset(template))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read_asset("head.html") + read_asset(template))
 
 
 def json_block(data: object) -> str:

@@ -17,7 +17,7 @@ from actors.compose.segment import Segment
 from actors.models.nets import NETS, Net, find_net
 from actors.models.provenance import fingerprint
 from engine.errors import EnvironmentProblem, SampleError, UsageError
-from engine.photos.images import resize
+from engine.photos.images import shrink
 from engine.photos.mattes import (
     OPAQUE,
     PRESENT,
@@ -72,13 +72,13 @@ class OnnxSegmenter:
             SampleError: NOTHING_TO_CUT where the nets find no pixel more likely object than not.
         """
         del name
-        small = _within(photo, WORKING_SIDE)
-        answers = [net(small) for net in self._nets]
+        small = shrink(photo, WORKING_SIDE)
         if not self._look_again:
-            return _one_look(photo, answers)
-        first = _mean([*answers, *(_look_mirrored(net, small) for net in self._nets)])
-        box = tight_box(np.rint(255 * first).astype(np.uint8), OPAQUE)
+            height, width = photo.shape[:2]
+            return to_matte(_to_size(self._look(small), width, height))
+        first = self._look(small, mirror=True)
         require_object(first)
+        box = tight_box(np.rint(255 * first).astype(np.uint8), OPAQUE)
         assert box is not None
         bright = np.rint(255 * (small / 255) ** BRIGHTEN).astype(np.uint8)
         near = [
@@ -92,15 +92,20 @@ class OnnxSegmenter:
         cell = max(box[2] - box[0], box[3] - box[1]) / min(net.side for net in self._nets)
         return Matte(_follow_edge(photo, object_map, EDGE_CELLS * cell * photo.shape[0] / small.shape[0]), quality)
 
+    def _look(self, photo: Pixels, *, mirror: bool = False) -> Probability:
+        """The average answer HxW of all nets to a photo, with `mirror` also to its mirror image."""
+        answers = [net(photo) for net in self._nets]
+        if mirror:
+            flipped = np.ascontiguousarray(photo[:, ::-1])
+            answers += [net(flipped)[:, ::-1] for net in self._nets]
+        return _mean(answers)
+
     def _look_near(self, photo: Pixels, near: tuple[slice, slice], *, mirror: bool = False) -> Probability:
         """The answer HxW of all nets to a part of a photo, 0 elsewhere."""
         part = np.ascontiguousarray(photo[near])
         whole = np.zeros(photo.shape[:2], np.float32)
         with suppress(SampleError):  # nothing there when seen from near: then the looks disagree
-            looks = [
-                look(net, part) for net in self._nets for look in ((_plain, _look_mirrored) if mirror else (_plain,))
-            ]
-            whole[near] = _mean(looks)
+            whole[near] = self._look(part, mirror=mirror)
         return whole
 
 
@@ -109,27 +114,8 @@ def load(spec: Segment) -> OnnxSegmenter:
     return OnnxSegmenter(spec.nets, look_again=spec.look_again)
 
 
-def _one_look(photo: Pixels, answers: Sequence[Probability]) -> Matte:
-    height, width = photo.shape[:2]
-    return to_matte(_to_size(_mean(answers), width, height))
-
-
-def _plain(net: _LoadedNet, photo: Pixels) -> Probability:
-    return net(photo)
-
-
-def _look_mirrored(net: _LoadedNet, photo: Pixels) -> Probability:
-    return net(np.ascontiguousarray(photo[:, ::-1]))[:, ::-1]
-
-
 def _mean(maps: Sequence[Probability]) -> Probability:
     return cast("Probability", np.mean(maps, axis=0, dtype=np.float32))
-
-
-def _within(photo: Pixels, side: int) -> Pixels:
-    height, width = photo.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    return resize(photo, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def _around(box: PixelBox, margin: float) -> tuple[slice, slice]:

@@ -165,6 +165,8 @@ def test_a_matte_beside_the_photo_is_taken_as_it_is(tmp_path):
     row = replace(row_for(photo), mask=str(written(tmp_path / "rex_mask.png", encode_png(matte))))
     done = segment_row(Segment(), Stencil(np.s_[0:10, 0:10]), row)
     assert (done.width, done.height, done.quality, done.models[0].name) == (50, 60, 1.0, "own-mask")
+    written(tmp_path / "rex_mask.png", encode_png(np.roll(matte, 5, axis=0)))
+    assert segment_row(Segment(), Stencil(np.s_[0:10, 0:10]), row).cutout_id != done.cutout_id, "of another matte"
     tall = replace(row, mask=str(written(tmp_path / "tall_mask.png", encode_png(matte.T.copy()))))
-    with pytest.raises(SampleError, match="MASK_SHAPE"):
+    with pytest.raises(SampleError, match=r"MASK_SHAPE .*tall_mask\.png"):
         segment_row(Segment(), Stencil(np.s_[0:10, 0:10]), tall)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import UsageError
-from engine.photos.cast import castable, lock_cast, open_cast
+from engine.photos.cast import castable, lock_cast, open_cast, read_cast
 from engine.photos.exclusions import EXCLUDED, exclude, read_exclusions
 from engine.photos.library import open_library
 from engine.storage.open_store import open_store
@@ -19,6 +19,13 @@ def test_what_is_doubtful_or_excluded_is_not_cast(tmp_path):
     assert len(every.cutouts) == 4, "the library keeps them"
 
 
+def test_of_two_cut_outs_of_one_photo_the_later_is_cast(tmp_path):
+    by_net, by_hand = cutout(1, cutout_id="z"), cutout(2, cutout_id="a", concept="thing1")
+    every = library(tmp_path, [by_net, cutout(3)], [by_hand])
+    assert set(every.cutouts) == {"z", "a", "id-6"}
+    assert set(castable(every, 0.0).cutouts) == {"a", "id-6"}
+
+
 def test_an_exclusion_can_be_taken_back(tmp_path):
     store = open_store(str(tmp_path))
     exclude(store, {"a": "blurred", "b": "cut off"})
@@ -32,11 +39,12 @@ def test_an_exclusion_can_be_taken_back(tmp_path):
 def test_a_run_goes_on_with_what_it_locked_however_the_library_grows(tmp_path):
     every = library(tmp_path / "library", [cutout(1), cutout(2)])
     run = open_store(str(tmp_path / "run"))
-    locked = lock_cast(run, every)
-    assert locked.fingerprint() == every.fingerprint()
+    lock_cast(run, every)
+    assert read_cast(run, every.store).fingerprint() == every.fingerprint()
     grown = library(tmp_path / "library", [cutout(1), cutout(2)], [cutout(3)])
     exclude(every.store, {"id-8": "no"})
-    assert lock_cast(run, grown).fingerprint() == every.fingerprint()
+    lock_cast(run, grown)
+    assert read_cast(run, grown.store).fingerprint() == every.fingerprint()
     again = open_cast(run.uri, every.store.uri)
     assert again.cutouts == every.cutouts
     assert again.pixels("id-7").max() == 2
@@ -46,5 +54,7 @@ def test_a_run_goes_on_with_what_it_locked_however_the_library_grows(tmp_path):
 def test_what_was_said_of_a_size_is_locked_too(tmp_path):
     every = library(tmp_path / "library", [cutout(1)])
     sized = replace(every, cutouts={key: replace(info, metres=0.4) for key, info in every.cutouts.items()})
-    assert [info.metres for info in lock_cast(open_store(str(tmp_path / "run")), sized).cutouts.values()] == [0.4]
+    run = open_store(str(tmp_path / "run"))
+    lock_cast(run, sized)
+    assert [info.metres for info in read_cast(run, sized.store).cutouts.values()] == [0.4]
     assert [info.metres for info in open_library(every.store.uri).cutouts.values()] == [None]
