@@ -10,16 +10,19 @@ from pydantic import Field, model_validator
 
 from actors.chat.chat_stage import ChatModel, ChatSpec
 from engine.errors import SampleError
+from engine.photos.backgrounds import Anchor, read_catalogue
 from engine.photos.cast import open_cast
 from engine.photos.library import CutoutInfo
 from engine.rows.composition import Composition, Placement
 from engine.rows.values import Model
 from engine.run.stage import Run, Stage, Worker
 from engine.seeds import derive
+from engine.storage.open_store import open_store
 from planners.chat.layout_answer import read
 from planners.chat.layout_brief import brief_request
 from planners.chat.layout_prompt import request
 from planners.chat.question import Question
+from planners.compose.anchors import Footing, fits, footing_of
 from planners.compose.layout import solve
 from planners.compose.layout_repair import repair
 from planners.compose.layout_rules import problems
@@ -48,8 +51,8 @@ class Layout(ChatSpec, Stage):
     """Give every cut-out of the cast a box, a depth and something to stand on."""
 
     name: ClassVar[str] = "layout"
-    reads: ClassVar[tuple[str, ...]] = ("cast", "concepts", "ground_line")
-    needs: ClassVar[tuple[str, ...]] = ("library",)
+    reads: ClassVar[tuple[str, ...]] = ("cast", "concepts", "ground_line", "background_id")
+    needs: ClassVar[tuple[str, ...]] = ("library", "backgrounds")
     writes: ClassVar[tuple[str, ...]] = ("placements", "layout_source", "planners")
 
     plain: ClassVar[str] = "solver"
@@ -80,9 +83,16 @@ class Layout(ChatSpec, Stage):
         """
         cutouts, chat = open_cast(run.out, run.library).cutouts, self.chat(run)
         planner: LayoutPlanner = Asking(self, cutouts, chat) if chat else Solver(self, cutouts)
+        anchors = {each.background_id: each.anchor for each in read_catalogue(open_store(run.out)) if each.anchor}
 
         def work(rows: Sequence[Composition]) -> list[object]:
-            return [_answer(row, planned) for row, planned in zip(rows, planner.plan(rows), strict=True)]
+            stands = [find_stand(anchors, cutouts, row) for row in rows]
+            asked = [row for row, stand in zip(rows, stands, strict=True) if stand is None]
+            planned = iter(planner.plan(asked) if asked else ())
+            return [
+                _answer(row, next(planned) if stand is None else solve_row(self, cutouts, row, stand=stand))
+                for row, stand in zip(rows, stands, strict=True)
+            ]
 
         return work
 
@@ -135,13 +145,20 @@ class Asking:
         return by_source.get(self.spec.backend) or by_source.get(f"{self.spec.backend}{REPAIRED}") or planned[0]
 
 
+def find_stand(anchors: Mapping[str, Anchor], cutouts: Mapping[str, CutoutInfo], row: Composition) -> Footing | None:
+    """Where the first of the cast stands, before a photo whose subject it replaces; such rows ask no language model."""
+    anchor = anchors.get(row.background_id)
+    first = cutouts.get(row.cast[0]) if row.cast else None
+    return footing_of(anchor, first) if anchor and first and fits(anchor, first) else None
+
+
 def solve_row(
-    spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, why: str = ""
+    spec: Layout, cutouts: Mapping[str, CutoutInfo], row: Composition, why: str = "", stand: Footing | None = None
 ) -> Planned | SampleError:
     """The solver's layout of a row; `why` names the error that it stands in for."""
     try:
         cast = [cutouts[cutout_id] for cutout_id in row.cast]
-        placements = solve(row.seed, cast, row.ground_line, mirror=spec.mirror)
+        placements = solve(row.seed, cast, row.ground_line, mirror=spec.mirror, stand=stand)
     except SampleError as error:
         return error
     return Planned(placements, f"solver ({why})" if why else "solver")

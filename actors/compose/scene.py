@@ -14,7 +14,8 @@ from engine.photos.cast import open_cast
 from engine.rows.composition import Composition
 from engine.run.stage import Run, Stage, Worker
 from engine.storage.open_store import open_store
-from planners.compose.scenes import ensembles, one_of, plan_scene
+from planners.compose.casting import ensembles, one_of
+from planners.compose.scenes import plan_scene
 
 
 @final
@@ -35,6 +36,9 @@ class Scene(Stage):
         default=0.62, ge=0, le=1, description="cut-outs that their segmenter trusts less do not appear"
     )
 
+    own_backgrounds: bool = Field(
+        default=False, description="without --backgrounds: the photos themselves, with their subjects taken out"
+    )
     phrases: tuple[str, ...] = Field(
         default=(), description="places to look for among indexed backgrounds; empty: every background as it is"
     )

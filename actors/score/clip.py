@@ -70,7 +70,7 @@ def clip_judge(scorer: ClipScorer, library: Library, limit: int) -> ClipJudge:
             scores.append(
                 ClipScores(
                     clip_score=cosine(images[number], texts[2 * number]),
-                    ti_clip=cosine(images[number], texts[2 * number + 1]),
+                    ti_clip=cosine(images[number], texts[2 * number + 1]) if row.background_prompt else None,
                     cp_clip=cp_clip(table, len(row.concepts)),
                     cp_clip_assigned=cp_clip_assigned(table, len(row.concepts)),
                     image=images[number],

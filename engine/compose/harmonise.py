@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from engine.rows.values import Pixels
 
-GAIN_BOUNDS = (0.75, 1.3)
+GAIN_BOUNDS = (0.55, 1.3)
 OFFSET_BOUND = 20.0
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
 _EXPOSURE, _CONTRAST, _TINT = 0.4, 0.2, 0.4  # share of the way to the background's statistics
+_DARKENING = 0.6  # instead of `_EXPOSURE` towards a darker place: a bright shoe in a night field is seen at once
 _LIFT = 8.0  # brighter by offset is haze over the darks: little of it; darker by offset is allowed the whole bound
 _TINT_BOUNDS = (0.9, 1.12)
 _NORM = 6  # shades of grey: the Minkowski norm that estimates the colour of the light
@@ -24,7 +25,7 @@ _NORM = 6  # shades of grey: the Minkowski norm that estimates the colour of the
 
 @dataclass(frozen=True, slots=True)
 class Tint:
-    """Gain (0.75..1.3) and offset (-20..20, of 255) of red, green and blue."""
+    """Gain (0.55..1.3) and offset (-20..20, of 255) of red, green and blue."""
 
     gain: tuple[float, float, float]
     offset: tuple[float, float, float]
@@ -38,8 +39,8 @@ def match(cutout: Pixels, background: Pixels, ground: Pixels) -> Tint:
 
     With means m and deviations s of luma, f the cut-out (weighted by alpha) and b the background, half of it the whole
     picture and half the part around the object:
-    contrast k = (s_b / s_f)^0.2, mean wanted m = m_f + 0.4 (m_b - m_f), exposure e = m / m_f,
-    colour of the light c = (mean of b^6)^(1/6), divided by its own mean,
+    contrast k = (s_b / s_f)^0.2, mean wanted m = m_f + 0.4 (m_b - m_f), or 0.6 where m_b is darker,
+    exposure e = m / m_f, colour of the light c = (mean of b^6)^(1/6), divided by its own mean,
     gain = e k c^0.4, offset = m - gain m_f, each bounded. The light's colour comes from the whole picture, because
     grass is green by day too.
 
@@ -55,7 +56,8 @@ def match(cutout: Pixels, background: Pixels, ground: Pixels) -> Tint:
     all_mean, all_spread = _luma(background, None)
     near_mean, _ = _luma(ground, None)
     contrast = float(np.clip((max(all_spread, 8.0) / max(own_spread, 8.0)) ** _CONTRAST, 0.88, 1.12))
-    wanted = own_mean + _EXPOSURE * (0.5 * (all_mean + near_mean) - own_mean)
+    brighter = 0.5 * (all_mean + near_mean) - own_mean
+    wanted = own_mean + (_EXPOSURE if brighter > 0 else _DARKENING) * brighter
     exposure = float(np.clip(wanted / max(own_mean, 16.0), *GAIN_BOUNDS))
     gain = np.clip(exposure * contrast * np.clip(_light(background) ** _TINT, *_TINT_BOUNDS), *GAIN_BOUNDS)
     offset = float(np.clip(wanted - float(gain @ LUMA) * own_mean, -OFFSET_BOUND, _LIFT))

@@ -24,7 +24,13 @@ _SQUASH = 0.24  # a circle on the ground seen from standing height: height over 
 
 
 def with_shadows(
-    background: Pixels, layers: Sequence[Pixels], placements: Sequence[Placement], *, sun: float, ground_line: float
+    background: Pixels,
+    layers: Sequence[Pixels],
+    placements: Sequence[Placement],
+    *,
+    sun: float,
+    ground_line: float,
+    cast: float = 1.0,
 ) -> Pixels:
     """The background with the shadows of every object that stands on the ground or on another object.
 
@@ -33,6 +39,7 @@ def with_shadows(
         layers: SxS soft alpha per placement.
         placements: as the layers; support "ground" casts and touches, "on:<n>" only touches, others leave no shadow.
         sun: side of the light, -1 (left) .. 1 (right).
+        cast: how strong cast shadows are, 0..1; little where nobody knows which way the light falls.
         ground_line: 0..1; a cast shadow ends where the ground does.
     """
     size = background.shape[0]
@@ -44,7 +51,7 @@ def with_shadows(
         alpha = layer.astype(np.float32) / 255.0
         lit *= 1.0 - _contact(alpha, placement)
         if standing:
-            lit *= 1.0 - _cast(alpha, placement, sun) * _on_ground(size, ground_line)
+            lit *= 1.0 - cast * _cast(alpha, placement, sun) * _on_ground(size, ground_line)
     shade = 1.0 - lit[..., None]
     darkened = background * (1.0 - shade * (2.0 - _AMBIENT))
     return np.clip(darkened + 0.5, 0.0, 255.0).astype(np.uint8)

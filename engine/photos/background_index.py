@@ -24,7 +24,7 @@ from engine.storage.parquet import open_shard
 from engine.storage.store import Store
 
 POINTER = ".mycanvas/backgrounds.json"  # in the folder of the photos; names with a dot are no photos
-COLUMNS = tuple(Background.__slots__)
+COLUMNS = tuple(name for name in Background.__slots__ if name != "anchor")
 _KIND = "index"
 
 

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
 from engine.errors import SampleError, UsageError
+from engine.photos.decode_photo import decode_photo
+from engine.photos.ground_line import estimate_ground_line
 from engine.photos.listing import EXTENSIONS, list_files, open_folder, read_file
 from engine.photos.metadata import clean_name, read_all_metadata
 from engine.rows.values import UNKNOWN_LICENSE
 from engine.storage.lock import BACKGROUNDS
 from engine.storage.store import Store
 
+OWN, DRAWN = "own", "drawn"
+"""Instead of a folder: the photos of the concepts with the subjects taken out, and the procedural backdrops."""
 DEFAULT_GROUND_LINE = 0.55
+READERS = 8  # threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """Where a subject stood that was taken out of a photo: `box` of it, xyxy in 0..1 of the square that is left."""
+
+    box: tuple[float, float, float, float]
+    concept: str
+    class_name: str
+    source_sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +50,27 @@ class Background:
     license: str
     uri: str = ""
     sha256: str = ""
+    anchor: Anchor | None = None
 
 
 def to_jsonl(backgrounds: Iterable[Background]) -> bytes:
     """One JSON object a line, in a stable order."""
-    return "".join(json.dumps(asdict(item), sort_keys=True) + "\n" for item in backgrounds).encode()
+    return "".join(json.dumps(_fields(item), sort_keys=True) + "\n" for item in backgrounds).encode()
+
+
+def _fields(item: Background) -> dict[str, Any]:
+    return {name: value for name, value in asdict(item).items() if value is not None}
 
 
 def read_catalogue(store: Store) -> tuple[Background, ...]:
     """The backgrounds that were locked with the run."""
     lines = store.read(BACKGROUNDS).decode().splitlines()
-    return tuple(Background(**json.loads(line)) for line in lines)
+    return tuple(_read(json.loads(line)) for line in lines)
+
+
+def _read(told: dict[str, Any]) -> Background:
+    anchor = told.pop("anchor", None)
+    return Background(**told, anchor=Anchor(**{**anchor, "box": tuple(anchor["box"])}) if anchor else None)
 
 
 def by_id(backgrounds: Sequence[Background]) -> dict[str, Background]:
@@ -56,7 +82,7 @@ def list_backgrounds(uri: str) -> tuple[Background, ...]:
     """The photos of a folder, each with what ``metadata.jsonl`` says of it.
 
     Keys: ``file_name``, ``phrase`` ("in a garden"), ``scene``, ``ground_line`` (0 top to 1 bottom), ``license``.
-    Without them the folder's name is the scene and the ground begins at 0.55.
+    Without them the folder's name is the scene, and the ground begins where it seems to.
 
     Raises:
         UsageError: PHOTOS_UNREADABLE, PHOTOS_METADATA, PHOTOS_NAME, BACKGROUNDS_EMPTY, BACKGROUND_UNREADABLE,
@@ -68,14 +94,16 @@ def list_backgrounds(uri: str) -> tuple[Background, ...]:
     images = [path for path in found if path.lower().endswith(EXTENSIONS)]
     if not images:
         raise UsageError("BACKGROUNDS_EMPTY", "holds no photos", where=uri, fix="leave --backgrounds out, or fill it")
-    return tuple(_background(filesystem, path, facts.get(path, {})) for path in images)
+    with ThreadPoolExecutor(READERS) as readers:  # a photo whose ground is guessed is decoded, some 30 ms
+        return tuple(readers.map(lambda path: _background(filesystem, path, facts.get(path, {})), images))
 
 
 def _background(filesystem: Any, path: str, facts: Mapping[str, Any]) -> Background:
     uri = filesystem.unstrip_protocol(path)
-    digest = _digest(uri)
+    data = _read_photo(uri)
+    digest = sha256(data).hexdigest()
     scene = clean_name(str(facts.get("scene") or PurePosixPath(path).parent.name).replace("_", " ")) or "scene"
-    ground = facts.get("ground_line", DEFAULT_GROUND_LINE)
+    ground = facts["ground_line"] if "ground_line" in facts else _guess_ground(data, uri)
     if isinstance(ground, bool) or not isinstance(ground, (int, float)) or not 0.0 <= ground <= 0.9:
         raise UsageError(
             "BACKGROUND_GROUND",
@@ -94,8 +122,16 @@ def _background(filesystem: Any, path: str, facts: Mapping[str, Any]) -> Backgro
     )
 
 
-def _digest(uri: str) -> str:
+def _guess_ground(data: bytes, uri: str) -> float:
+    """A photo that cannot be decoded is found where it is needed."""
     try:
-        return sha256(read_file(uri)).hexdigest()
+        return estimate_ground_line(decode_photo(data, where=uri).pixels)
+    except SampleError:
+        return DEFAULT_GROUND_LINE
+
+
+def _read_photo(uri: str) -> bytes:
+    try:
+        return read_file(uri)
     except SampleError as error:
         raise UsageError("BACKGROUND_UNREADABLE", error.what, where=uri, why=error.why, fix=error.fix) from error

@@ -52,6 +52,31 @@ class PhraseEmbedding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmptiedPhoto:
+    """A photo whose subject was taken out: a square `image` without it, and the box of the hole in it.
+
+    `box` is that of the subject in the photo, `hole` that in the square; both xyxy in 0..1.
+    """
+
+    kind: ClassVar[str] = "emptied_photo"
+
+    # plan
+    sample_id: str
+    unit_id: int
+    seed: int
+    # source
+    source: str = ""
+    cutout_id: str = ""
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    # empty_photo
+    image: bytes | None = None
+    hole: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    ground_line: float = 0.0
+    # plan
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedBackground:
     """A picture of a place that a model painted from a phrase; `take` counts the pictures of one phrase from 0."""
 

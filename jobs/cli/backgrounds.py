@@ -30,7 +30,7 @@ def backgrounds_index(
     Example: mycanvas backgrounds index places/ --model shipped:micro/scorer --pretrained ""
     """
     from actors.score.scorers import ClipSpec
-    from jobs.compose.backgrounds import index
+    from jobs.compose.backgrounds.index import index
 
     console = Console(output)
     clip = ClipSpec(backend=backend, model=model, pretrained=pretrained, revision=revision)
@@ -62,7 +62,7 @@ def backgrounds_generate(
     """
     from actors.compose.generate import Generation
     from engine.run.recipe_parse import spec_from_overrides
-    from jobs.compose.backgrounds import generate, read_phrases
+    from jobs.compose.backgrounds.generate import generate, read_phrases
 
     spec = spec_from_overrides(Generation, override or [], see="docs/recipes.md")
     console = Console(output)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Failures = Annotated[str, typer.Option("--max-failures", help="stop when more rows fail: a share (1%) or a number")]
 Photos = Annotated[str, typer.Option(help="<concept>/<image> or <ensemble>/<concept>/<image>")]
 Samples = Annotated[int, typer.Option(min=1, help="how many; may grow when the command is run again")]
-Backgrounds = Annotated[str, typer.Option(help="folder of background photos; none: procedural scenes")]
+Backgrounds = Annotated[str, typer.Option(help="folder, own (your photos, emptied), drawn; none: the recipe's")]
 Library = Annotated[str, typer.Option(help="library of cut-outs to use; none: OUT/library")]
 Seed = Annotated[int | None, typer.Option(min=0, help="root seed; overrides the recipe's")]
 

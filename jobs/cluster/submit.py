@@ -24,6 +24,7 @@ from actors.models.mirror import VARIABLE
 from actors.models.preflight import local_folders
 from cluster.submit import Job, Submissions
 from engine.errors import UsageError
+from engine.photos.backgrounds import DRAWN, OWN
 from engine.photos.listing import open_folder
 from engine.run.recipe import Recipe
 from engine.run.recipe_parse import validate_spec
@@ -48,7 +49,7 @@ class RunFile(Spec):
     photos: str = Field(description="absolute path or s3:// that every node can read")
     samples: int = Field(ge=1, description="how many")
     out: str = Field(description="absolute path or s3:// that every node can write")
-    backgrounds: str = Field(default="", description="folder of background photos; empty: procedural scenes")
+    backgrounds: str = Field(default="", description="folder, own (the photos, emptied), drawn; empty: the recipe's")
     layouts: str = Field(default="", description="what `mycanvas layout` made; empty: laid out by this run")
     library: str = Field(default="", description="library of cut-outs to use; empty: OUT/library")
     models: str = Field(default="", description="where `models pull` put the models; empty: each node's own way")
@@ -76,7 +77,7 @@ def read_run(path: Path) -> tuple[RunFile, Recipe]:
     beside = path.parent / run.recipe
     recipe = load(str(beside) if beside.is_file() else run.recipe, run.set)
     for key in ("photos", "out", "models", *OPTIONS):
-        if getattr(run, key):
+        if getattr(run, key) not in ("", OWN, DRAWN):
             _travels(getattr(run, key), key)
     return run, recipe
 
@@ -95,7 +96,8 @@ def submit(path: Path, address: str, console: Console) -> Job:
     for model in local_folders(specs):
         _travels(model, "a model")
     for key in ("photos", "backgrounds"):
-        _look_for_photos(getattr(run, key), key, console)
+        if getattr(run, key) not in (OWN, DRAWN):
+            _look_for_photos(getattr(run, key), key, console)
     variables = {VARIABLE: run.models} if run.models else {}
     with _pack(run, recipe) as folder:
         job, fresh = Submissions(address).submit(

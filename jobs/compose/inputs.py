@@ -13,7 +13,7 @@ from actors.models.weights import SHIPPED
 from cluster.session import ON_THIS_MACHINE, Capacity, check_readable, session
 from engine.compose.backdrops import catalogue as procedural_backgrounds
 from engine.errors import UsageError
-from engine.photos.backgrounds import Background, list_backgrounds, read_catalogue, to_jsonl
+from engine.photos.backgrounds import DRAWN, OWN, Background, list_backgrounds, read_catalogue, to_jsonl
 from engine.photos.cast import castable, is_cast, read_cast
 from engine.photos.library import Library, open_library
 from engine.photos.listing import Photo
@@ -24,13 +24,14 @@ from engine.storage.lock import BACKGROUNDS
 from engine.storage.open_store import open_store, require_writable
 from engine.storage.store import Store
 from engine.toybox import CLASSES
-from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
+from jobs.compose.backgrounds.find import find_backgrounds, read_indexed
+from jobs.compose.backgrounds.own import no_place, own_backgrounds
 from jobs.compose.request import ComposeRequest
 from jobs.compose.segment import build_library, list_telling
 from jobs.console import Console
 from jobs.run_loop import Tally
 from planners.capacity.replicas import replicas
-from planners.compose.scenes import FEWEST, ensembles
+from planners.compose.casting import FEWEST, ensembles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def gather_inputs(request: ComposeRequest, phase: Phase, console: Console) -> It
         _probe(request)
         _require_room(request.recipe, phase, capacity)
         library = _library(request, photos, capacity, console) if request.needs("library") else None
-        backgrounds = _found_backgrounds(request, capacity, console) if known is None else known
+        backgrounds = _found_backgrounds(request, library, capacity, console) if known is None else known
         yield Inputs(capacity=capacity, library=library, backgrounds=backgrounds)
 
 
@@ -130,18 +131,21 @@ def _warn_of_toys(request: ComposeRequest, photos: tuple[Photo, ...], console: C
 
 
 def _known_backgrounds(request: ComposeRequest) -> tuple[Background, ...] | None:
-    """The backgrounds that need no model to be found: procedural ones, all photos, what is locked with the run.
+    """The backgrounds that need no worker to be found: procedural ones, all photos, what is locked with the run.
 
-    None where phrases are to find them among indexed photos.
+    None where phrases are to find them among indexed photos, and where subjects are to be taken out of one's own.
 
     Raises:
-        UsageError: BACKGROUNDS_NO_INDEX, and those of `list_backgrounds`.
+        UsageError: BACKGROUNDS_NO_INDEX, BACKGROUNDS_OWN, and those of `list_backgrounds`.
     """
     if not request.needs("backgrounds"):
         return ()
     scene, store = scene_of(request.recipe), open_store(request.out)
+    if _wants_own(request):
+        return _known_own(request, scene, store)
     if scene is None or not scene.phrases:
-        return list_backgrounds(request.backgrounds) if request.backgrounds else procedural_backgrounds()
+        drawn = request.backgrounds in ("", DRAWN)
+        return procedural_backgrounds() if drawn else list_backgrounds(request.backgrounds)
     if store.exists(BACKGROUNDS):  # the lock holds the phrases: a resume asks no model
         return read_catalogue(store)
     if not request.backgrounds:
@@ -154,8 +158,30 @@ def _known_backgrounds(request: ComposeRequest) -> tuple[Background, ...] | None
     return None
 
 
-def _found_backgrounds(request: ComposeRequest, capacity: Capacity, console: Console) -> tuple[Background, ...]:
-    """The backgrounds that the phrases of the recipe find among indexed photos."""
+def _wants_own(request: ComposeRequest) -> bool:
+    scene = scene_of(request.recipe)
+    return request.backgrounds == OWN or (not request.backgrounds and scene is not None and scene.own_backgrounds)
+
+
+def _known_own(request: ComposeRequest, scene: Scene | None, store: Store) -> tuple[Background, ...] | None:
+    """The emptied photos that a run is locked to, if it is begun; they are not phrases' to find."""
+    if (scene and scene.phrases) or not request.needs("library"):
+        fix = "leave scene.phrases out, or give a folder of photos"
+        raise UsageError("BACKGROUNDS_OWN", "`own` cannot be looked through by phrases", where="--backgrounds", fix=fix)
+    return read_catalogue(store) if store.exists(BACKGROUNDS) else None
+
+
+def _found_backgrounds(
+    request: ComposeRequest, library: Library | None, capacity: Capacity, console: Console
+) -> tuple[Background, ...]:
+    """One's own photos without their subjects, or what the phrases of the recipe find among indexed photos."""
+    if library is not None and _wants_own(request):
+        own = own_backgrounds(library, capacity, console)
+        if not own and request.backgrounds:
+            raise no_place(request.library_uri)
+        if not own:
+            console.say("backgrounds  no photo shows a place that its subject leaves free: drawn ones are taken")
+        return own or procedural_backgrounds()
     scene = scene_of(request.recipe)
     assert scene is not None
     return find_backgrounds(
@@ -173,7 +199,7 @@ def _probe(request: ComposeRequest) -> None:
     """Ask every node of a joined cluster whether it can read what the request names."""
     named = {"photos": request.photos, "backgrounds": request.backgrounds, "layouts": request.layouts}
     for option, uri in named.items() if request.address not in ON_THIS_MACHINE else ():
-        if uri:
+        if uri not in ("", OWN, DRAWN):
             check_readable(uri, purpose=f"--{option}")
 
 

@@ -25,7 +25,7 @@ from jobs.compose.recipes import show
 from jobs.console import Console
 from jobs.run_loop import new_run_id
 from planners.chat.scene_question import THINGS, Proposal, read_proposal
-from planners.compose.scenes import ensembles
+from planners.compose.casting import ensembles
 from planners.compose.sizes import real_size
 
 EACH, LONGEST = 12, 1024  # phrases asked for in one question, and tokens of its answer

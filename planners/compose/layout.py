@@ -12,6 +12,7 @@ from engine.geometry import min_area
 from engine.photos.library import CutoutInfo
 from engine.rows.composition import Placement
 from engine.seeds import rng
+from planners.compose.anchors import Footing
 from planners.compose.layout_candidates import (
     CANDIDATES,
     NEAREST,
@@ -30,7 +31,12 @@ SUPPORT_CHANCE = 0.6
 
 
 def solve(
-    seed: int, cast: Sequence[CutoutInfo], ground_line: float | None, *, mirror: bool = False
+    seed: int,
+    cast: Sequence[CutoutInfo],
+    ground_line: float | None,
+    *,
+    mirror: bool = False,
+    stand: Footing | None = None,
 ) -> tuple[Placement, ...]:
     """Place every cut-out of `cast`, farthest first.
 
@@ -42,16 +48,17 @@ def solve(
         cast: 1 to 5 cut-outs.
         ground_line: horizon of the ground, 0 (top) to 1; None where the background shows none.
         mirror: whether cut-outs may be mirrored by chance; lettering and clock faces lose by it.
+        stand: where the first of the cast stands, if that is settled; the others are drawn to its scale.
 
     Raises:
         SampleError: LAYOUT_UNSOLVED when no attempt obeys the rules.
     """
     ground = 0.5 if ground_line is None else ground_line
     if ground + 2 * GROUND_MARGIN < NEAREST:
-        task = _task(rng(seed, "layout", "task"), cast, ground, mirror=mirror)
+        task = _task(rng(seed, "layout", "task"), cast, ground, mirror=mirror, stand=stand)
         for attempt in range(ATTEMPTS):
             if attempt == ATTEMPTS // 2:  # what does not fit on its supporter may stand beside it
-                task = replace(task, rider=None)
+                task = replace(task, rider=None, stand_shrinks=True)
             draw = rng(seed, "layout", f"attempt {attempt}")
             found = draw_candidates(draw, task, scale=0.95**attempt)
             best = best_candidate(draw, task, found, visible=max(0.88 - 0.01 * attempt, 0.72))
@@ -68,10 +75,12 @@ def solve(
     )
 
 
-def _task(draw: np.random.Generator, cast: Sequence[CutoutInfo], ground: float, *, mirror: bool) -> LayoutTask:
+def _task(
+    draw: np.random.Generator, cast: Sequence[CutoutInfo], ground: float, *, mirror: bool, stand: Footing | None
+) -> LayoutTask:
     aspect = np.array([item.aspect for item in cast])
     flips = _flips(draw, cast, mirror=mirror)
-    rider, carrier = _support(draw, cast)
+    rider, carrier = (None, 0) if stand else _support(draw, cast)
     return LayoutTask(
         aspect=aspect,
         ratio=np.array(relative_sizes(cast)),
@@ -81,6 +90,7 @@ def _task(draw: np.random.Generator, cast: Sequence[CutoutInfo], ground: float, 
         rider=rider,
         carrier=carrier,
         ground=ground,
+        stand=stand,
     )
 
 

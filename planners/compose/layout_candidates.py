@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from planners.compose.anchors import Footing
 from planners.compose.layout_rules import GROUND_MARGIN, STAND_IN, perspective
 
 Array = NDArray[np.float64]
@@ -21,6 +22,8 @@ TOTAL_AREA = 0.24, 0.43
 WIDEST = 0.62
 TANGENT = 0.015
 """Edges that meet look pasted: apart or overlapping reads as depth."""
+LEAST_OF_STAND = 0.75
+"""What stands where something else stood is made smaller only for want of room: it hides the hole."""
 RIDER_WIDTH = 0.75
 """Of its supporter's: what stands on something is narrower."""
 
@@ -38,6 +41,9 @@ class LayoutTask:
     rider: int | None
     carrier: int
     ground: float
+    stand: Footing | None = None
+    """Of the first object, where it is settled."""
+    stand_shrinks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ def _bases(draw: np.random.Generator, task: LayoutTask) -> Array:
             base[:, number] = 1.0
     if task.rider is not None:
         base[:, task.rider] = base[:, task.carrier]
+    if task.stand is not None:
+        base[:, 0] = task.stand.base
     return base
 
 
@@ -96,7 +104,11 @@ def _sizes(draw: np.random.Generator, task: LayoutTask, base: Array, scale: floa
     if task.rider is not None:
         stack[:, task.carrier] += stack[:, task.rider]
     largest = np.minimum(headroom / stack, WIDEST / (long_side * wide)).min(axis=1, keepdims=True)
-    long_side = np.maximum(long_side * np.minimum(by_area, largest) * scale, task.shortest_long_side)
+    as_large = np.minimum(by_area, largest) * scale
+    if task.stand is not None:
+        least = scale if task.stand_shrinks else LEAST_OF_STAND
+        as_large = task.stand.long_side / long_side[:, :1] * max(scale, least)
+    long_side = np.maximum(long_side * as_large, task.shortest_long_side)
     return long_side * wide, long_side * tall
 
 
@@ -107,6 +119,8 @@ def _columns(draw: np.random.Generator, task: LayoutTask, width: Array) -> Array
     key = draw.random(width.shape)
     for number, borders in enumerate(task.borders):
         key[:, number] += ("right" in borders) * 2.0 - ("left" in borders) * 2.0
+    if task.stand is not None:
+        return _beside_stand(draw, task.stand, width)
     if task.rider is not None:
         width[:, task.rider] = 0.0  # it takes no ground
     order = np.argsort(key, axis=1)
@@ -124,6 +138,13 @@ def _columns(draw: np.random.Generator, task: LayoutTask, width: Array) -> Array
             x0[:, number] = 0.0
         if "right" in borders:
             x0[:, number] = 1.0 - width[:, number]
+    return x0
+
+
+def _beside_stand(draw: np.random.Generator, stand: Footing, width: Array) -> Array:
+    """The first where it stood, inside of the canvas; the others anywhere, as those that cover each other drop out."""
+    x0: Array = SIDE_MARGINS[0] + draw.random(width.shape) * np.maximum(1 - 2 * SIDE_MARGINS[0] - width, 0.0)
+    x0[:, 0] = np.clip(stand.centre - width[:, 0] / 2, 0.0, np.maximum(1 - width[:, 0], 0.0))
     return x0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 
 import cv2
 
-from engine.compose.backdrops import sun
+from engine.compose.backdrops import PREFIX, sun
 from engine.compose.paste import over
 from engine.compose.shadows import with_shadows
 from engine.errors import SampleError
@@ -16,6 +16,9 @@ from engine.rows.values import Model, Pixels
 
 if TYPE_CHECKING:
     from actors.compose.inpaint import Inpaint
+
+
+CAST_ON_PHOTOS = 0.5  # nobody knows which way a photo's light falls; shadows of contact are as dark as ever
 
 
 @final
@@ -36,5 +39,8 @@ class Blend:
         assert row.background is not None
         assert row.foreground is not None
         ground_line = 0.0 if row.ground_line is None else row.ground_line
-        shaded = with_shadows(row.background, row.layers, row.placements, sun=sun(row.seed), ground_line=ground_line)
+        cast = 1.0 if row.background_id.startswith(PREFIX) else CAST_ON_PHOTOS
+        shaded = with_shadows(
+            row.background, row.layers, row.placements, sun=sun(row.seed), ground_line=ground_line, cast=cast
+        )
         return over(row.foreground, shaded)

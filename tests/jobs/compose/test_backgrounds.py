@@ -17,8 +17,9 @@ from engine.errors import Damaged, UsageError
 from engine.photos.background_index import POINTER, point_to_index, read_index
 from engine.photos.backgrounds import list_backgrounds, read_catalogue
 from engine.storage.open_store import open_store
-from jobs.compose.backgrounds import generate, index, read_phrases
-from jobs.compose.find_backgrounds import find_backgrounds, read_indexed
+from jobs.compose.backgrounds.find import find_backgrounds, read_indexed
+from jobs.compose.backgrounds.generate import generate, read_phrases
+from jobs.compose.backgrounds.index import index
 from jobs.compose.inputs import gather_inputs
 from jobs.console import Console
 from tests.support.data.photos import concept_folder

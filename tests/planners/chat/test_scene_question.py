@@ -4,7 +4,7 @@ import pytest
 
 from engine.errors import SampleError
 from planners.chat.scene_question import read_proposal, scene_question
-from planners.compose.scenes import ensembles
+from planners.compose.casting import ensembles
 from tests.support.data.cutouts import cutout
 
 THINGS = ["teapot", "cup", "dog", "ball"]

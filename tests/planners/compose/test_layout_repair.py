@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from engine.rows.composition import Placement
+from planners.compose.casting import prepare_casting
 from planners.compose.layout import problems, solve
 from planners.compose.layout_repair import repair
-from planners.compose.scenes import plan_scene, prepare_casting
+from planners.compose.scenes import plan_scene
 from tests.support.data.cutouts import BEACH, TABLE, cutout, random_library
 
 DOG, CAT = cutout("dog", 0.8), cutout("cat", 0.9)

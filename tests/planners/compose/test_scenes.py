@@ -3,7 +3,8 @@ import time
 import pytest
 
 from engine.errors import UsageError
-from planners.compose.scenes import ensembles, one_of, plan_scene, prepare_casting, usable
+from planners.compose.casting import ensembles, one_of, prepare_casting, usable
+from planners.compose.scenes import plan_scene
 from planners.compose.sizes import real_size
 from tests.support.data.cutouts import BEACH, TABLE, cutout, library, random_library
 
