@@ -16,7 +16,7 @@ _HALO = 0.02  # of the side: the light edge that a matte leaves
 _SHADOW = 0.03  # of the side: what lies in its shadow below it
 _COARSE = 256  # px, the side at which the hole is filled
 _RADIUS = 4  # px there: Telea, "An Image Inpainting Technique Based on the Fast Marching Method" (2004)
-_SMOOTH = 0.012  # of the side: what is finer is grain, which is taken from beside the hole
+_SMOOTH = 0.02  # of the side: what is finer is grain, which is taken from beside the hole
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +88,19 @@ def _fill(square: Pixels, hole: Pixels) -> Pixels:
 
 
 def _grain(square: Pixels, hole: Pixels) -> NDArray[np.float32]:
-    """What is fine around the hole, moved into it: from the right, or the left, or the other end of the row."""
+    """What is fine around the hole, moved into it: from the sides, or from above and below."""
     values = square.astype(np.float32)
     known = (hole == 0).astype(np.float32)
     weight = cv2.GaussianBlur(known, (0, 0), _SMOOTH * square.shape[0])
     mean = cv2.GaussianBlur(values * known[..., None], (0, 0), _SMOOTH * square.shape[0])
     fine = (values - mean / np.maximum(weight, 1e-3)[..., None]) * known[..., None]
-    columns = np.flatnonzero(hole.any(0))
-    step = int(columns[-1] - columns[0] + 1) if columns.size else 1
     missing = known == 0
-    for shift in (step, -step, step // 2, -(step // 2)):
-        moved, there = np.roll(fine, shift, axis=1), np.roll(known, shift, axis=1) > 0
+    if not missing.any():
+        return np.asarray(fine, np.float32)
+    wide, tall = (int(np.ptp(np.flatnonzero(missing.any(axis)))) + 2 for axis in (0, 1))
+    steps = ((wide, 1), (-wide, 1), (tall, 0), (-tall, 0), (wide // 2, 1), (-wide // 2, 1), (tall // 2, 0))
+    for shift, axis in steps:
+        moved, there = np.roll(fine, shift, axis=axis), np.roll(known, shift, axis=axis) > 0
         take = missing & there
         fine[take] = moved[take]
         missing &= ~there

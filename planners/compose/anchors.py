@@ -14,7 +14,7 @@ from engine.photos.library import CutoutInfo
 from planners.compose.casting import Casting, Concept
 from planners.compose.sizes import real_size, size_of
 
-SIMILAR_SIZE, SIMILAR_SHAPE = 2.0, 1.6
+SIMILAR_SIZE, SIMILAR_SHAPE = 1.7, 1.5
 """Up to these ratios of metres and of width to height a thing covers most of the hole that another left."""
 SAME_CONCEPT = 0.5
 _BACKGROUNDS, _CONCEPTS = 8, 32  # that a draw looks at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ TANGENT = 0.015
 """Edges that meet look pasted: apart or overlapping reads as depth."""
 LEAST_OF_STAND = 0.75
 """What stands where something else stood is made smaller only for want of room: it hides the hole."""
+BEHIND_STAND = 0.08
 RIDER_WIDTH = 0.75
 """Of its supporter's: what stands on something is narrower."""
 
@@ -82,6 +84,8 @@ def _bases(draw: np.random.Generator, task: LayoutTask) -> Array:
     position = draw.uniform(0.3, 1.0, (CANDIDATES, 1)) * (1 - spread) + spread * layer
     near_part = DEEPEST * (NEAREST - task.ground)
     farthest = max(NEAREST - near_part, task.ground + GROUND_MARGIN)
+    if task.stand is not None:  # there is ground where it stood; how far it goes on behind, nobody knows
+        farthest = min(max(farthest, task.stand.base - BEHIND_STAND), NEAREST)
     base = farthest + (NEAREST - farthest) * position
     for number, borders in enumerate(task.borders):
         if "bottom" in borders:
@@ -120,7 +124,7 @@ def _columns(draw: np.random.Generator, task: LayoutTask, width: Array) -> Array
     for number, borders in enumerate(task.borders):
         key[:, number] += ("right" in borders) * 2.0 - ("left" in borders) * 2.0
     if task.stand is not None:
-        return _beside_stand(draw, task.stand, width)
+        return _to_borders(_beside_stand(draw, task.stand, width), width, task.borders)
     if task.rider is not None:
         width[:, task.rider] = 0.0  # it takes no ground
     order = np.argsort(key, axis=1)
@@ -133,10 +137,15 @@ def _columns(draw: np.random.Generator, task: LayoutTask, width: Array) -> Array
     left = margins[:, :1] + np.cumsum(gaps[:, :-1], axis=1) + np.cumsum(in_order, axis=1) - in_order
     x0: Array = np.empty_like(left)
     np.put_along_axis(x0, order, left, axis=1)
-    for number, borders in enumerate(task.borders):
-        if "left" in borders:
+    return _to_borders(x0, width, task.borders)
+
+
+def _to_borders(x0: Array, width: Array, borders: Sequence[frozenset[str]]) -> Array:
+    """What is cut off at a side touches that edge of the canvas."""
+    for number, cut in enumerate(borders):
+        if "left" in cut:
             x0[:, number] = 0.0
-        if "right" in borders:
+        if "right" in cut:
             x0[:, number] = 1.0 - width[:, number]
     return x0
 

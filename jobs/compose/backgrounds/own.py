@@ -21,15 +21,15 @@ from jobs.console import Console
 FOLDER = "emptied"
 """In the library: a photo is emptied once, whatever is made of it."""
 PHOTOS_PER_UNIT = 8
-MOST_OF_SQUARE, LEAST_BELOW = 0.5, 0.25
-"""What fills more than half of the square leaves no room for others; what ends in its upper quarter does not stand."""
+MOST_OF_SQUARE, LEAST_BELOW = 0.4, 0.25
+"""What fills more than two fifths of the square leaves no room for others; what ends in its upper quarter does not stand."""
 
 
 def own_backgrounds(library: Library, capacity: Capacity, console: Console) -> tuple[Background, ...]:
     """The photos of a library's cut-outs without their subjects, inside a session.
 
     Photos that come with an alpha have no place to show, and what its photo cuts off was not all seen: both are left
-    out, and so is what fills half of its square.
+    out, and so is what fills two fifths of its square.
 
     Args:
         library: the cut-outs that may appear.
@@ -61,7 +61,7 @@ def no_place(library: str) -> UsageError:
         "BACKGROUNDS_NONE_OWN",
         "none of the photos shows a place that its subject leaves free",
         where=library,
-        why="needed are photos without alpha in which the whole subject is seen and fills less than half",
+        why="needed are photos without alpha in which the whole subject is seen and fills less than two fifths",
         fix="--backgrounds DIR with photos of places, or --backgrounds drawn",
     )
 
