@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from engine.compose.fill_hole import take_out
+from engine.compose.empty_photo import take_out
 from engine.errors import SampleError
 from engine.geometry import Box
 from engine.photos.decode_photo import decode_photo

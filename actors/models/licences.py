@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.models.nets import NETS, ONNX, WHEELS
+from actors.models.nets import NETS, ONNX, SOURCES
 from actors.models.preflight import Reference, check_models, models_of
 from actors.models.provenance import stated_license
 from actors.models.weights import CHAT_FILES, CLIP_FILES, HALF_FILES, SAFE_FILES, SHIPPED, local_weights
@@ -69,7 +69,7 @@ FACTS: Mapping[str, ModelFact] = {
 
 
 NET_FACTS: Mapping[str, ModelFact] = {
-    name: ModelFact(net.license, WHEELS[name].size / 1e9 if name in WHEELS else None) for name, net in NETS.items()
+    name: ModelFact(net.license, SOURCES[name].size / 1e9 if name in SOURCES else None) for name, net in NETS.items()
 }
 
 

@@ -108,6 +108,26 @@ def damage_report(model: str, revision: str, root: str) -> list[str]:
     ]
 
 
+def fetch_file(uri: str, to: Path) -> bool:
+    """Copy one file to this node, whole or not at all; False where it is not there."""
+    system, path = fsspec.url_to_fs(uri)
+    if not system.isfile(path):
+        return False
+    with _alone(to):
+        if not to.is_file():
+            part = to.with_name(f".{to.name}.copy")
+            system.get_file(path, str(part))
+            part.replace(to)
+    return True
+
+
+def push_file(path: Path, uri: str) -> None:
+    """Copy one file to where every node finds it."""
+    system, place = fsspec.url_to_fs(uri)
+    system.makedirs(place.rpartition("/")[0], exist_ok=True)
+    system.put_file(str(path), place)
+
+
 def _problem(system: Any, path: str, entry: Listed) -> str:
     try:
         with system.open(path, "rb") as file:

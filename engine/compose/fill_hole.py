@@ -1,107 +1,122 @@
-"""A photo without its subject: a square of it in which the hole is filled from what lies around."""
+"""A hole in a photo, filled with pieces of the same photo.
+
+Exemplar-based inpainting as of Criminisi, Perez and Toyama, "Region Filling and Object Removal by Exemplar-Based Image
+Inpainting" (2004): piece by piece from the rim inwards, each the one that fits best to what is known around it. Pieces
+come from about the same height, since grounds are seen in perspective and horizons lie level.
+"""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import Box
-from engine.photos.images import resize
 from engine.rows.values import Pixels
 
-_HALO = 0.02  # of the side: the light edge that a matte leaves
-_SHADOW = 0.03  # of the side: what lies in its shadow below it
-_COARSE = 256  # px, the side at which the hole is filled
-_RADIUS = 4  # px there: Telea, "An Image Inpainting Technique Based on the Fast Marching Method" (2004)
-_SMOOTH = 0.02  # of the side: what is finer is grain, which is taken from beside the hole
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_COARSE = 128  # px, the side at which pieces are chosen; they are copied at full size
+_HALF = 4  # px there: pieces of 9 x 9
+_BAND = 14  # rows there, above and below, from which a piece may come
+_LEVEL = 18.0  # of 255: how much worse a piece from `_BAND` rows away must fit
+_CALM = 2.5  # px there: colours that are smoother than this are those of the coarse picture, which hides joints
 
 
-@dataclass(frozen=True, slots=True)
-class Emptied:
-    """`pixels` SxSx3, and the box in it, xyxy in 0..1, where the subject stood."""
-
-    pixels: Pixels
-    box: Box
-
-
-def square_around(height: int, width: int, box: Box) -> tuple[int, int, int]:
-    """Top, left and side, in pixels, of the largest square of a photo; it holds `box` (0..1) where one can.
-
-    It lies in the middle, and is moved no farther than the box asks.
-    """
-    side = min(height, width)
-    top = _shift((height - side) // 2, height - side, box.y0 * height, box.y1 * height - side)
-    left = _shift((width - side) // 2, width - side, box.x0 * width, box.x1 * width - side)
-    return top, left, side
-
-
-def _shift(middle: int, most: int, latest: float, earliest: float) -> int:
-    return min(max(min(max(middle, int(np.ceil(earliest))), int(latest)), 0), most)
-
-
-def take_out(photo: Pixels, subject: Pixels, box: Box, size: int) -> Emptied:
-    """The square around a subject without the subject.
+def fill_hole(picture: Pixels, hole: Pixels) -> Pixels:
+    """The picture with its hole filled; some 0.3 s for a third of it, whatever its size.
 
     Args:
-        photo: HxWx3.
-        subject: HxW, 0..255, the matte of what is taken out.
-        box: of the subject in the photo, xyxy in 0..1.
-        size: pixels, the side of what comes out.
+        picture: SxSx3.
+        hole: SxS, not 0 where the picture is to be forgotten.
     """
-    height, width = photo.shape[:2]
-    top, left, side = square_around(height, width, box)
-    window = slice(top, top + side), slice(left, left + side)
-    square = resize(np.ascontiguousarray(photo[window]), size, size)
-    hole = _hole(resize(np.ascontiguousarray(subject[window]), size, size))
-    x0, x1 = ((value * width - left) / side for value in (box.x0, box.x1))
-    y0, y1 = ((value * height - top) / side for value in (box.y0, box.y1))
-    return Emptied(_fill(square, hole), Box(max(x0, 0.0), max(y0, 0.0), min(x1, 1.0), min(y1, 1.0)))
+    if not hole.any():
+        return picture
+    size = picture.shape[0]
+    small = cv2.resize(picture, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    unknown = cv2.resize(hole, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA) > 0
+    origin = _choose_pieces(small, unknown.copy())
+    coarse = small[origin[..., 0], origin[..., 1]]
+    calm = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), _CALM), (size, size), interpolation=cv2.INTER_CUBIC)
+    fine = _copy(_texture(picture, hole), origin)
+    soft = cv2.GaussianBlur(np.where(hole > 0, np.float32(1), np.float32(0)), (0, 0), max(size / 200, 0.8))[..., None]
+    filled = picture + (calm + fine - picture) * soft
+    return np.asarray(np.clip(filled + 0.5, 0, 255), np.uint8)
 
 
-def _hole(subject: Pixels) -> Pixels:
-    """255 where the photo is to be forgotten: the subject, its halo, and the darkest of its shadow."""
-    size = subject.shape[0]
-    halo, shadow = round(_HALO * size), round(_SHADOW * size)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * halo + 1, 2 * halo + 1))
-    grown = cv2.dilate(np.where(subject > 8, np.uint8(255), np.uint8(0)), disc)
-    flat = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * shadow + 1, 2 * shadow + 1))
-    low = cv2.dilate(grown, flat)
-    low[: int(np.flatnonzero(grown.any(1)).max(initial=0) * 0.85)] = 0
-    return np.asarray(np.maximum(grown, low), np.uint8)
+def _choose_pieces(small: Floats, unknown: Mask) -> NDArray[np.int32]:
+    """Of each coarse pixel, CxCx2, row and column of the pixel that is copied to it; of known ones their own."""
+    side = small.shape[0]
+    origin = _places(side)
+    picture = small.copy()
+    sources = _whole_pieces(~unknown)
+    while unknown.any():
+        row, column = _next_piece(unknown)
+        here = slice(row - _HALF, row + _HALF + 1), slice(column - _HALF, column + _HALF + 1)
+        known = ~unknown[here]
+        from_row, from_column = _best_piece(picture, sources, here, known, row)
+        there = (
+            slice(from_row - _HALF, from_row + _HALF + 1),
+            slice(from_column - _HALF, from_column + _HALF + 1),
+        )
+        origin[here][~known] = origin[there][~known]
+        picture[here][~known] = picture[there][~known]
+        unknown[here] = False
+    return origin
 
 
-def _fill(square: Pixels, hole: Pixels) -> Pixels:
-    size = square.shape[0]
-    small = cv2.resize(square, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
-    coarse_hole = cv2.resize(hole, (_COARSE, _COARSE), interpolation=cv2.INTER_LINEAR)
-    filled = cv2.inpaint(small, np.where(coarse_hole > 0, np.uint8(255), np.uint8(0)), _RADIUS, cv2.INPAINT_TELEA)
-    inside = cv2.GaussianBlur(coarse_hole.astype(np.float32) / 255, (0, 0), 4)[..., None]
-    calm = cv2.GaussianBlur(filled, (0, 0), 5)  # the marks of the marching front
-    filled = (filled + (calm.astype(np.float32) - filled) * inside).astype(np.float32)
-    smooth = cv2.resize(filled, (size, size), interpolation=cv2.INTER_CUBIC)
-    soft = cv2.GaussianBlur(hole.astype(np.float32) / 255, (0, 0), max(_HALO * size / 3, 1))[..., None]
-    patched = smooth + _grain(square, hole)
-    return np.asarray(np.clip(square + (patched - square) * soft + 0.5, 0, 255), np.uint8)
+def _whole_pieces(known: Mask) -> Mask:
+    """Where the middle of a piece may lie that is known all over; anywhere inside where there is none."""
+    whole = cv2.erode(known.astype(np.uint8), np.ones((2 * _HALF + 1,) * 2, np.uint8), borderValue=0) > 0
+    return np.asarray(whole if whole.any() else np.ones_like(known), np.bool_)
 
 
-def _grain(square: Pixels, hole: Pixels) -> NDArray[np.float32]:
-    """What is fine around the hole, moved into it: from the sides, or from above and below."""
-    values = square.astype(np.float32)
-    known = (hole == 0).astype(np.float32)
-    weight = cv2.GaussianBlur(known, (0, 0), _SMOOTH * square.shape[0])
-    mean = cv2.GaussianBlur(values * known[..., None], (0, 0), _SMOOTH * square.shape[0])
-    fine = (values - mean / np.maximum(weight, 1e-3)[..., None]) * known[..., None]
-    missing = known == 0
-    if not missing.any():
-        return np.asarray(fine, np.float32)
-    wide, tall = (int(np.ptp(np.flatnonzero(missing.any(axis)))) + 2 for axis in (0, 1))
-    steps = ((wide, 1), (-wide, 1), (tall, 0), (-tall, 0), (wide // 2, 1), (-wide // 2, 1), (tall // 2, 0))
-    for shift, axis in steps:
-        moved, there = np.roll(fine, shift, axis=axis), np.roll(known, shift, axis=axis) > 0
-        take = missing & there
-        fine[take] = moved[take]
-        missing &= ~there
-    return np.asarray(fine, np.float32)
+def _next_piece(unknown: Mask) -> tuple[int, int]:
+    """The middle of the piece on the rim of which most is known."""
+    share = cv2.blur((~unknown).astype(np.float32), (2 * _HALF + 1,) * 2, borderType=cv2.BORDER_REFLECT)
+    share[~unknown] = -1
+    inside = slice(_HALF, unknown.shape[0] - _HALF)
+    at = int(np.argmax(share))
+    row, column = divmod(at, unknown.shape[1])
+    return min(max(row, inside.start), inside.stop - 1), min(max(column, inside.start), inside.stop - 1)
+
+
+def _best_piece(picture: Floats, sources: Mask, here: tuple[slice, slice], known: Mask, row: int) -> tuple[int, int]:
+    """Row and column of the middle of the piece that fits best to what is known of the one `here`."""
+    rows = slice(max(row - _BAND - _HALF, 0), min(row + _BAND + _HALF + 1, picture.shape[0]))
+    if not sources[rows.start + _HALF : rows.stop - _HALF].any():
+        rows = slice(0, picture.shape[0])
+    mask = np.repeat(known[..., None], 3, axis=2).astype(np.float32)
+    errors = cv2.matchTemplate(picture[rows], picture[here], cv2.TM_SQDIFF, mask=mask)
+    middles = np.arange(rows.start + _HALF, rows.stop - _HALF)
+    per_pixel = errors / max(float(mask.sum()), 1.0)
+    per_pixel += ((middles - row)[:, None] / _BAND * _LEVEL) ** 2
+    per_pixel[~sources[middles][:, _HALF : picture.shape[1] - _HALF]] = np.inf
+    found = int(np.argmin(per_pixel))
+    return int(middles[found // errors.shape[1]]), found % errors.shape[1] + _HALF
+
+
+def _texture(picture: Pixels, hole: Pixels) -> Floats:
+    """What is finer than `_CALM`; of colours the hole has no part in it."""
+    known = np.where(hole > 0, np.float32(0), np.float32(1))
+    width = _CALM * picture.shape[0] / _COARSE
+    share = np.maximum(cv2.GaussianBlur(known, (0, 0), width), 1e-3)[..., None]
+    mean = cv2.GaussianBlur(picture * known[..., None], (0, 0), width) / share
+    return np.asarray((picture - mean) * known[..., None], np.float32)
+
+
+def _copy(picture: Floats, origin: NDArray[np.int32]) -> Floats:
+    """The picture with every pixel taken from where its coarse pixel is taken from."""
+    size, side = picture.shape[0], origin.shape[0]
+    shift = (origin - _places(side)).astype(np.float32) * (size / side)
+    wide = cv2.resize(shift, (size, size), interpolation=cv2.INTER_NEAREST)
+    rows_columns = _places(size).astype(np.float32) + wide
+    return np.asarray(
+        cv2.remap(picture, rows_columns[..., 1], rows_columns[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT),
+        np.float32,
+    )
+
+
+def _places(side: int) -> NDArray[np.int32]:
+    """Row and column of every pixel, side x side x 2."""
+    return np.moveaxis(np.indices((side, side), np.int32), 0, -1)

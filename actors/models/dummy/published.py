@@ -99,7 +99,7 @@ PUBLISHED: Mapping[str, Published] = {
             "vision": {"backbone_channel_list": [1152, 576, 288, 144]}, "prompt": {}, "decoder": {}, "image": {},
         },
     ),
-    "weights/isnet-general-use.safetensors": Published("isnet", {}),
+    "isnet-general-use": Published("isnet", {}),
     "ViT-B-32/openai": Published(
         "open_clip",
         {

@@ -22,7 +22,7 @@ FOLDER = "emptied"
 """In the library: a photo is emptied once, whatever is made of it."""
 PHOTOS_PER_UNIT = 8
 MOST_OF_SQUARE, LEAST_BELOW = 0.4, 0.25
-"""What fills more than two fifths of the square leaves no room for others; what ends in its upper quarter does not stand."""
+"""What fills more leaves no room for others; what ends in the upper quarter of its square does not stand."""
 
 
 def own_backgrounds(library: Library, capacity: Capacity, console: Console) -> tuple[Background, ...]:

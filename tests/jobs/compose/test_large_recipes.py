@@ -33,7 +33,8 @@ def published(folder, photos):
     base = save_sdxl_inpaint(folder / "sdxl")
     toybox(4, 2, 256, seed=5, out=photos.parent, console=Console("quiet"))
     models = {
-        "segment.weights": "shipped:micro/segmenter", "score.clip.model": "shipped:micro/scorer",
+        "segment.backend": "isnet", "segment.nets": "[]", "segment.weights": "shipped:micro/segmenter",
+        "score.clip.model": "shipped:micro/scorer",
         "inpaint.model": base, "inpaint.refiner.model": save_sdxl_refiner(folder / "refiner"),
         "score.detector.model": save_owlv2(folder / "owlv2"),
     }  # fmt: skip
@@ -121,4 +122,4 @@ def test_the_published_constants_are_in_the_recipe():
     inpaint = next(stage for stage in recipe.stages if stage.name == "inpaint")
     assert (recipe.size, inpaint.steps, inpaint.guidance, inpaint.strength) == (1024, 60, 6.0, 0.9)
     assert (inpaint.refiner.start, inpaint.prompt_template) == (0.75, "a realistic photo {background}")
-    assert recipe.phase("segment").stages[0].backend == "isnet"
+    assert recipe.phase("segment").stages[0].nets == ("isnet-general-use",)
