@@ -1,6 +1,7 @@
 """The photos of a library: a log that only grows, so that a photo once cut out is never cut out again.
 
     _photos/000000.jsonl    photos in the order of their numbers, one JSON object a line; the next file goes on
+    left_out.json           what else lay in the folder that was last looked through, and why it is no photo
 
 A photo is known by its bytes, its concept and what is said of it: moved, copied or renamed it is the same one.
 """
@@ -8,7 +9,7 @@ A photo is known by its bytes, its concept and what is said of it: moved, copied
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 
@@ -16,6 +17,8 @@ from engine.errors import SampleError
 from engine.photos.listing import Photo, read_file
 from engine.storage.lock import PHOTOS
 from engine.storage.store import Store
+
+LEFT_OUT = "left_out.json"
 
 
 def read_photos(store: Store) -> tuple[Photo, ...]:
@@ -64,3 +67,17 @@ def _hash(photo: Photo) -> str:
 
 def _to_jsonl(photos: Sequence[Photo]) -> bytes:
     return "".join(json.dumps(asdict(photo), sort_keys=True) + "\n" for photo in photos).encode()
+
+
+def write_left_out(store: Store, left_out: Mapping[str, Sequence[str]]) -> None:
+    """Keep what was left out of the folder that was last looked through: paths by reason."""
+    store.put(LEFT_OUT, json.dumps(left_out, ensure_ascii=False, indent=1, sort_keys=True).encode())
+
+
+def read_left_out(store: Store) -> dict[str, list[str]]:
+    """What was left out, paths by reason; nothing where nobody looked."""
+    try:
+        said = json.loads(store.read(LEFT_OUT)) if store.exists(LEFT_OUT) else {}
+        return {str(why): [str(path) for path in paths] for why, paths in said.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}

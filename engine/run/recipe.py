@@ -42,6 +42,9 @@ class Recipe(Spec):
     )
     phases: tuple[Phase, ...] = Field(min_length=1)
     pools: dict[str, Pool] = Field(description="which stages share a process, by a name of your own")
+    extras: dict[str, tuple[str, ...]] = Field(
+        {}, description="changes that go together, each as `--set` has it, under a name that `--with` takes"
+    )
     choose: Choice | None = Field(None, description="which rows are wanted; they become the view `OUT/chosen`")
 
     @property

@@ -20,7 +20,14 @@ UNKNOWN_KEY = "extra_forbidden"  # as pydantic calls it
 S = TypeVar("S", bound=Spec)
 
 
-def parse_recipe(text: str, *, where: str, stages: Registry[type[Stage]], overrides: Sequence[str] = ()) -> Recipe:
+def parse_recipe(
+    text: str,
+    *,
+    where: str,
+    stages: Registry[type[Stage]],
+    overrides: Sequence[str] = (),
+    extras: Sequence[str] = (),
+) -> Recipe:
     """A recipe from YAML and ``--set a.b=value`` overrides.
 
     Args:
@@ -28,13 +35,14 @@ def parse_recipe(text: str, *, where: str, stages: Registry[type[Stage]], overri
         where: file name for messages.
         stages: stage classes by name.
         overrides: ``key=value`` with a YAML value; a stage's key may begin with the stage's name.
+        extras: names of the recipe's own, whose changes come before `overrides`.
 
     Raises:
         UsageError: RECIPE_YAML, RECIPE_SET, RECIPE_KEY, RECIPE_VALUE, each with line or option and a suggestion;
             PHASES_ORDER, POOLS_ORDER.
     """
     tree, origins = read_yaml(text, where)
-    for item in overrides:
+    for item in (*_extra_changes(tree, extras, where), *overrides):
         origins = override(tree, item, origins, places=_stage_places(tree))
     phases = tuple(
         _parse_phase(str(name), value, origins, stages) for name, value in _mapping(tree, "phases", (), origins).items()
@@ -43,6 +51,21 @@ def parse_recipe(text: str, *, where: str, stages: Registry[type[Stage]], overri
     recipe.check_phases()
     recipe.check_pools()
     return recipe
+
+
+def _extra_changes(tree: Mapping[str, Any], names: Sequence[str], where: str) -> Iterator[str]:
+    """The changes that a recipe keeps under these names.
+
+    Raises:
+        UsageError: RECIPE_EXTRA.
+    """
+    known = tree.get("extras")
+    known = known if isinstance(known, dict) else {}
+    for name in names:
+        if name not in known or not isinstance(known[name], list):
+            there = f"there are: {', '.join(map(str, known))}" if known else "this recipe has none"
+            raise UsageError("RECIPE_EXTRA", f"there is no extra {name!r}", where=where, fix=there)
+        yield from map(str, known[name])
 
 
 def _stage_places(tree: Mapping[str, Any]) -> dict[str, Path]:

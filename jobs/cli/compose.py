@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.options import Address, Output, Overrides, RecipeName, Yes, group, may_pull
+from jobs.cli.options import Address, Extras, Output, Overrides, RecipeName, Yes, group, may_pull
 from jobs.console import Console
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def compose(
     library: Library = "",
     layouts: Annotated[str, typer.Option(help="what `mycanvas layout` made; none: laid out here")] = "",
     seed: Seed = None,
+    extras: Extras = None,
     override: Overrides = None,
     max_failures: Failures = "5%",
     address: Address = "local",
@@ -83,17 +84,21 @@ def compose(
 
     Example: mycanvas compose classic --photos photos/ --samples 1000 --out out/mine --set unit_size=8
     """
+    from engine.photos.photo_log import read_left_out
+    from engine.storage.open_store import open_store
     from jobs.compose.compose import compose as job
     from jobs.compose.request import ComposeRequest
+    from jobs.compose.segment import say_left_out
     from jobs.models.models import pull_small_nets
 
     console = Console(output)
     request = ComposeRequest(
-        recipe=_load_recipe(recipe, override, seed), photos=photos, samples=samples, out=out, library=library,
+        recipe=_load_recipe(recipe, override, seed, extras), photos=photos, samples=samples, out=out, library=library,
         backgrounds=backgrounds, layouts=layouts, address=address, budget=_budget(max_failures),
     )  # fmt: skip
     pull_small_nets(request.recipe, may_pull(yes), console)
     tally = job(request, console)
+    say_left_out(read_left_out(open_store(request.library_uri)), console)
     _say_checks(console, request.recipe)
     _report(console, tally, out, f"mycanvas gallery {out} -o gallery.html")
 
@@ -107,6 +112,7 @@ def layout(
     backgrounds: Backgrounds = "",
     library: Library = "",
     seed: Seed = None,
+    extras: Extras = None,
     override: Overrides = None,
     max_failures: Failures = "5%",
     address: Address = "local",
@@ -121,7 +127,7 @@ def layout(
 
     console = Console(output)
     request = ComposeRequest(
-        recipe=_load_recipe(recipe, override, seed), photos=photos, samples=samples, out=out, library=library,
+        recipe=_load_recipe(recipe, override, seed, extras), photos=photos, samples=samples, out=out, library=library,
         backgrounds=backgrounds, address=address, budget=_budget(max_failures),
     )  # fmt: skip
     _report(console, job(request, console), out, f"mycanvas compose {recipe} --layouts {out} …")
@@ -145,10 +151,10 @@ def toybox(
     job(concepts, photos, size, seed=seed, out=out, console=Console(output))
 
 
-def _load_recipe(recipe: str, override: list[str] | None, seed: int | None) -> Recipe:
+def _load_recipe(recipe: str, override: list[str] | None, seed: int | None, extras: list[str] | None) -> Recipe:
     from jobs.compose.recipes import load
 
-    return load(recipe, [*(override or []), *([f"seed={seed}"] if seed is not None else [])])
+    return load(recipe, [*(override or []), *([f"seed={seed}"] if seed is not None else [])], extras or [])
 
 
 def _budget(text: str) -> Budget:
@@ -167,6 +173,8 @@ def _say_checks(console: Console, recipe: Recipe) -> None:
         console.say(f"accepted by  {', '.join(asked) or 'nothing: every row is'}")
         if others:
             console.say(f"not asked    {', '.join(others)}")
+    if recipe.extras:
+        console.say(f"more by      {', '.join(f'--with {name}' for name in recipe.extras)}")
 
 
 def _report(console: Console, tally: Tally, out: str, following: str) -> None:

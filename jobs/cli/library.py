@@ -1,4 +1,4 @@
-"""The commands about libraries of cut-outs: add, list, show, review, exclude, export."""
+"""The commands about libraries of cut-outs: add, list, show, review, exclude, calibrate, export."""
 
 from __future__ import annotations
 
@@ -128,6 +128,25 @@ def library_exclude(
     count = exclude_named(where, names or [], "" if undo else reason)
     done = "taken in again" if undo else "excluded"
     Console(output).result({"cutouts": count}, [f"{count} cut-outs {done}"])
+
+
+@library.command("calibrate")
+def library_calibrate(
+    where: Where,
+    verdicts: Annotated[Path, typer.Option("--csv", help="what a review page wrote")],
+    output: Output = "auto",
+) -> None:
+    """Fit the least quality of cut-outs, scene.min_quality, to what you judged on a review page.
+
+    Example: mycanvas library calibrate library/ --csv verdicts.csv
+    """
+    from jobs.compose.library import fit_quality
+
+    found = fit_quality(where, verdicts)
+    lines = [f"{found.judged} cut-outs judged, {found.good} of them good"]
+    for title, own in (("on these", found.fitted), ("on held-out ones", found.held_out)):
+        lines.append(f"  {title:<17} precision {own.precision:.2f}   recall {own.recall:.2f}   of good ones")
+    Console(output).result(asdict(found), [*lines, f"next: --set scene.min_quality={found.min_quality:g}"])
 
 
 @library.command("export")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.cli.options import Output, Overrides, RecipeName, group
+from jobs.cli.options import Extras, Output, Overrides, RecipeName, group
 from jobs.console import Console
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ commands.add_typer(models, name="models")
 @models.command("list")
 def models_list(
     recipe: Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file; none: all built-in")] = "",
+    extras: Extras = None,
     override: Overrides = None,
     output: Output = "auto",
 ) -> None:
@@ -32,7 +33,7 @@ def models_list(
     from jobs.compose.recipes import built_in, load
     from jobs.models.models import list_models
 
-    recipes = [load(name, override or []) for name in ([recipe] if recipe else built_in())]
+    recipes = [load(name, override or [], extras or []) for name in ([recipe] if recipe else built_in())]
     _show_models(Console(output), list(dict.fromkeys(found for each in recipes for found in list_models(each))))
 
 
@@ -40,6 +41,7 @@ def models_list(
 def models_pull(
     recipe: RecipeName,
     to: Annotated[str, typer.Option(help="folder or s3:// prefix that nodes read; none: this machine's cache")] = "",
+    extras: Extras = None,
     override: Overrides = None,
     output: Output = "auto",
 ) -> None:
@@ -47,19 +49,20 @@ def models_pull(
 
     With --to they are copied there with their hashes; nodes that have MYCANVAS_MODELS set to it ask no hub.
 
-    Example: mycanvas models pull modern --to s3://bucket/models
+    Example: mycanvas models pull photo --with scores
     """
     from jobs.compose.recipes import load
     from jobs.models.models import pull
 
     console = Console(output)
-    _show_models(console, pull(load(recipe, override or []), to, console))
+    _show_models(console, pull(load(recipe, override or [], extras or []), to, console))
 
 
 @models.command("dummy")
 def models_dummy(
     recipe: RecipeName,
     to: Annotated[Path, typer.Option(help="folder to write into; MYCANVAS_MODELS is set to it afterwards")],
+    extras: Extras = None,
     override: Overrides = None,
     output: Output = "auto",
 ) -> None:
@@ -73,11 +76,13 @@ def models_dummy(
     from jobs.models.models import write_dummies
 
     console = Console(output)
-    _show_models(console, write_dummies(load(recipe, override or []), to, console))
+    _show_models(console, write_dummies(load(recipe, override or [], extras or []), to, console))
 
 
 @models.command("check")
-def models_check(recipe: RecipeName, override: Overrides = None, output: Output = "auto") -> None:
+def models_check(
+    recipe: RecipeName, extras: Extras = None, override: Overrides = None, output: Output = "auto"
+) -> None:
     """Read a recipe's models where they are: hashes where MYCANVAS_MODELS says, file headers elsewhere.
 
     Example: mycanvas models check modern
@@ -85,7 +90,7 @@ def models_check(recipe: RecipeName, override: Overrides = None, output: Output 
     from jobs.compose.recipes import load
     from jobs.models.models import check
 
-    found = list(check(load(recipe, override or [])))
+    found = list(check(load(recipe, override or [], extras or [])))
     _show_models(Console(output), found)
     if any(each.problems for each in found):
         sys.exit(1)

@@ -12,6 +12,7 @@ from jobs.console import Format
 
 Output = Annotated[Format, typer.Option("--format", help="auto, human, json or quiet; data goes to stdout")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="change one value: --set gate.min_identity_psnr=36")]
+Extras = Annotated[list[str] | None, typer.Option("--with", help="changes that the recipe keeps under a name")]
 RecipeName = Annotated[str, typer.Argument(help="name of a built-in recipe, or a YAML file")]
 Address = Annotated[str, typer.Option(help="local, auto, a Ray address, or none: in this process, for a debugger")]
 Run = Annotated[str, typer.Argument(help="the --out of a compose or segment run", metavar="OUT")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.options import Overrides, group
+from jobs.cli.options import Extras, Overrides, group
 
 commands = group()
 recipe = group("List recipes, show one as it will run, print the schema.")
@@ -27,14 +27,16 @@ def recipe_list() -> None:
 
 
 @recipe.command("show")
-def recipe_show(recipe: Annotated[str, typer.Argument(help="name or file")], override: Overrides = None) -> None:
+def recipe_show(
+    recipe: Annotated[str, typer.Argument(help="name or file")], extras: Extras = None, override: Overrides = None
+) -> None:
     """Print a recipe as it will run, every default written out, and its models with licence and size.
 
     Example: mycanvas recipe show classic --set unit_size=8
     """
     from jobs.compose.recipes import load, models, show
 
-    loaded = load(recipe, override or [])
+    loaded = load(recipe, override or [], extras or [])
     typer.echo(show(loaded) + "".join(f"# model  {line}\n" for line in models(loaded)), nl=False)
 
 

@@ -54,6 +54,7 @@ class RunFile(Spec):
     library: str = Field(default="", description="library of cut-outs to use; empty: OUT/library")
     models: str = Field(default="", description="where `models pull` put the models; empty: each node's own way")
     set: tuple[str, ...] = Field(default=(), description="changes to the recipe, such as inpaint.steps=30")
+    extras: tuple[str, ...] = Field(default=(), description="names of changes that the recipe keeps, as --with")
     max_failures: Annotated[str, BeforeValidator(str)] = Field(default="5%", description="stop when more rows fail")
     code: Code = Field(default="image", description="image: the nodes have the engine; send: it travels with the job")
 
@@ -75,7 +76,7 @@ def read_run(path: Path) -> tuple[RunFile, Recipe]:
     run = validate_spec(RunFile, tree, (), origins, see="docs/cluster.md")
     parse_budget(run.max_failures)
     beside = path.parent / run.recipe
-    recipe = load(str(beside) if beside.is_file() else run.recipe, run.set)
+    recipe = load(str(beside) if beside.is_file() else run.recipe, run.set, run.extras)
     for key in ("photos", "out", "models", *OPTIONS):
         if getattr(run, key) not in ("", OWN, DRAWN):
             _travels(getattr(run, key), key)
@@ -109,7 +110,7 @@ def submit(path: Path, address: str, console: Console) -> Job:
 
 def run_hash(run: RunFile, recipe: Recipe) -> str:
     """16 hex digits of all that is asked for: the same run gives the same."""
-    asked = run.model_dump_json(exclude={"recipe", "set", "code"}) + recipe.name + show(recipe)
+    asked = run.model_dump_json(exclude={"recipe", "set", "extras", "code"}) + recipe.name + show(recipe)
     return blake2b(asked.encode(), digest_size=8).hexdigest()
 
 

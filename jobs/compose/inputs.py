@@ -27,7 +27,7 @@ from engine.toybox import CLASSES
 from jobs.compose.backgrounds.find import find_backgrounds, read_indexed
 from jobs.compose.backgrounds.own import no_place, own_backgrounds
 from jobs.compose.request import ComposeRequest
-from jobs.compose.segment import build_library, list_telling
+from jobs.compose.segment import Listing, build_library, list_telling
 from jobs.console import Console
 from jobs.run_loop import Tally
 from planners.capacity.replicas import replicas
@@ -57,16 +57,16 @@ def gather_inputs(request: ComposeRequest, phase: Phase, console: Console) -> It
         UsageError: all that can be wrong with photos, backgrounds, models and licences; before a worker starts.
         EnvironmentProblem: those of `cluster.session.session`.
     """
-    photos = _listed_photos(request, console)
-    _require_concepts(request, photos)
+    listing = _listed_photos(request, console)
+    _require_concepts(request, listing.photos)
     known = _known_backgrounds(request)
     check_recipe(request.recipe.stages, request.recipe.accept_licence, here=request.address in ON_THIS_MACHINE)
-    _warn_of_toys(request, photos, console)
+    _warn_of_toys(request, listing.photos, console)
     require_writable(open_store(request.out))
     with session(request.address) as capacity:
         _probe(request)
         _require_room(request.recipe, phase, capacity)
-        library = _library(request, photos, capacity, console) if request.needs("library") else None
+        library = _library(request, listing, capacity, console) if request.needs("library") else None
         backgrounds = _found_backgrounds(request, library, capacity, console) if known is None else known
         yield Inputs(capacity=capacity, library=library, backgrounds=backgrounds)
 
@@ -87,14 +87,14 @@ def scene_of(recipe: Recipe) -> Scene | None:
     return next((stage for stage in recipe.stages if isinstance(stage, Scene)), None)
 
 
-def _listed_photos(request: ComposeRequest, console: Console) -> tuple[Photo, ...]:
+def _listed_photos(request: ComposeRequest, console: Console) -> Listing:
     """The photos that the library is cut out of.
 
     Raises:
         UsageError: PHOTOS_NONE, and those of `list_photos`.
     """
     if not request.needs("library"):
-        return ()
+        return Listing()
     if not request.photos:
         fix = "--photos DIR, with <concept>/<image> below it"
         raise UsageError("PHOTOS_NONE", f"the recipe {request.recipe.name!r} needs photos", where="--photos", fix=fix)
@@ -203,18 +203,18 @@ def _probe(request: ComposeRequest) -> None:
             check_readable(uri, purpose=f"--{option}")
 
 
-def _library(request: ComposeRequest, photos: tuple[Photo, ...], capacity: Capacity, console: Console) -> Library:
+def _library(request: ComposeRequest, listing: Listing, capacity: Capacity, console: Console) -> Library:
     """The library of cut-outs, made first where it is missing.
 
     Raises:
         UsageError: TOO_FEW_CONCEPTS, and those of `build_library`.
     """
-    tally = build_library(request.recipe, photos, request.library_uri, capacity, console)
+    tally = build_library(request.recipe, listing, request.library_uri, capacity, console)
     every, scene, store = open_library(request.library_uri), scene_of(request.recipe), open_store(request.out)
     places = [store, *([open_store(request.layouts)] if request.layouts else [])]
     begun = next((place for place in places if is_cast(place)), None)
     library = read_cast(begun, every.store) if begun else castable(every, scene.min_quality if scene else 0.0)
-    console.say(_library_line(len(photos), tally, every, library, locked=begun is not None))
+    console.say(_library_line(len(listing.photos), tally, every, library, locked=begun is not None))
     ensembles(library.cutouts, scene.together if scene else ())  # enough concepts, or an error
     return library
 

@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from engine.errors import UsageError
 from engine.photos.exclusions import exclude, read_exclusions
 from engine.photos.images import encode_png
 from engine.photos.library import CutoutInfo, Library, open_library
 from engine.photos.metadata import METADATA
+from planners.curate.calibrate import Measure, Quality, calibrate
 
+FEWEST_VERDICTS = 5  # of each kind
 VERDICTS = {"accept": "", "reject": "rejected on review", "took": "took something along"}
 """What a review says of a cut-out, and the reason that is kept with an exclusion."""
 
@@ -121,6 +125,39 @@ def _read_verdicts(file: Path) -> Iterator[tuple[str, str]]:
                 fix=f"columns cutout_id and verdict ({', '.join(VERDICTS)}), as the review page writes them",
             )
         yield str(row["cutout_id"]), str(row["verdict"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedQuality:
+    """The least quality that agrees best with verdicts; how well on them, and on verdicts it was not fitted to."""
+
+    min_quality: float
+    judged: int
+    good: int
+    fitted: Quality
+    held_out: Quality
+
+
+def fit_quality(uri: str, file: Path) -> FittedQuality:
+    """Fit `scene.min_quality` to what a review page says: "reject" and "took" are bad.
+
+    Raises:
+        UsageError: LIBRARY_EMPTY, LIBRARY_NAME, LIBRARY_VERDICTS, LABELS_FEW.
+    """
+    library = open_filled(uri)
+    verdicts = dict(_read_verdicts(file))
+    find_cutouts(library, list(verdicts))
+    good = np.array([verdict == "accept" for verdict in verdicts.values()], bool)
+    if min(good.sum(), (~good).sum()) < FEWEST_VERDICTS:
+        what = f"{int(good.sum())} cut-outs are accepted and {int((~good).sum())} rejected by the verdicts"
+        fix = f"judge at least {FEWEST_VERDICTS} of each on one `mycanvas library review` page"
+        raise UsageError("LABELS_FEW", what, where=str(file), fix=fix)
+    values = np.array([[library.cutouts[key].quality or 0.0] for key in verdicts], np.float64)
+    fit = calibrate(values, good, (Measure("min_quality", "quality"),))
+    least = fit.thresholds.get("min_quality", 0.0)
+    return FittedQuality(
+        min_quality=least, judged=len(good), good=int(good.sum()), fitted=fit.fitted, held_out=fit.held_out
+    )
 
 
 def export_cutouts(uri: str, out: Path) -> int:

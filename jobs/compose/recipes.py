@@ -51,14 +51,14 @@ def read(name: str) -> tuple[str, str]:
         ) from error
 
 
-def load(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A checked recipe, whose stages fit together.
+def load(name: str, overrides: Sequence[str] = (), extras: Sequence[str] = ()) -> Recipe:
+    """A checked recipe, whose stages fit together; `extras` are names of changes that it keeps.
 
     Raises:
         UsageError: RECIPE_MISSING, and as `engine.run.recipe.parse_recipe`, `check_pipeline`.
     """
     text, where = read(name)
-    recipe = parse_recipe(text, where=where, stages=STAGES, overrides=overrides)
+    recipe = parse_recipe(text, where=where, stages=STAGES, overrides=overrides, extras=extras)
     for phase in recipe.ends():
         _check_phase(phase, where)
     return recipe

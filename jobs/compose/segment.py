@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
 from actors.models.licences import check_recipe
 from cluster.session import LOCAL, ON_THIS_MACHINE, Capacity, check_readable, session
 from engine.photos.listing import Photo, list_photos
-from engine.photos.photo_log import add_photos, read_photos
+from engine.photos.photo_log import add_photos, read_photos, write_left_out
 from engine.run.recipe import Recipe
 from engine.run.stage import Run
 from engine.storage.extents import extend
@@ -21,15 +24,23 @@ PHASE = "segment"
 
 def segment(recipe: Recipe, *, photos: str, out: str, address: str = LOCAL, console: Console) -> Tally:
     """Cut out every photo below `photos` into the library `out`."""
-    listed = list_telling(photos, console)
+    listing = list_telling(photos, console)
     check_recipe(recipe.phase(PHASE).stages, recipe.accept_licence, here=address in ON_THIS_MACHINE)
     with session(address) as capacity:
         if address not in ON_THIS_MACHINE:
             check_readable(photos, purpose="--photos")
-        return build_library(recipe, listed, out, capacity, console)
+        return build_library(recipe, listing, out, capacity, console)
 
 
-def list_telling(uri: str, console: Console) -> tuple[Photo, ...]:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The photos below a folder, and what was left out there: paths by reason."""
+
+    photos: tuple[Photo, ...] = ()
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def list_telling(uri: str, console: Console) -> Listing:
     """The photos below a folder; what is left out is said, by reason, with an example.
 
     Raises:
@@ -37,12 +48,17 @@ def list_telling(uri: str, console: Console) -> tuple[Photo, ...]:
     """
     left_out: dict[str, list[str]] = {}
     photos = list_photos(uri, lambda path, why: left_out.setdefault(why, []).append(path))
+    say_left_out(left_out, console)
+    return Listing(photos, left_out)
+
+
+def say_left_out(left_out: Mapping[str, Sequence[str]], console: Console) -> None:
+    """A line for each reason, with an example."""
     for why, paths in sorted(left_out.items()):
         console.say(f"left out {len(paths):,}: {why}   {paths[0]}{', …' if len(paths) > 1 else ''}")
-    return photos
 
 
-def build_library(recipe: Recipe, photos: tuple[Photo, ...], out: str, capacity: Capacity, console: Console) -> Tally:
+def build_library(recipe: Recipe, listing: Listing, out: str, capacity: Capacity, console: Console) -> Tally:
     """Add photos to a library, inside a session, and commit what is missing of it; what it knows is not cut out again.
 
     Raises:
@@ -50,7 +66,8 @@ def build_library(recipe: Recipe, photos: tuple[Photo, ...], out: str, capacity:
     """
     store, phase = open_store(out), recipe.phase(PHASE)
     claim(store, {"data": phase.affects_data()})
-    add_photos(store, photos)
+    add_photos(store, listing.photos)
+    write_left_out(store, listing.left_out)
     count = len(read_photos(store))
     extents = extend(store, count, recipe.unit_size_of(phase))
     run = Run(out=store.uri, library=store.uri, size=recipe.size)

@@ -10,9 +10,11 @@ from engine.dataset.score_table import Scores, open_scores
 from engine.dataset.views import Dataset, open_dataset
 from engine.errors import UsageError
 from engine.metrics.table import METRICS, MetricTable, table_of
+from engine.photos.photo_log import read_left_out
 from engine.storage.commits import failure_files
 from engine.storage.extents import read_extents
 from engine.storage.manifest import all_receipts
+from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
 from engine.storage.store import Store
 from planners.curate.statistics import bins, by_concept, counts, histogram, moments, score_sources
@@ -41,6 +43,7 @@ def stats(uri: str, metrics: MetricTable | None = None) -> dict[str, Any]:
                 report["concepts" if title == "concept" else title] = _pairs(scores, counts(types, title))
         report["scores"] = _scores(scores, score_sources(types, metrics))
         report["by_concept"] = scores.ask(by_concept(types, metrics)).to_pylist() if "objects" in types else []
+    report["left out"] = {} if dataset.view else _left_out(dataset.store)
     report["failures"] = {} if dataset.view else _failures(dataset.store)
     return report
 
@@ -95,7 +98,7 @@ def _scores(scores: Scores, sources: Mapping[str, str]) -> dict[str, dict[str, A
 def lines(report: Mapping[str, Any]) -> list[str]:
     """The report for a person."""
     out = [str(report["dataset"]), *_summary(report)]
-    for title in ("reasons", "failures", "concepts", "num_objects"):
+    for title in ("left out", "reasons", "failures", "concepts", "num_objects"):
         if report.get(title):
             named = list(report[title].items())
             out += ["", title.replace("_", " "), *(f"  {count:>7,}  {name}" for name, count in named[:SHOWN])]
@@ -135,6 +138,12 @@ def _failures(store: Store) -> dict[str, int]:
             rows = shard.read(columns=["stage", "code"]).to_pylist()
         counted.update(f"{row['stage']}  {row['code']}" for row in rows)
     return dict(counted.most_common())
+
+
+def _left_out(store: Store) -> dict[str, int]:
+    """Photos that were left out of the library, or of the one inside a dataset, by reason."""
+    said = read_left_out(store) or read_left_out(open_store(f"{store.uri}/library"))
+    return {why: len(paths) for why, paths in sorted(said.items())}
 
 
 def _seconds(timings: Iterable[Mapping[str, float]]) -> dict[str, float]:

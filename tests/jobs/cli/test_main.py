@@ -76,7 +76,8 @@ def test_all_commands_are_there():
         "models list", "models pull", "models check", "models dummy", "backgrounds index", "backgrounds generate",
         "scenes propose", "filter", "query", "score", "compact", "export",
         "gate calibrate", "card", "compare",
-        "library add", "library list", "library show", "library review", "library exclude", "library export",
+        "library add", "library list", "library show", "library review", "library exclude", "library calibrate",
+            "library export",
     }  # fmt: skip
 
 

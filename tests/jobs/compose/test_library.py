@@ -14,12 +14,14 @@ from engine.storage.commits import data_files
 from engine.storage.open_store import open_store
 from engine.toybox import CLASSES
 from jobs.compose.compose import compose
-from jobs.compose.library import apply_verdicts, exclude_named, export_cutouts, list_concepts
+from jobs.compose.library import apply_verdicts, exclude_named, export_cutouts, fit_quality, list_concepts
 from jobs.compose.recipes import load
 from jobs.compose.request import ComposeRequest
 from jobs.compose.segment import segment
 from jobs.console import Console
 from jobs.report.library_review import review
+from jobs.report.stats import lines as stats_lines
+from jobs.report.stats import stats
 from jobs.run_loop import ANY_FAILURES
 from tests.support.data.libraries import cutout, library
 from tests.support.data.photos import concept_folder, encoded, on_ground, write
@@ -188,3 +190,26 @@ def test_models_that_know_toys_alone_are_warned_of_before_they_see_photos(tmp_pa
     assert "warning  shipped:micro/" in said
     assert classes[0] in said
     assert "mycanvas compose photo" in said
+
+
+def test_the_least_quality_is_fitted_to_a_review(tmp_path):
+    library(tmp_path, [cutout(n, quality=0.5 + n / 40, cutout_id=f"{n:016x}") for n in range(20)])
+    verdicts = tmp_path / "verdicts.csv"
+    lines = [f"{n:016x},{'accept' if n >= 8 else ('reject', 'took')[n % 2]}" for n in range(20)]
+    verdicts.write_text("\n".join(["cutout_id,verdict", *lines]))
+    found = fit_quality(str(tmp_path), verdicts)
+    assert (found.judged, found.good) == (20, 12)
+    assert 0.5 + 7 / 40 < found.min_quality <= 0.5 + 8 / 40
+    assert found.fitted.precision == found.fitted.recall == 1
+    verdicts.write_text("\n".join(["cutout_id,verdict", *lines[-12:]]))
+    with pytest.raises(UsageError, match=r"LABELS_FEW(.|\n)*at least 5 of each"):
+        fit_quality(str(tmp_path), verdicts)
+
+
+def test_what_was_left_out_is_told_in_stats(tmp_path):
+    concept_folder(tmp_path / "photos")
+    write(tmp_path / "photos" / "mug1" / "9_mask.png", encoded(on_ground((10, 90, 200))))
+    run(tmp_path, "one")
+    (why,) = stats(str(tmp_path / "library"))["left out"]
+    assert why == "a matte, by its name, of a photo that is not there"
+    assert f"        1  {why}" in stats_lines(stats(str(tmp_path / "library")))

@@ -150,3 +150,16 @@ def test_the_schema_accepts_the_built_in_recipes_and_no_misspelt_key():
 def with_stages(tree, **stages):
     phase = tree["phases"]["compose"]
     return {**tree, "phases": {**tree["phases"], "compose": {**phase, "stages": {**phase["stages"], **stages}}}}
+
+
+def test_changes_that_a_recipe_keeps_under_a_name_come_before_those_of_the_command():
+    plain, scored = load("photo"), load("photo", ["score.identity=null"], ["scores"])
+    score = next(stage for stage in scored.stages if stage.name == "score")
+    assert all(stage.clip is None for stage in plain.stages if stage.name == "score")
+    assert (score.clip.model, score.detector.model) == ("ViT-B-32", "google/owlv2-base-patch16-ensemble")
+    assert score.identity is None
+    assert all(len(each.revision) == 40 for each in (score.clip, score.detector))
+    with pytest.raises(UsageError, match=r"RECIPE_EXTRA(.|\n)*there are: scores"):
+        load("photo", (), ["score"])
+    with pytest.raises(UsageError, match=r"RECIPE_EXTRA(.|\n)*this recipe has none"):
+        load("classic", (), ["scores"])
