@@ -15,11 +15,11 @@ from functools import partial
 
 import pyarrow as pa
 
-from engine.dataset.garbage import JOURNAL
 from engine.dataset.score_sets import FOLDER as SCORES
 from engine.dataset.score_sets import added_score_sets
 from engine.dataset.views import CHOSEN_VIEW, chosen_view
 from engine.errors import Damaged, UsageError
+from engine.run.journal import FOLDER as JOURNAL
 from engine.storage.commits import read_unit_summary
 from engine.storage.extents import Extents, read_extents, wrong_samples
 from engine.storage.hashes import digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import final
 
@@ -16,6 +16,7 @@ from engine.rows.values import Failure
 from engine.run.guard import call_guarded
 from engine.run.journal import Journal, open_journal
 from engine.run.pipeline import Pipeline
+from engine.run.probe import death_of
 from engine.run.stage import Run, Stage, Worker
 from engine.run.unit import Unit, failed_row, from_block, to_block
 from engine.run.watchdog import deadline
@@ -31,13 +32,15 @@ WARM_UP = "warm_up"
 class Group:
     """One process's share: the loaded workers of consecutive stages, and the commit where it is the last share."""
 
-    def __init__(self, pipeline: Pipeline, position: int) -> None:
+    def __init__(self, pipeline: Pipeline, position: int, *, probes: bool = False) -> None:
+        """`probes`: whether a suspected row is first tried elsewhere, since its death here would be that of the run."""
         self._pipeline = pipeline
         self._position = position
         self._store: Store = open_store(pipeline.run.out)
         self._stages = pipeline.groups[position]
         self._workers = [_load_worker(stage, pipeline.run) for stage in self._stages]
         self._first = True
+        self._probes = probes
         self._name = self._stages[0].name if self._stages else "commit"
         self._commits = position == len(pipeline.groups) - 1
 
@@ -45,15 +48,28 @@ class Group:
         """A block in, a block out: a unit's number or rows in; its rows, or its receipt after the last group, out."""
         unit = self._receive(table)
         journal = open_journal(self._store, unit.unit_id, self._name, self._pipeline.run_id)
-        unit = self._one_by_one(unit, journal) if journal.row_by_row else self._together(unit, journal)
-        if self._commits:
-            answer = receipt_table(self._commit(unit, journal.attempt))
-        else:
-            answer = to_block(
-                unit, self._pipeline.record, self._pipeline.columns_leaving(self._position), self._pipeline.unit_size
-            )
+        try:
+            unit = self._one_by_one(unit, table, journal) if journal.row_by_row else self._together(unit, journal)
+            journal.rest()
+            answer = self._answer(unit, journal.attempt)
+        except BaseException:  # named errors and Ctrl-C end the run, and no row is to blame
+            journal.abandon()
+            raise
         journal.finish()
         return answer
+
+    def rehearse_row(self, table: pa.Table, position: int) -> None:
+        """Take one row of a block through the stages, for nothing but to see whether this process survives it."""
+        unit = self._receive(table)
+        for stage, worker in zip(self._stages, self._workers, strict=True):
+            if unit.failures[position] is None:
+                unit = _step(unit, stage, worker, [position], lambda: None, told=stage.name)
+
+    def _answer(self, unit: Unit, attempt: int) -> pa.Table:
+        if self._commits:
+            return receipt_table(self._commit(unit, attempt))
+        columns = self._pipeline.columns_leaving(self._position)
+        return to_block(unit, self._pipeline.record, columns, self._pipeline.unit_size)
 
     def _receive(self, table: pa.Table) -> Unit:
         if self._position:
@@ -63,14 +79,19 @@ class Group:
     def _together(self, unit: Unit, journal: Journal) -> Unit:
         for stage, worker in zip(self._stages, self._workers, strict=True):
             for positions in _batches(unit.alive(), stage.batch_size):
-                unit = _step(unit, stage, worker, positions, journal, told=WARM_UP if self._first else stage.name)
+                unit = _step(
+                    unit, stage, worker, positions, journal.expire, told=WARM_UP if self._first else stage.name
+                )
         self._first = False
         return unit
 
-    def _one_by_one(self, unit: Unit, journal: Journal) -> Unit:
+    def _one_by_one(self, unit: Unit, table: pa.Table, journal: Journal) -> Unit:
         for position in unit.alive():
             name = unit.rows[position].sample_id
             known = journal.verdict(name)
+            if not known and self._probes and (suspected := journal.suspect_stage(name)):
+                code = death_of(rehearse, self._pipeline, self._position, table, position)
+                known = (suspected, code) if code else None
             if known:
                 stage_name, code = known
                 failure = Failure(stage_name, code, "the row ended the process that worked on it, again and again")
@@ -79,7 +100,7 @@ class Group:
             for stage, worker in zip(self._stages, self._workers, strict=True):
                 if unit.failures[position] is None:
                     journal.begin(name, stage.name)
-                    unit = _step(unit, stage, worker, [position], journal, told=stage.name)
+                    unit = _step(unit, stage, worker, [position], journal.expire, told=stage.name)
         return unit
 
     def _commit(self, unit: Unit, attempt: int) -> Receipt:
@@ -101,6 +122,11 @@ class Group:
         return receipt
 
 
+def rehearse(pipeline: Pipeline, group: int, table: pa.Table, row: int) -> None:
+    """Load a group and take one row of a block through it; nothing is kept."""
+    Group(pipeline, group).rehearse_row(table, row)
+
+
 def _load_worker(stage: Stage, run: Run) -> Worker:
     """The stage's worker; what a model library raises on the way gets a name, or it would pass for the process's death.
 
@@ -120,11 +146,13 @@ def _load_worker(stage: Stage, run: Run) -> Worker:
         ) from error
 
 
-def _step(unit: Unit, stage: Stage, worker: Worker, positions: Sequence[int], journal: Journal, *, told: str) -> Unit:
+def _step(
+    unit: Unit, stage: Stage, worker: Worker, positions: Sequence[int], on_expiry: Callable[[], None], *, told: str
+) -> Unit:
     """The unit after a stage has seen these rows; its seconds count for `told`."""
     rows = [unit.rows[position] for position in positions]
     started = time.perf_counter()
-    with deadline(stage.timeout_s, journal.expire):
+    with deadline(stage.timeout_s, on_expiry):
         answers = call_guarded(stage.name, worker, rows)
     return unit.with_answers(positions, answers, told, time.perf_counter() - started)
 

@@ -14,8 +14,8 @@ from engine.storage.commits import CommittedUnits, Receipt
 def make_in_process(pipeline: Pipeline, done: CommittedUnits) -> Iterator[Receipt]:
     """Make the units that are not `done`; every group of the pipeline is loaded into this process.
 
-    What a worker's death costs elsewhere, one row, it costs here too, but the caller dies with it: the same call again
-    goes on.
+    A row that ends its process ends the caller here, and the same call again goes on; when three calls ended in one row
+    it is tried in a process of its own first, and failed if that dies too.
 
     Raises:
         MyCanvasError: whatever a stage raised that is not one row's fault.
@@ -27,7 +27,7 @@ def make_units(pipeline: Pipeline, unit_ids: Iterable[int]) -> Iterator[Receipt]
     """Make these units, whether they are there or not."""
     groups: list[Group] = []
     for unit_id in unit_ids:
-        groups = groups or [Group(pipeline, position) for position in range(len(pipeline.groups))]
+        groups = groups or [Group(pipeline, position, probes=True) for position in range(len(pipeline.groups))]
         table = pa.table({"unit_id": [unit_id]})
         for group in groups:
             table = group(table)

@@ -1,12 +1,14 @@
 """The attempt journal: which rows kill or hang the process that works on them.
 
-Before a group of stages starts on a unit it leaves a note on storage that every node sees, and takes it away when done.
-A note that is still there belongs to a process that died. After two deaths the unit is worked row by row, with a note
-before every call; the row whose note is left twice is the one that kills. A timeout is certain the first time.
+Before a group of stages starts on a unit it leaves a note on storage that every node sees, and takes it away when it is
+done, or when it stops for a reason that has a name: an error, Ctrl-C. A note that is still there belongs to a process
+that died. After two deaths in a run the unit is worked row by row, with a note before every call; the row whose note is
+left twice is the one that kills. A timeout is certain the first time.
 
-Only deaths within one run count: there the driver lived on, so the rows are the likely cause. Notes of other runs mean
-that the whole run was killed. After three such runs the unit is worked row by row as well, and a row left open by three
-runs is given up: a row that takes the whole machine with it must not stop a run for ever.
+Only deaths that this run saw count against a row: there the driver lived on, and nothing but that row was at work.
+Notes of other runs prove nothing, since those may have been killed from outside, paused, or be at work still. Three of
+them make a unit be worked row by row; a row that three of them left open is suspected. Where its death would be that of
+the run it is tried in a process of its own, see `engine.run.probe`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from engine.storage.store import Store
 
@@ -59,14 +62,21 @@ class Journal:
 
     def verdict(self, row: str) -> tuple[str, str] | None:
         """(stage, code) for a row that is known to kill or hang its process."""
-        if row in self.mine.verdicts:
-            return self.mine.verdicts[row]
-        open_elsewhere = [note.open_stage for note in self.others if note.open_row == row]
-        return (open_elsewhere[0], KILLED) if len(open_elsewhere) >= DEATHS_ACROSS_RUNS else None
+        return self.mine.verdicts.get(row)
+
+    def suspect_stage(self, row: str) -> str:
+        """The stage in which three or more other runs left `row` open; empty where it is not suspected."""
+        stages = [note.open_stage for note in self.others if note.open_row == row]
+        return stages[0] if len(stages) >= DEATHS_ACROSS_RUNS else ""
 
     def begin(self, row: str, stage: str) -> None:
         """Note that `row` is about to enter `stage` alone."""
         self._write(replace(self.mine, open_row=row, open_stage=stage))
+
+    def rest(self) -> None:
+        """Note that no row is at work any more: what happens from here on, in the commit, is no row's doing."""
+        if self.mine.open_row:
+            self._write(replace(self.mine, open_row="", open_stage=""))
 
     def expire(self) -> None:
         """Note that the watchdog is about to end the process."""
@@ -76,9 +86,17 @@ class Journal:
         """Take the note away: the group came through."""
         self.store.delete(self.path)
 
+    def abandon(self) -> None:
+        """Take the note away, if that can be done: the group stops for a reason that is no row's doing."""
+        with contextlib.suppress(Exception):
+            self.store.delete(self.path)
+
     def _write(self, note: Note) -> None:
         self.mine = note
         self.store.put(self.path, _dump(note))
+
+
+_NOTE = TypeAdapter(Note)
 
 
 def open_journal(store: Store, unit_id: int, group: str, run_id: str) -> Journal:
@@ -86,9 +104,9 @@ def open_journal(store: Store, unit_id: int, group: str, run_id: str) -> Journal
     prefix, name = f"{unit_id:08d}.{group}.", f"{unit_id:08d}.{group}.{run_id}.json"
     notes = dict(_read(store, prefix))
     mine = after_death(notes.pop(name, Note()))
-    path = f"{FOLDER}/{name}"
-    store.put(path, _dump(mine))
-    return Journal(store, path, mine, tuple(notes.values()))
+    journal = Journal(store, f"{FOLDER}/{name}", mine, tuple(notes.values()))
+    store.put(journal.path, _dump(mine))
+    return journal
 
 
 def after_death(note: Note) -> Note:
@@ -105,14 +123,18 @@ def after_death(note: Note) -> Note:
 def _read(store: Store, prefix: str) -> Iterator[tuple[str, Note]]:
     for name in [name for name in store.names(FOLDER) if name.startswith(prefix)]:
         with contextlib.suppress(FileNotFoundError):  # another run has just come through
-            yield name, _parse(store.read(f"{FOLDER}/{name}"))
+            note = parse_note(store.read(f"{FOLDER}/{name}"))
+            if note is not None:
+                yield name, note
 
 
 def _dump(note: Note) -> bytes:
     return json.dumps(asdict(note)).encode()
 
 
-def _parse(data: bytes) -> Note:
-    fields: dict[str, Any] = json.loads(data)
-    verdicts = {row: (stage, code) for row, (stage, code) in fields.pop("verdicts").items()}
-    return Note(**fields, verdicts=verdicts)
+def parse_note(data: bytes) -> Note | None:
+    """A note, or None for what is none: a file that was cut off, or somebody else's."""
+    try:
+        return _NOTE.validate_json(data)
+    except ValidationError:
+        return None

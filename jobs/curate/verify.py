@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from engine.dataset.garbage import strange_notes
 from engine.dataset.verify import verify as examine
 from engine.dataset.views import VIEW, open_dataset
 from engine.errors import Damaged, UsageError
+from engine.storage.manifest import LIBRARY
 from engine.storage.open_store import open_store
 from jobs.console import Console
 
@@ -25,6 +27,8 @@ def verify(uri: str, console: Console) -> None:
     if not report.files and not report.damage:
         raise UsageError("DATASET_EMPTY", "holds nothing", where=uri, fix="give the --out of a compose or segment run")
     lines = [f"damaged  {damage.path}: {damage.what}\n    fix: {damage.mend}" for damage in report.damage]
+    fix = f"mycanvas gc {uri} --delete"
+    lines += [f"leftover {path}: no note of a worker, nothing waits for it\n    fix: {fix}" for path in _strange(uri)]
     lines.append(f"{report.files:,} files read, {len(report.damage)} damaged")
     console.result({"dataset": uri, **asdict(report)}, lines)
     if report.damage:
@@ -34,6 +38,12 @@ def verify(uri: str, console: Console) -> None:
             where=uri,
             fix="as said of each file; then run the same command again, which makes what is missing",
         )
+
+
+def _strange(uri: str) -> list[str]:
+    """Files in the journals of a dataset and of its library that are no notes."""
+    folders = {"": uri, f"{LIBRARY}/": f"{uri}/{LIBRARY}"}
+    return [before + path for before, place in folders.items() for path in strange_notes(open_store(place))]
 
 
 def _verify_view(uri: str, console: Console) -> None:

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from engine.dataset.garbage import collect, garbage
+from engine.dataset.garbage import collect, garbage, strange_notes
 from engine.dataset.verify import verify
 from engine.errors import MyCanvasError
 from engine.storage.open_store import open_store
@@ -37,6 +37,18 @@ def test_leftovers_are_found_and_removed_and_nothing_else(tmp_path):
     assert collect(store, found) == 7
     assert before - {entry.path for entry in store.list()} == {entry.path for entry in found}
     assert verify(store).ok
+
+
+def test_a_file_in_the_journal_that_is_no_note_is_named_and_removed(tmp_path):
+    store = littered(tmp_path)
+    for name in ("00000077.paste.cut.json", "00000078.paste.x.txt", "readme"):
+        store.put(f"_journal/{name}", b"")
+    strange = [f"_journal/{name}" for name in ("00000077.paste.cut.json", "00000078.paste.x.txt", "readme")]
+    assert strange_notes(store) == strange
+    age(tmp_path, 7200)
+    found = garbage(store, 3600)
+    assert set(strange) <= {entry.path for entry in found}
+    assert "_journal/00000077.paste.run0123456789.json" not in {entry.path for entry in found}
 
 
 def test_a_writer_at_work_is_left_alone(tmp_path):

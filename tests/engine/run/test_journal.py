@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from engine.run.journal import KILLED, TIMED_OUT, Note, after_death, open_journal
 from engine.storage.open_store import open_store
 
@@ -59,13 +61,45 @@ def test_deaths_of_other_runs_do_not_count_against_rows(tmp_path):
     assert (journal.row_by_row, journal.verdict("0001")) == (False, None)
 
 
-def test_a_row_that_three_whole_runs_died_on_is_given_up(tmp_path):
+def test_a_row_that_three_whole_runs_left_open_is_suspected_and_not_judged(tmp_path):
     store = open_store(str(tmp_path))
     for run in ("a", "b", "c"):
+        assert not open_journal(store, 7, "paste", "d").suspect_stage("0001")
         open_journal(store, 7, "paste", run).begin("0001", "inpaint")
-    journal = open_journal(store, 7, "paste", "d")
+    journal = open_journal(store, 7, "paste", "e")
     assert journal.row_by_row
-    assert journal.verdict("0001") == ("inpaint", KILLED)
+    assert (journal.suspect_stage("0001"), journal.suspect_stage("0002")) == ("inpaint", "")
+    assert journal.verdict("0001") is None
+
+
+def test_what_dies_while_no_row_is_at_work_is_no_rows_doing(tmp_path):
+    store = open_store(str(tmp_path))
+    for _ in range(4):
+        journal = open_journal(store, 7, "paste", "r")
+        journal.begin("0003", "inpaint")
+        journal.rest()
+    assert open_journal(store, 7, "paste", "r").verdict("0003") is None
+
+
+def test_what_stops_for_a_reason_with_a_name_leaves_nothing(tmp_path):
+    store = open_store(str(tmp_path))
+    journal = open_journal(store, 7, "paste", "r")
+    journal.begin("0003", "inpaint")
+    journal.abandon()
+    journal.abandon()
+    assert not list(store.names("_journal"))
+    assert open_journal(store, 7, "paste", "r").attempt == 1
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b'{"attempts": "many"}', b'{"verdicts": {"1": 2}}', b"\xff"]
+)
+def test_a_file_that_is_no_note_blocks_nothing(tmp_path, data):
+    store = open_store(str(tmp_path))
+    store.put("_journal/00000007.paste.r.json", data)
+    store.put("_journal/00000007.paste.other.json", data)
+    journal = open_journal(store, 7, "paste", "r")
+    assert (journal.attempt, journal.row_by_row, journal.others) == (1, False, ())
 
 
 def test_a_finished_group_leaves_nothing(tmp_path):

@@ -38,3 +38,15 @@ def test_a_call_that_never_gives_up_the_interpreter_is_ended_too():
     """)
     assert done.returncode != 0
     assert "Timeout" in done.stderr
+
+
+def test_a_process_that_was_stopped_has_not_hung():
+    done = run("""
+        import os, signal, subprocess
+        w.TICK_S = 0.1
+        subprocess.Popen(["sh", "-c", f"sleep 0.2; kill -STOP {os.getpid()}; sleep 2; kill -CONT {os.getpid()}"])
+        with w.deadline(1.5, lambda: print("expired", flush=True)):
+            time.sleep(0.9)
+        print("awake")
+    """)
+    assert (done.returncode, done.stdout.strip()) == (0, "awake")

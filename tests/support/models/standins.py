@@ -137,6 +137,24 @@ class Trap(Stage):
 
 
 @final
+class Moody(Stage):
+    """Ends the run by name at the row whose number a file holds, if there is such a file."""
+
+    name: ClassVar[str] = "moody"
+    reads: ClassVar[tuple[str, ...]] = ("background",)
+    writes: ClassVar[tuple[str, ...]] = ()
+    file: str
+
+    def load(self, run: Run) -> Worker:
+        return lambda rows: [self._work(row) for row in rows]
+
+    def _work(self, row: Composition) -> Answer:
+        if Path(self.file).exists() and row.sample_id == sample_id(int(Path(self.file).read_text())):
+            raise EnvironmentProblem("MOODY", "not today", fix="ask tomorrow")
+        return row
+
+
+@final
 class Broken(Stage):
     """Cannot be loaded on this machine."""
 

@@ -1,0 +1,35 @@
+"""A healthy row is never lost, however often runs are ended from outside; one that ends its process is always found."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.run.journal import KILLED
+
+ROOT = Path(__file__).parents[2]
+KINDS = ("SIGKILL", "SIGTERM", "SIGINT", "pause", "full", "named")
+
+
+def storm(folder, kind, count):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.processes.row_storm", str(folder), kind, str(count), "7"],
+        check=True, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["failed"] == {f"{told['killer']} {KILLED}": told["datasets"]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_twenty_ends_of_a_kind_lose_no_healthy_row_and_hide_no_killer(tmp_path, kind):
+    storm(tmp_path, kind, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", KINDS)
+def test_five_hundred_ends_of_a_kind_lose_no_healthy_row_and_hide_no_killer(tmp_path, kind):
+    storm(tmp_path, kind, 500)
