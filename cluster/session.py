@@ -6,11 +6,8 @@ import contextlib
 import functools
 import logging
 import os
-import shutil
 import socket
 import sys
-import tempfile
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
+from cluster.private_cluster import SOURCE_CPUS, cores, end_half_started, private_options, with_token
+from engine.errors import EnvironmentProblem, UsageError
 
 LOCAL, NONE = "local", "none"
 ON_THIS_MACHINE = LOCAL, NONE
-SOURCE_CPUS = 1
-"""Kept from the pools: the tasks that hand out unit numbers need a core by the books, and wait for ever without one."""
 KNOCK_S = 10.0
 _STARTS = 3
 QUIET_ENVIRONMENT = {
@@ -65,14 +61,20 @@ def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None =
         EnvironmentProblem: RAY_UNREACHABLE.
     """
     if address == NONE:
-        yield Capacity(cpus=_cores(cpus), gpus=gpus or 0, memory_gb=0, nodes=1, ray=False)
+        yield Capacity(cpus=cores(cpus), gpus=gpus or 0, memory_gb=0, nodes=1, ray=False)
         return
     os.environ.update({key: value for key, value in QUIET_ENVIRONMENT.items() if key not in os.environ})
+    with with_token() if address == LOCAL else nullcontext(), _connection(address, cpus, gpus) as capacity:
+        yield capacity
+
+
+@contextlib.contextmanager
+def _connection(address: str, cpus: int | None, gpus: int | None) -> Iterator[Capacity]:
+    """Connected to the cluster at an address, or to a private one."""
     import ray  # 0.7 s: only the commands that need a cluster pay for it
 
     _divert_native_stderr()
-    private = address == LOCAL
-    scope: AbstractContextManager[dict[str, Any]] = _private(cpus, gpus) if private else nullcontext({})
+    scope: AbstractContextManager[dict[str, Any]] = private_options(cpus, gpus) if address == LOCAL else nullcontext({})
     with scope as options:
         _connect(address, options)
         _silence()
@@ -89,26 +91,6 @@ def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None =
             ray.shutdown()
 
 
-@contextlib.contextmanager
-def _private(cpus: int | None, gpus: int | None) -> Iterator[dict[str, Any]]:
-    """The options of a private cluster. Its logs go with it, unless something went wrong that has no name."""
-    folder = tempfile.mkdtemp(prefix="mc")  # short: socket paths end at 107 bytes
-    try:
-        yield {
-            "_temp_dir": folder,
-            "num_cpus": _cores(cpus) + SOURCE_CPUS,
-            "num_gpus": gpus,
-            "include_dashboard": False,  # 3 s of start-up
-        }
-    except (MyCanvasError, KeyboardInterrupt):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    except BaseException as error:
-        error.add_note(f"Ray's logs: {folder}")
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _connect(address: str, options: dict[str, Any]) -> None:
     """Join a cluster, or start one with `options`.
 
@@ -123,7 +105,7 @@ def _connect(address: str, options: dict[str, Any]) -> None:
                 _knock(address)
                 ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
             except Exception as error:  # ray raises a bare Exception when a node is slow to start
-                _end_half_started(error)
+                end_half_started(error)
                 if not left:
                     raise _unreachable(address, error, private=bool(options)) from error
             else:
@@ -148,24 +130,6 @@ def _unreachable(address: str, error: Exception, *, private: bool) -> Environmen
         if private
         else "start one with `ray start --head`, or leave --address out to use this machine",
     )
-
-
-def _end_half_started(error: Exception) -> None:
-    """Ray drops a node that was slow to start and leaves its processes behind."""
-    from ray._private.node import Node
-
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        node = frame.f_locals.get("self")
-        if isinstance(node, Node):
-            node.kill_all_processes(check_alive=False, allow_graceful=False)
-            return
-
-
-def _cores(asked: int | None) -> int:
-    """The cores that this process may use: a container's share, not the machine's."""
-    if asked:
-        return asked
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_readable(uri: str, *, purpose: str) -> None:

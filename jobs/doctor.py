@@ -106,6 +106,9 @@ def _shared_memory() -> Finding:
 
 def _token() -> Finding:
     """A Ray cluster without a token runs anyone's code."""
+    if os.environ.get("RAY_AUTH_MODE") == "disabled":
+        what = "RAY_AUTH_MODE=disabled: whoever reaches a cluster that you start runs code as you"
+        return Finding("ray token", "warn", what, "unset it; a private cluster asks for a token all the same")
     path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
     if not path.exists():
         return Finding("ray token", "ok", "none yet; a private cluster makes its own")

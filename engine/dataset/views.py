@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from engine.dataset.row_ids import require_ids
 from engine.errors import Damaged, UsageError
 from engine.rows.kinds import kind_of, record_of
 from engine.storage.commits import data_files
@@ -65,12 +66,14 @@ class Dataset:
         Row groups that hold none of its rows are not read.
 
         Raises:
-            Damaged: ROWS_GONE where a row that is meant is not there.
+            Damaged: ROWS_GONE where a row that is meant is not there; ROWS_IDS where one has an id that is none.
         """
         for path, ids in self.shards():
             with open_shard(self.store, path) as shard:
                 there = [name for name in shard.schema_arrow.names if columns is None or name in columns]
-                yield shard.read(columns=there) if ids is None else _chosen_rows(shard, ids, there, path)
+                table = shard.read(columns=there) if ids is None else _chosen_rows(shard, ids, there, path)
+            require_ids(table, path)
+            yield table
 
     def rows_there(self) -> int:
         """How many rows it has, after each was looked for.

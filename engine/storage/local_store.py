@@ -90,7 +90,7 @@ class LocalStore(Store):
         with (
             suppress(FileNotFoundError),
             _explain_errors(self.uri, folder),
-            os.scandir(Path(self.uri, folder)) as found,
+            os.scandir(self._folder(folder)) as found,
         ):
             for entry in found:
                 path = f"{folder}/{entry.name}" if folder else entry.name
@@ -98,14 +98,14 @@ class LocalStore(Store):
                     yield from self.list(path)
                     continue
                 with suppress(FileNotFoundError):  # another run may tidy up while we look
-                    facts = entry.stat()
+                    facts = entry.stat(follow_symlinks=False)
                     yield Entry(path, facts.st_size, facts.st_mtime)
 
     def names(self, folder: str) -> Iterator[str]:
         with (
             suppress(FileNotFoundError),
             _explain_errors(self.uri, folder),
-            os.scandir(Path(self.uri, folder)) as found,
+            os.scandir(self._folder(folder)) as found,
         ):
             for entry in found:
                 if not entry.is_dir(follow_symlinks=False):
@@ -113,10 +113,28 @@ class LocalStore(Store):
 
     def delete(self, path: str) -> None:
         with _explain_errors(self.uri, path):
-            self._at(path).unlink(missing_ok=True)
+            at = Path(self.uri, check_path(path))
+            self._folder(path.rpartition("/")[0])
+            at.unlink(missing_ok=True)  # of a link the link, never what it leads to
 
     def _at(self, path: str) -> Path:
-        return Path(self.uri, check_path(path))
+        return self._folder(check_path(path))
+
+    def _folder(self, path: str) -> Path:
+        """A place below the root, no part of which is a link: it could lead to anything that this user may touch.
+
+        Raises:
+            UsageError: STORE_LINK.
+        """
+        at = Path(self.uri)
+        for part in path.split("/") if path else ():
+            at /= part
+            if at.is_symlink():
+                fix = f"remove the link, or put what it leads to in its place: cp -r {at.resolve()} …"
+                raise UsageError(
+                    "STORE_LINK", "a link stands where a file or folder of ours belongs", where=str(at), fix=fix
+                )
+        return at
 
     def _ready(self, path: str) -> Path:
         final_path = self._at(path)

@@ -84,7 +84,7 @@ def _text(name: str, record: type, report: Mapping[str, Any], sources: DataSourc
     return "\n".join(
         [
             *_header(report, sources),
-            f"# {TITLES.get(record, f'Rows of the kind {kind_of(record)!r}')} by the recipe `{name}`",
+            f"# {TITLES.get(record, f'Rows of the kind {kind_of(record)!r}')} by the recipe {_cell(name)}",
             "",
             ABOUT.get(record) or (record.__doc__ or "").strip().splitlines()[0],
             f"{report['rows']:,} rows, {report['accepted']:,} accepted ({kept:.0%}): {funnel}.",
@@ -159,7 +159,8 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]])
 def _cell(value: object) -> str:
     """What stands in a cell: names come from outside, so nothing in them is markup."""
     if isinstance(value, str):
-        return html.escape(re.sub(r"([\\`*_{}\[\]|#])", r"\\\1", " ".join(value.split())), quote=False)
+        shown = "".join(letter if letter.isprintable() else " " for letter in value)
+        return html.escape(re.sub(r"([\\`*_{}\[\]|#])", r"\\\1", " ".join(shown.split())), quote=False)
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 

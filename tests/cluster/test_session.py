@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.session import QUIET_ENVIRONMENT, SOURCE_CPUS, _close_token_file, _private, check_readable, session
+from cluster.private_cluster import SOURCE_CPUS, private_options
+from cluster.session import QUIET_ENVIRONMENT, _close_token_file, check_readable, session
 from engine.errors import EnvironmentProblem, UsageError
 from tests.support.processes.ray_cluster import CPUS, GPUS
 from tests.support.processes.ray_head import free_port
@@ -21,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 
 def driver(body, *words, **environment):
     """A process of its own that runs `body`, with a session at hand."""
-    program = f"import json, os, sys, ray\nfrom cluster.session import _cores, session\n{textwrap.dedent(body)}"
+    imports = "import json, os, sys\nfrom cluster.private_cluster import cores\nfrom cluster.session import session"
+    program = f"{imports}\n{textwrap.dedent(body)}"
     full = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     command = [sys.executable, "-c", program, *words]
     return subprocess.run(command, env=full, capture_output=True, text=True, check=False)
@@ -38,6 +40,7 @@ def test_a_private_cluster_has_what_is_asked_for_and_leaves_nothing_behind():
             """
             with session(cpus=2, gpus=1) as capacity:
                 print(json.dumps([capacity.cpus, capacity.gpus, capacity.nodes, len(os.listdir(os.environ["TMPDIR"]))]))
+            import ray
             print(ray.is_initialized())
             """,
             TMPDIR=folder,
@@ -62,20 +65,20 @@ def test_a_node_that_is_slow_to_start_is_ended_and_another_one_started():
 
 
 def test_the_logs_of_a_private_cluster_are_kept_for_an_error_without_a_name():
-    with pytest.raises(UsageError), _private(2, 1) as named:
+    with pytest.raises(UsageError), private_options(2, 1) as named:
         raise UsageError("NAMED", "what")
     assert not Path(named["_temp_dir"]).exists()
-    with pytest.raises(KeyError) as caught, _private(2, 1) as unnamed:
+    with pytest.raises(KeyError) as caught, private_options(2, 1) as unnamed:
         raise KeyError("surprise")
     folder = Path(unnamed["_temp_dir"])
     assert caught.value.__notes__ == [f"Ray's logs: {folder}"]
     folder.rmdir()
 
 
-def test_a_private_cluster_takes_the_cores_of_its_process_and_counts_one_more_for_the_source():
-    with _private(None, None) as options:
+def test_a_private_cluster_takes_thecores_of_its_process_and_counts_one_more_for_the_source():
+    with private_options(None, None) as options:
         assert options["num_cpus"] == len(os.sched_getaffinity(0)) + SOURCE_CPUS
-    assert driver("os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\nprint(_cores(None))").stdout == "1\n"
+    assert driver("os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\nprint(cores(None))").stdout == "1\n"
 
 
 def test_nobody_at_an_address_is_named_with_the_way_to_start_a_cluster():
@@ -90,6 +93,7 @@ def test_nobody_at_an_address_is_named_with_the_way_to_start_a_cluster():
 def test_a_worker_that_dies_is_told_neither_on_stdout_nor_on_stderr(ray_address):
     done = driver(
         """
+        import ray
         with session(sys.argv[1]):
             try:
                 ray.get(ray.remote(max_retries=1)(lambda: os._exit(3)).remote())
@@ -134,3 +138,29 @@ def test_the_token_of_a_cluster_is_readable_by_its_owner_alone(tmp_path, monkeyp
     token.unlink()
     _close_token_file()
     assert not token.exists()
+
+
+LISTENERS = """
+with session(cpus=1) as capacity:
+    import psutil
+    import ray
+    @ray.remote
+    def work():
+        return os.environ.get("RAY_AUTH_MODE")
+    mode = ray.get(work.remote())
+    mine = psutil.Process()
+    processes = [mine, *mine.children(recursive=True)]
+    listening = {c.laddr.ip for p in processes for c in p.net_connections("inet") if c.status == "LISTEN"}
+    print(json.dumps([sorted(listening), mode, capacity.cpus]))
+print(json.dumps(os.environ.get("RAY_AUTH_MODE")))
+"""
+
+
+@pytest.mark.parametrize("mode", ["token", "disabled"])
+def test_a_private_cluster_listens_to_this_machine_alone_and_asks_for_a_token(mode):
+    done = driver(LISTENERS, RAY_AUTH_MODE=mode)
+    inside, after = map(json.loads, done.stdout.splitlines())
+    assert inside[0]
+    assert {ip.removeprefix("::ffff:") for ip in inside[0]} <= {"127.0.0.1", "::1"}
+    assert inside[1:] == ["token", 1.0]
+    assert after == mode, "what the user set for other clusters stays"

@@ -219,3 +219,48 @@ def test_forty_thousand_names_are_listed_in_a_tenth_of_a_second_of_cpu(tmp_path)
     for _ in range(20):
         assert sum(1 for _ in folder.names(tmp_path.name)) == 2000
     assert time.process_time() - before < 0.5
+
+
+@pytest.mark.parametrize("linked", ["_tmp", "_journal", "data"])
+def test_a_link_below_the_root_leads_nowhere(tmp_path, linked):
+    """`gc --delete` removed a stranger's files through a linked `_tmp`."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "00000001.dear.json").write_text("a diary")
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / linked).symlink_to(theirs)
+    store = open_store(str(tmp_path / "ours"))
+    for touch in (
+        lambda: list(store.list(linked)),
+        lambda: list(store.names(linked)),
+        lambda: store.read(f"{linked}/00000001.dear.json"),
+        lambda: store.open(f"{linked}/00000001.dear.json"),
+        lambda: store.exists(f"{linked}/00000001.dear.json"),
+        lambda: store.put(f"{linked}/x", b""),
+        lambda: store.create(f"{linked}/x", b""),
+        lambda: store.delete(f"{linked}/00000001.dear.json"),
+    ):
+        with pytest.raises(UsageError, match="STORE_LINK"):
+            touch()
+    assert [path.name for path in theirs.iterdir()] == ["00000001.dear.json"]
+
+
+def test_a_linked_file_is_listed_as_itself_and_removed_as_itself(tmp_path):
+    (tmp_path / "diary").write_text("dear " * 100)
+    (tmp_path / "ours" / "_tmp").mkdir(parents=True)
+    (tmp_path / "ours" / "_tmp" / "1-x").symlink_to(tmp_path / "diary")
+    store = open_store(str(tmp_path / "ours"))
+    (entry,) = store.list("_tmp")
+    assert entry.size < 400
+    with pytest.raises(UsageError, match="STORE_LINK"):
+        store.read("_tmp/1-x")
+    store.delete("_tmp/1-x")
+    assert (tmp_path / "diary").exists()
+    assert not list(store.list())
+
+
+def test_the_root_itself_may_be_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "root").symlink_to(tmp_path / "real")
+    open_store(str(tmp_path / "root")).put("a/b", b"1")
+    assert (tmp_path / "real" / "a" / "b").read_bytes() == b"1"

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from engine.rows.composition import Composition
 from engine.rows.schema import column_names, from_table
 from jobs.console import Console
 from jobs.curate.export import BEGUN, FORMATS, export
+from tests.support.data.gallery_rows import commit, composition
 from tests.support.data.photos import concept_folder
 from tests.support.processes.inprocess import compose, cut
 
@@ -169,3 +171,14 @@ def test_a_place_that_is_not_empty_and_rows_that_are_no_compositions_are_named(d
         written(data.parent / "library", "coco", tmp_path / "out")
     with pytest.raises(UsageError, match="DATASET_EMPTY"):
         written(tmp_path / "nothing", "coco", tmp_path / "out2")
+
+
+@pytest.mark.parametrize("strange", ["../../x", "/etc/x", "a.b", "", "x\x1b", "a/b", "-" * 129])
+@pytest.mark.parametrize("to", ["coco", "fiftyone", "hf", "webdataset"])
+def test_an_id_of_a_strangers_row_is_no_path(tmp_path, to, strange):
+    """`--to webdataset` wrote ../../x into its tar files; others ended with exit 1."""
+    data = commit(tmp_path / "data", [composition(0), replace(composition(1), sample_id=strange)])
+    with pytest.raises(Damaged, match="ROWS_IDS") as caught:
+        export(data, to, str(tmp_path / "out"), shard_mb=1, rejected=True, console=Console("quiet"))
+    assert (caught.value.where, caught.value.exit_code) == ("data/part-00000000.parquet", 6)
+    assert not list((tmp_path / "out").rglob("*.tar"))

@@ -12,6 +12,7 @@ from datasets import load_dataset
 
 from engine.dataset.verify import verify
 from engine.errors import UsageError
+from engine.storage.lock import claim
 from engine.storage.open_store import open_store
 from jobs.console import Console
 from jobs.curate.filter import choose, write
@@ -107,3 +108,12 @@ def test_what_has_no_card_is_named(data, tmp_path):
     with pytest.raises(UsageError, match="DATASET_EMPTY"):
         card(str(tmp_path / "nothing"))
     assert not (tmp_path / "nothing").exists()
+
+
+def test_what_a_strangers_lock_calls_the_recipe_is_text_in_the_card(tmp_path):
+    data = commit(tmp_path, [composition(0)])
+    claim(open_store(data), {"data": {}, "recipe": "<script>alert(1)</script>\x1b[31m`red`"})
+    text = Path(card(data)).read_text()
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert "&lt;script&gt;" in text

@@ -38,9 +38,10 @@ def main():
     """Hold a cluster until nobody is at the other end of stdin."""
     import ray
 
-    from cluster.session import session
+    from cluster.private_cluster import private_options
 
-    with session(cpus=CPUS, gpus=GPUS):
+    with private_options(CPUS, GPUS) as options:
+        ray.init(**{**options, "_node_ip_address": None})  # a cluster on loopback can be joined by nobody
         print(ray.get_runtime_context().gcs_address, flush=True)  # noqa: T201
         sys.stdin.read()
 

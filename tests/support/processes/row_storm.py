@@ -4,7 +4,7 @@
 
 Each run is a forked process that makes what is missing, under a run id of its own, as a command would. KIND is how runs
 end: SIGKILL, SIGTERM, SIGINT; `pause`, stopped at work while others go on; `full`, no file may grow any more;
-`named`, an error that has a name. The last row of every dataset ends its process by itself. Prints what became of the rows.
+`named`, an error that has a name. The last row of every dataset ends its process by itself. Prints which rows failed.
 """
 
 import json

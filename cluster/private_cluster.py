@@ -1,0 +1,95 @@
+"""A private cluster on this machine: its options, where it listens, and its token."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from engine.errors import MyCanvasError
+
+LOOPBACK = "127.0.0.1"
+AUTH_MODE, AUTH_TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
+SOURCE_CPUS = 1
+"""Kept from the pools: the tasks that hand out unit numbers need a core by the books, and wait for ever without one."""
+
+
+@contextlib.contextmanager
+def private_options(cpus: int | None, gpus: int | None) -> Iterator[dict[str, Any]]:
+    """The options of a private cluster. Its logs go with it, unless something went wrong that has no name."""
+    folder = tempfile.mkdtemp(prefix="mc")  # short: socket paths end at 107 bytes
+    try:
+        with _on_loopback():
+            yield {
+                "_node_ip_address": LOOPBACK,
+                "_temp_dir": folder,
+                "num_cpus": cores(cpus) + SOURCE_CPUS,
+                "num_gpus": gpus,
+                "include_dashboard": False,  # 3 s of start-up
+            }
+    except (MyCanvasError, KeyboardInterrupt):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except BaseException as error:
+        error.add_note(f"Ray's logs: {folder}")
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Let a node live at 127.0.0.1, where its servers listen to this machine alone.
+
+    Ray puts the machine's own address in its place, and then every server listens on all interfaces.
+    """
+    from ray._private import services
+
+    own = services.resolve_ip_for_localhost
+    services.resolve_ip_for_localhost = lambda host: host
+    try:
+        yield
+    finally:
+        services.resolve_ip_for_localhost = own
+
+
+@contextlib.contextmanager
+def with_token() -> Iterator[None]:
+    """A private cluster asks for a token whatever the environment says: other users of the machine reach loopback.
+
+    Ray reads this once, when it is imported.
+    """
+    if os.environ.get(AUTH_MODE) != "disabled" or "ray" in sys.modules:
+        yield
+        return
+    before = os.environ.get(AUTH_TOKEN)
+    os.environ.update({AUTH_MODE: "token", AUTH_TOKEN: os.urandom(32).hex()})
+    try:
+        yield
+    finally:
+        os.environ[AUTH_MODE] = "disabled"
+        os.environ.pop(AUTH_TOKEN)
+        if before is not None:
+            os.environ[AUTH_TOKEN] = before
+
+
+def end_half_started(error: Exception) -> None:
+    """Ray drops a node that was slow to start and leaves its processes behind."""
+    from ray._private.node import Node
+
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        node = frame.f_locals.get("self")
+        if isinstance(node, Node):
+            node.kill_all_processes(check_alive=False, allow_graceful=False)
+            return
+
+
+def cores(asked: int | None) -> int:
+    """The cores that this process may use: a container's share, not the machine's."""
+    if asked:
+        return asked
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
