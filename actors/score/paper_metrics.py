@@ -15,8 +15,9 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.score.clip import ImageScorer, crop, embedded_references
+from actors.score.clip import crop, placed_cutouts
 from actors.score.identity import Likeness, of_objects
+from actors.score.references import ImageScorer, References
 from actors.score.scorers import Loaded, ModelScores
 from engine.metrics import similarity
 from engine.metrics.detection import top_boxes
@@ -27,21 +28,18 @@ from engine.rows.composition import Composition
 from engine.rows.metric import metric_fields
 from engine.rows.values import Pixels
 
-References = Callable[[str], Embeddings]
-"""The embeddings of a concept's reference cut-outs, N x D."""
-
 
 @dataclass(frozen=True, slots=True)
 class DetectedCrops:
     """What a detector believes to see in one row.
 
     Attributes:
-        table: boxes x concepts, the similarity of each crop with each concept.
+        table: boxes x concepts, the similarity of each crop with each concept; None where a concept has one photo.
         best: boxes, whether a box is the surest of a concept's class.
         wanted: concepts of the row.
     """
 
-    table: NDArray[np.float64]
+    table: NDArray[np.float64] | None
     best: NDArray[np.bool_]
     wanted: int
 
@@ -79,9 +77,10 @@ class ScoredBatch:
         assert found is not None
         believed = np.flatnonzero(found.scores >= detector.threshold)
         crops = clip.embed_images([crop(pixels, found.boxes[number]) for number in believed])
-        known = [self.references["clip"](concept) for concept in row.concepts]
+        known = [self.references["clip"].others(key) for key in placed_cutouts(row, self.library)]
         best = np.isin(believed, top_boxes(found, said.recognised.labels, detector.threshold))
-        return DetectedCrops(similarity.similarities(crops, known), best, len(row.concepts))
+        table = similarity.similarities(crops, known) if all(len(each) for each in known) else None
+        return DetectedCrops(table, best, len(row.concepts))
 
 
 MetricFunction = Callable[[ScoredBatch], Sequence[object]]
@@ -106,7 +105,7 @@ def metric_judge(loaded: Loaded, library: Library, limit: int, functions: Mappin
         functions: by column.
     """
     scorers: dict[str, ImageScorer | None] = {"clip": loaded.clip, "identity": loaded.identity}
-    references = {name: embedded_references(each, library, limit) for name, each in scorers.items() if each}
+    references = {name: References(each, library, limit) for name, each in scorers.items() if each}
 
     def judge(
         rows: Sequence[Composition], stored: Sequence[Pixels], said: Sequence[ModelScores]
@@ -139,7 +138,7 @@ def _whole(batch: ScoredBatch, images: Sequence[NDArray[np.float32] | None], mod
     found: list[Likeness] = []
     for row, image in zip(batch.rows, images, strict=True):
         assert image is not None
-        found.append(tuple(mean_cosine(image, references(concept)) for concept in row.concepts))
+        found.append(tuple(_mean(image, references, key) for key in placed_cutouts(row, batch.library)))
     return found
 
 
@@ -156,20 +155,30 @@ def seg_dino(batch: ScoredBatch) -> list[Likeness]:
 def _segments(batch: ScoredBatch, scorer: ImageScorer | None, model: str) -> list[Likeness]:
     assert scorer is not None
 
-    def mean(own: Embeddings, concepts: Sequence[str]) -> list[float]:
-        return [mean_cosine(one, batch.references[model](concept)) for one, concept in zip(own, concepts, strict=True)]
+    def mean(own: Embeddings, cutout_ids: Sequence[str]) -> list[float | None]:
+        return [_mean(one, batch.references[model], key) for one, key in zip(own, cutout_ids, strict=True)]
 
-    return of_objects(batch.rows, batch.stored, scorer, batch.library, mean)
+    return of_objects(batch.rows, batch.stored, scorer, mean)
 
 
-def cp_clip_detected(batch: ScoredBatch) -> list[float]:
+def _mean(one: NDArray[np.float32], references: References, cutout_id: str) -> float | None:
+    others = references.others(cutout_id)
+    return mean_cosine(one, others) if len(others) else None
+
+
+def cp_clip_detected(batch: ScoredBatch) -> list[float | None]:
     """CP-CLIP as published: the surest box of each concept's class, its best concept; a missing one adds 0."""
-    return [similarity.cp_clip(seen.table[seen.best], seen.wanted) for seen in batch.detected]
+    return [
+        None if seen.table is None else similarity.cp_clip(seen.table[seen.best], seen.wanted)
+        for seen in batch.detected
+    ]
 
 
-def cp_clip_detected_assigned(batch: ScoredBatch) -> list[float]:
+def cp_clip_detected_assigned(batch: ScoredBatch) -> list[float | None]:
     """All believed boxes matched with concepts one to one, so that a swap costs."""
-    return [similarity.cp_clip_assigned(seen.table, seen.wanted) for seen in batch.detected]
+    return [
+        None if seen.table is None else similarity.cp_clip_assigned(seen.table, seen.wanted) for seen in batch.detected
+    ]
 
 
 def concept_recall(batch: ScoredBatch) -> list[float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,10 @@ from typing import Annotated, Any, final
 
 from pydantic import AfterValidator, Field
 
-from actors.score.clip import ClipJudge, ClipScorer, ClipScores, ImageScorer, clip_judge, without_clip
+from actors.score.clip import ClipJudge, ClipScorer, ClipScores, clip_judge, without_clip
 from actors.score.detection import DetectionJudge, Detector, Recognised, detection_judge, without_detector
-from actors.score.identity import IdentityJudge, Likeness, identity_judge, without_identity
+from actors.score.identity import IdentityJudge, Likenesses, identity_judge, without_identity
+from actors.score.references import ImageScorer
 from actors.score.safety import Harm, SafetyJudge, SafetySpec, safety_judge, without_safety
 from engine.photos.library import Library
 from engine.registry import Registry
@@ -95,7 +97,7 @@ class ModelScores:
     """What the models say of one row; None in place of every number that no model was asked for."""
 
     clip: ClipScores
-    likeness: Likeness
+    likeness: Likenesses
     recognised: Recognised
     harm: Harm = field(default_factory=Harm)
 
@@ -111,7 +113,9 @@ class Judged(Stage, ABC):
     safety: SafetySpec | None = Field(
         default=None, description="who says what is harmful; without it `unsafe` stays null"
     )
-    references: int = Field(default=4, ge=1, le=64, description="cut-outs per concept that crops are compared with")
+    references: int = Field(
+        default=4, ge=1, le=64, description="cut-outs per concept that crops are compared with; never the pasted one"
+    )
 
 
 def judges_of(spec: Judged, library: Library, run: Run) -> Judges:
@@ -148,9 +152,19 @@ def verdicts(judges: Judges, rows: Sequence[Composition], stored: Sequence[Pixel
 def row_columns(said: ModelScores) -> dict[str, Any]:
     """The score columns of a row that models fill, by name."""
     parts = (said.clip, said.recognised, said.harm)
-    return {name: getattr(part, name) for part in parts for name in metric_fields(type(part))}
+    return {name: _number(getattr(part, name)) for part in parts for name in metric_fields(type(part))}
 
 
 def object_columns(said: ModelScores) -> dict[str, Sequence[Any]]:
     """The score columns of a row's objects that models fill, by name, each in the order of the placements."""
-    return {"identity": said.likeness, "detection": said.recognised.scores}
+    columns = {
+        "identity": said.likeness.identity,
+        "copy_paste": said.likeness.copy_paste,
+        "detection": said.recognised.scores,
+    }
+    return {name: [_number(value) for value in values] for name, values in columns.items()}
+
+
+def _number(value: Any) -> Any:
+    """A model that answers NaN or infinity has said nothing."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -45,6 +45,7 @@ class ListedObjectColumns:
 
     __slots__ = ()
     identities: tuple[float | None, ...] = field(default=(), metadata=_of_objects("identity"))
+    copy_pastes: tuple[float | None, ...] = field(default=(), metadata=_of_objects("copy_paste"))
     detections: tuple[float | None, ...] = field(default=(), metadata=_of_objects("detection"))
 
 

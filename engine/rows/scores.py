@@ -35,12 +35,20 @@ class ObjectColumns:
     )})  # fmt: skip
     identity: float | None = field(default=None, metadata={METRIC: MetricSpec(
         label="identity (Seg-DINO), lowest object", short="Seg-DINO",
-        about="cosine of the object, cut out and on grey, with the most similar cut-out of its concept",
+        about="cosine of the object, cut out and on grey, with the most similar cut-out from another photo",
         source="Seg-DINO of Toffee (arXiv 2406.09305), with the best reference",
         low=-1, high=1, higher_is_better=True, needs=("identity",),
         limit=Limit("of the object least like its concept; needs an identity model"),
         function="engine.metrics.similarity:best_cosine", rank=200, views=("gallery", "export", "by_concept"),
         fact=("identity", "{:.3f} Seg-DINO"),
+    )})  # fmt: skip
+    copy_paste: float | None = field(default=None, metadata={METRIC: MetricSpec(
+        label="copy-paste, highest object", short="copy-paste",
+        about="by how much the object resembles the very cut-out that was placed more than other photos of it",
+        source="as Toffee (arXiv 2406.09305) discusses it", low=-2, high=2, higher_is_better=False, needs=("identity",),
+        limit=Limit("of the object that repeats its cut-out most; needs an identity model"),
+        function="actors.score.identity:identity_judge", rank=210, views=("export", "by_concept"),
+        fact=("copy-paste", "{:+.3f}"),
     )})  # fmt: skip
     detection: float | None = field(default=None, metadata={METRIC: MetricSpec(
         label="detection score, lowest object", about="score of the surest box of its class that overlaps it by half",

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from actors.compose.scene import Scene
 from actors.models.licences import check_recipe, named_models
 from actors.models.weights import SHIPPED
+from actors.score.scorers import Judged
 from cluster.session import ON_THIS_MACHINE, Capacity, check_readable, session
-from engine.compose.backdrops import catalogue as procedural_backgrounds
 from engine.errors import UsageError
-from engine.photos.backgrounds import DRAWN, OWN, Background, list_backgrounds, read_catalogue, to_jsonl
+from engine.photos.backgrounds import DRAWN, OWN, Background, to_jsonl
 from engine.photos.cast import castable, is_cast, read_cast
 from engine.photos.library import Library, open_library
 from engine.photos.listing import Photo
@@ -24,8 +23,7 @@ from engine.storage.lock import BACKGROUNDS
 from engine.storage.open_store import open_store, require_writable
 from engine.storage.store import Store
 from engine.toybox import CLASSES
-from jobs.compose.backgrounds.find import find_backgrounds, read_indexed
-from jobs.compose.backgrounds.own import no_place, own_backgrounds
+from jobs.compose.backgrounds.of_request import find_request_backgrounds, known_backgrounds, scene_of
 from jobs.compose.request import ComposeRequest
 from jobs.compose.segment import Listing, build_library, list_telling
 from jobs.console import Console
@@ -59,7 +57,7 @@ def gather_inputs(request: ComposeRequest, phase: Phase, console: Console) -> It
     """
     listing = _listed_photos(request, console)
     _require_concepts(request, listing.photos)
-    known = _known_backgrounds(request)
+    known = known_backgrounds(request)
     check_recipe(request.recipe.stages, request.recipe.accept_licence, here=request.address in ON_THIS_MACHINE)
     _warn_of_toys(request, listing.photos, console)
     require_writable(open_store(request.out))
@@ -67,7 +65,7 @@ def gather_inputs(request: ComposeRequest, phase: Phase, console: Console) -> It
         _probe(request)
         _require_room(request.recipe, phase, capacity)
         library = _library(request, listing, capacity, console) if request.needs("library") else None
-        backgrounds = _found_backgrounds(request, library, capacity, console) if known is None else known
+        backgrounds = find_request_backgrounds(request, library, capacity, console) if known is None else known
         yield Inputs(capacity=capacity, library=library, backgrounds=backgrounds)
 
 
@@ -80,11 +78,6 @@ def _require_room(recipe: Recipe, phase: Phase, capacity: Capacity) -> None:
     if capacity.ray:
         pools = recipe.pools_of(phase)
         replicas(pools, cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
-
-
-def scene_of(recipe: Recipe) -> Scene | None:
-    """The stage that casts, if the recipe has one."""
-    return next((stage for stage in recipe.stages if isinstance(stage, Scene)), None)
 
 
 def _listed_photos(request: ComposeRequest, console: Console) -> Listing:
@@ -130,71 +123,6 @@ def _warn_of_toys(request: ComposeRequest, photos: tuple[Photo, ...], console: C
         )
 
 
-def _known_backgrounds(request: ComposeRequest) -> tuple[Background, ...] | None:
-    """The backgrounds that need no worker to be found: procedural ones, all photos, what is locked with the run.
-
-    None where phrases are to find them among indexed photos, and where subjects are to be taken out of one's own.
-
-    Raises:
-        UsageError: BACKGROUNDS_NO_INDEX, BACKGROUNDS_OWN, and those of `list_backgrounds`.
-    """
-    if not request.needs("backgrounds"):
-        return ()
-    scene, store = scene_of(request.recipe), open_store(request.out)
-    if _wants_own(request):
-        return _known_own(request, scene, store)
-    if scene is None or not scene.phrases:
-        drawn = request.backgrounds in ("", DRAWN)
-        return procedural_backgrounds() if drawn else list_backgrounds(request.backgrounds)
-    if store.exists(BACKGROUNDS):  # the lock holds the phrases: a resume asks no model
-        return read_catalogue(store)
-    if not request.backgrounds:
-        raise UsageError(
-            "BACKGROUNDS_NO_INDEX",
-            "scene.phrases look for backgrounds, and there are none",
-            fix="give --backgrounds, a folder that `mycanvas backgrounds index` has seen",
-        )
-    read_indexed(request.backgrounds)  # a folder without an index is refused before anything starts
-    return None
-
-
-def _wants_own(request: ComposeRequest) -> bool:
-    scene = scene_of(request.recipe)
-    return request.backgrounds == OWN or (not request.backgrounds and scene is not None and scene.own_backgrounds)
-
-
-def _known_own(request: ComposeRequest, scene: Scene | None, store: Store) -> tuple[Background, ...] | None:
-    """The emptied photos that a run is locked to, if it is begun; they are not phrases' to find."""
-    if (scene and scene.phrases) or not request.needs("library"):
-        fix = "leave scene.phrases out, or give a folder of photos"
-        raise UsageError("BACKGROUNDS_OWN", "`own` cannot be looked through by phrases", where="--backgrounds", fix=fix)
-    return read_catalogue(store) if store.exists(BACKGROUNDS) else None
-
-
-def _found_backgrounds(
-    request: ComposeRequest, library: Library | None, capacity: Capacity, console: Console
-) -> tuple[Background, ...]:
-    """One's own photos without their subjects, or what the phrases of the recipe find among indexed photos."""
-    if library is not None and _wants_own(request):
-        own = own_backgrounds(library, capacity, console)
-        if not own and request.backgrounds:
-            raise no_place(request.library_uri)
-        if not own:
-            console.say("backgrounds  no photo shows a place that its subject leaves free: drawn ones are taken")
-        return own or procedural_backgrounds()
-    scene = scene_of(request.recipe)
-    assert scene is not None
-    return find_backgrounds(
-        request.backgrounds,
-        scene.phrases,
-        count=scene.shortlist,
-        diversity=scene.diversity,
-        out=request.out,
-        capacity=capacity,
-        console=console,
-    )
-
-
 def _probe(request: ComposeRequest) -> None:
     """Ask every node of a joined cluster whether it can read what the request names."""
     named = {"photos": request.photos, "backgrounds": request.backgrounds, "layouts": request.layouts}
@@ -215,8 +143,24 @@ def _library(request: ComposeRequest, listing: Listing, capacity: Capacity, cons
     begun = next((place for place in places if is_cast(place)), None)
     library = read_cast(begun, every.store) if begun else castable(every, scene.min_quality if scene else 0.0)
     console.say(_library_line(len(listing.photos), tally, every, library, locked=begun is not None))
+    _warn_of_single_photos(request.recipe, library, console)
     ensembles(library.cutouts, scene.together if scene else ())  # enough concepts, or an error
     return library
+
+
+def _warn_of_single_photos(recipe: Recipe, library: Library, console: Console) -> None:
+    """Say why scores will be null: what is pasted is compared with other photos of its concept."""
+    if not any(isinstance(stage, Judged) and (stage.clip or stage.identity) for stage in recipe.stages):
+        return
+    photos: dict[str, set[str]] = {}
+    for cutout in library.cutouts.values():
+        photos.setdefault(cutout.concept, set()).add(cutout.source_sha256)
+    single = sorted(concept for concept, own in photos.items() if len(own) == 1)
+    if single:
+        shown = f"{', '.join(single[:5])}{', …' if len(single) > 5 else ''}"
+        console.say(
+            f"warning  identity and cp_clip stay null with {len(single):,} concepts of one usable photo: {shown}"
+        )
 
 
 def _library_line(photos: int, tally: Tally, every: Library, library: Library, *, locked: bool) -> str:

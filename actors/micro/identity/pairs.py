@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from actors.micro.views import on_color
-from actors.score.clip import ImageScorer
+from actors.score.references import ImageScorer
 from engine.rows.values import Pixels
 from engine.seeds import derive, rng
 from engine.toybox import CLASSES

@@ -6,7 +6,8 @@ import pytest
 from actors.compose.score import Score, placed_objects
 from actors.score.clip import ClipScores, clip_judge, without_clip
 from actors.score.detection import detection_judge, without_detector
-from actors.score.identity import identity_judge, without_identity
+from actors.score.identity import Likenesses, identity_judge, without_identity
+from actors.score.references import on_grey
 from actors.score.scorers import ModelScores
 from engine.metrics.detection import visible_box
 from engine.photos.images import decode
@@ -88,18 +89,43 @@ def test_reads_what_it_needs_and_writes_the_score_columns():
 def test_identity_is_the_likeness_with_the_most_similar_reference(row, library):
     judge = identity_judge(ColorScorer(), library, 4)
     (likeness,) = judge([row], [decode(row.image)])
-    assert all(score > 0.8 for score in likeness), likeness
+    assert all(score > 0.8 for score in likeness.identity), likeness
     swapped = np.where(np.asarray(row.layers[1])[..., None] > 0, np.uint8(COLORS["cup-1"]), decode(row.image))
     (likeness,) = judge([row], [swapped])
-    assert likeness[0] > 0.8
-    assert likeness[1] < 0.5
+    assert likeness.identity[0] > 0.8
+    assert likeness.identity[1] < 0.5
 
 
 def test_what_cannot_be_seen_has_no_likeness(row, library):
     hidden = (np.zeros((SIZE, SIZE), np.uint8), row.layers[1])
     (likeness,) = identity_judge(ColorScorer(), library, 4)([replace(row, layers=hidden)], [decode(row.image)])
-    assert likeness[0] is None
-    assert likeness[1] > 0.8
+    assert (likeness.identity[0], likeness.copy_paste[0]) == (None, None)
+    assert likeness.identity[1] > 0.8
+
+
+def test_what_was_pasted_says_nothing_of_identity_and_all_of_copy_paste(row, library):
+    """The pasted photo was the best reference of all, so everything scored high."""
+    (said,) = identity_judge(ColorScorer(), library, 4)([row], [decode(row.image)])
+    cup, cat = (unit(library.pixels(key)) for key in ("cup-1", "cat-1"))
+    other_cup, other_cat = (unit(library.pixels(key)) for key in ("cup-2", "cat-2"))
+    assert said.identity == pytest.approx((float(cup @ other_cup), float(cat @ other_cat)), abs=0.1)
+    assert said.copy_paste == pytest.approx((1 - float(cup @ other_cup), 1 - float(cat @ other_cat)), abs=0.1)
+    alone = replace(library, cutouts={key: library.cutouts[key] for key in ("cup-1", "cup-2", "cat-1")})
+    (said,) = identity_judge(ColorScorer(), alone, 4)([row], [decode(row.image)])
+    assert (said.identity[1], said.copy_paste[1]) == (None, None), "a cat of one photo"
+    assert said.identity[0] > 0.8
+    assert clip_judge(ColorScorer(), alone, 4)([row], [decode(row.image)])[0].cp_clip is None
+
+
+def test_the_same_photo_under_another_name_is_no_other_photo(row, library):
+    twin = replace(library.cutouts["cat-2"], source_sha256="sha-cat-1")
+    again = replace(library, cutouts={**library.cutouts, "cat-2": twin})
+    (said,) = identity_judge(ColorScorer(), again, 4)([row], [decode(row.image)])
+    assert said.identity[1] is None
+
+
+def unit(cutout):
+    return ColorScorer().embed_images([on_grey(cutout)])[0]
 
 
 def test_the_detector_is_asked_for_the_classes_of_the_cast(row, library):
@@ -113,14 +139,14 @@ def test_the_detector_is_asked_for_the_classes_of_the_cast(row, library):
 
 def test_what_the_models_say_goes_to_the_object_that_they_say_it_of(row, library):
     (seen,) = detection_judge(ScriptedDetector((visible_box(row.layers[0]), 0.9, "cup")), library)([row], [None])
-    verdict = ModelScores(ClipScores(), (0.25, 0.75), seen)
+    verdict = ModelScores(ClipScores(), Likenesses((0.25, 0.75), (0.1, 0.2)), seen)
     cat, cup = placed_objects(row, decode(row.image), library, verdict)
-    assert (cat.concept, cat.identity, cat.detection) == ("cat", 0.75, 0.0)
+    assert (cat.concept, cat.identity, cat.copy_paste, cat.detection) == ("cat", 0.75, 0.2, 0.0)
     assert (cup.identity, cup.detection) == (0.25, pytest.approx(0.9))
 
 
 def test_without_models_there_are_no_numbers_of_theirs(row, library):
-    assert without_identity([row], [None]) == [(None, None)]
+    assert without_identity([row], [None]) == [Likenesses((None, None), (None, None))]
     (seen,) = without_detector([row], [None])
     assert (seen.scores, seen.object_recall, seen.surplus) == ((None, None), None, None)
     assert all(

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 from actors.backends.score.linear_head import LinearHead
 from actors.score.clip import ClipScores
 from actors.score.detection import detection_judge
+from actors.score.identity import Likenesses
 from actors.score.paper_metrics import metric_functions, metric_judge
 from actors.score.rescore import REQUESTS, Rescore
 from actors.score.scorers import Loaded, ModelScores
@@ -38,7 +39,7 @@ def measured(row, library, metrics, *, detector=None, stored=None, clip_score=0.
     loaded = Loaded(ColorScorer(), ColorScorer(), detector)
     said = ModelScores(
         ClipScores(clip_score=clip_score, image=ColorScorer().embed_images([pixels])[0]),
-        (None, None),
+        Likenesses((None, None), (None, None)),
         detection_judge(detector, library)([row], [pixels])[0] if detector else None,
     )
     known = metric_functions(AddedScores)

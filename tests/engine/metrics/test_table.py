@@ -50,7 +50,7 @@ def test_a_score_that_both_records_have_is_declared_once():
 
 def test_a_list_of_added_scores_is_the_score_of_the_objects():
     of_objects, lists = metric_fields(PlacedObject), metric_fields(AddedScores)
-    for name, column in (("identities", "identity"), ("detections", "detection")):
+    for name, column in (("identities", "identity"), ("copy_pastes", "copy_paste"), ("detections", "detection")):
         assert (lists[name].column, lists[name].many, lists[name].per_object) == (column, True, True)
         assert lists[name].limit == of_objects[column].limit
 

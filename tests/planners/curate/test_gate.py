@@ -5,7 +5,7 @@ from engine.rows.composition import Composition, PlacedObject
 from planners.curate.gate import Thresholds, checks, judge
 
 
-def row(psnr=40.0, visible=0.9, identity=None, detection=None, cut_edge=None, **scores):
+def row(psnr=40.0, visible=0.9, identity=None, copy_paste=None, detection=None, cut_edge=None, **scores):
     item = PlacedObject(
         concept="dog",
         class_name="dog",
@@ -23,6 +23,7 @@ def row(psnr=40.0, visible=0.9, identity=None, detection=None, cut_edge=None, **
         visible_fraction=visible,
         identity_psnr=psnr,
         identity=identity,
+        copy_paste=copy_paste,
         detection=detection,
         cut_edge=cut_edge,
     )
@@ -61,6 +62,8 @@ def row(psnr=40.0, visible=0.9, identity=None, detection=None, cut_edge=None, **
         (row(surplus_detection=0.6), {"max_surplus_detection": 0.5}, ("surplus_detection>0.5",)),
         (row(), {"max_surplus_detection": 0.5}, ("surplus_detection_missing",)),
         (row(unsafe=float("nan")), {"max_unsafe": 0.5}, ("unsafe>0.5",)),
+        (row(copy_paste=0.3), {"max_copy_paste": 0.2}, ("copy_paste>0.2",)),
+        (row(), {"max_copy_paste": 0.2}, ("copy_paste_missing",)),
         (row(cut_edge=0.8), {"max_cut_edge": 0.5}, ("cut_edge>0.5",)),
         (row(cut_edge=0.8), {}, ()),
         (row(), {"max_cut_edge": 0.5}, ()),
@@ -73,10 +76,17 @@ def test_each_rule_gives_its_reason(made, limits, reasons):
 def test_reasons_stand_in_the_order_in_which_rows_store_them():
     """Pixels first, those of objects before those of the picture; then models, the least before the most."""
     least = ("clip_score", "ti_clip", "cp_clip", "identity", "object_recall", "detection")
-    most = ("surplus", "surplus_detection", "unsafe")
+    most = ("copy_paste", "surplus", "surplus_detection", "unsafe")
     limits = {key: 0.5 for key in Thresholds.model_fields if key.startswith(("min", "max"))} | {"max_surplus": 0}
     low = {"identity": 0.1, "detection": 0.1, "clip_score": 0.1, "ti_clip": 0.1, "cp_clip": 0.1, "object_recall": 0.1}
-    high = {"surplus": 1, "surplus_detection": 0.9, "unsafe": 0.9, "seam": 0.9, "layout_valid": False}
+    high = {
+        "copy_paste": 0.9,
+        "surplus": 1,
+        "surplus_detection": 0.9,
+        "unsafe": 0.9,
+        "seam": 0.9,
+        "layout_valid": False,
+    }
     reasons = judge(row(psnr=0.1, visible=0.1, cut_edge=0.9, **low, **high), Thresholds(**limits))
     said = [reason.partition("<")[0].partition(">")[0] for reason in reasons]
     assert said == ["identity_psnr", "visible_fraction", "cut_edge", "seam", "layout_invalid", *least, *most]

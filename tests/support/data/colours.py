@@ -11,7 +11,7 @@ from engine.rows.values import Model
 from engine.storage.open_store import open_store
 
 SIZE = 96
-COLORS = {"cat-1": (220, 120, 20), "cat-2": (200, 110, 30), "cup-1": (30, 60, 210)}
+COLORS = {"cat-1": (220, 120, 20), "cat-2": (200, 110, 30), "cup-1": (30, 60, 210), "cup-2": (40, 70, 190)}
 
 
 class ColorScorer:
@@ -32,7 +32,7 @@ def _unit(rows):
 
 
 def colour_library(folder):
-    """Two cats and a cup, each a square of one colour."""
+    """Two cats and two cups, each a square of one colour."""
     infos, cache = {}, PixelCache()
     for key, color in COLORS.items():
         concept = key.split("-", maxsplit=1)[0]

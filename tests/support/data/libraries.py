@@ -31,6 +31,7 @@ def run_with_library(folder, classes=None, backgrounds=(BEACH, TABLE)):
             source=f"{concept}/{photo}.jpg",
             concept=concept,
             class_name=class_name,
+            source_sha256=f"{concept}-{photo}",
             cutout_id=f"{concept}-{photo}",
             image=encode_png(pixels),
             width=24,

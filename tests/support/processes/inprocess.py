@@ -12,8 +12,9 @@ from engine.storage.extents import extend
 from engine.storage.lock import claim
 from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
+from jobs.compose.backgrounds.of_request import scene_of
 from jobs.compose.compose import compose_work, lock_run
-from jobs.compose.inputs import Inputs, scene_of
+from jobs.compose.inputs import Inputs
 from jobs.compose.layout import check_layouts, layout_work, lock_layouts
 from jobs.compose.phases import phase_work
 from jobs.compose.recipes import load
