@@ -32,7 +32,7 @@ def private_options(cpus: int | None, gpus: int | None) -> Iterator[dict[str, An
                 "num_gpus": gpus,
                 "include_dashboard": False,  # 3 s of start-up
             }
-    except (MyCanvasError, KeyboardInterrupt):
+    except (MyCanvasError, KeyboardInterrupt, SystemExit):
         shutil.rmtree(folder, ignore_errors=True)
         raise
     except BaseException as error:

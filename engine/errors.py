@@ -16,7 +16,7 @@ import json
 from collections.abc import Sequence
 from typing import ClassVar
 
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED, EXIT_STOPPED = 130, 143  # as shells say it: 128 and the number of SIGINT, SIGTERM
 
 
 class MyCanvasError(Exception):

@@ -13,6 +13,9 @@ from jobs.console import Console
 
 Group = Literal["concepts", "scene", "count"]
 
+Format = Literal[
+    "webdataset", "hf", "coco", "fiftyone", "kohya", "diffusers", "references", "preference", "harmonise"
+]  # fmt: skip
 commands = group()
 gate = group("Fit the gate's thresholds.")
 commands.add_typer(gate, name="gate")
@@ -119,10 +122,11 @@ def compact(
 @commands.command()
 def export(
     dataset: Rows,
-    to: Annotated[Literal["webdataset", "hf", "coco", "fiftyone"], typer.Option(help="the format")],
+    to: Annotated[Format, typer.Option(help="the format")],
     out: Annotated[str, typer.Option(help="empty folder or s3:// prefix")],
     shard_mb: Annotated[int, typer.Option(min=1, max=2000, help="megabytes of a shard: webdataset, hf")] = 250,
     rejected: Annotated[bool, typer.Option("--rejected", help="rows that the gate rejected too")] = False,
+    library: Annotated[str, typer.Option(help="for references, harmonise; none: DATASET/library")] = "",
     output: Output = "auto",
 ) -> None:
     """Write a dataset or a view in the format of another tool.
@@ -132,8 +136,9 @@ def export(
     from jobs.curate.export import export as job
 
     console = Console(output)
-    made = job(dataset, to, out, shard_mb=shard_mb, rejected=rejected, console=console)
-    console.result(made, [f"{made['rows']:,} rows in {out}"])
+    made = job(dataset, to, out, shard_mb=shard_mb, rejected=rejected, library=library, console=console)
+    left = f", {made['left_out']:,} left out: the format has no place for them" if made["left_out"] else ""
+    console.result(made, [f"{made['rows']:,} rows in {out}{left}"])
 
 
 @commands.command()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 
-from engine.errors import EXIT_INTERRUPTED, MyCanvasError
+from engine.errors import EXIT_INTERRUPTED, EXIT_STOPPED, MyCanvasError
 from jobs.cli import backgrounds, check, cluster, compose, curate, library, models, recipes, report, scenes, train
 from jobs.console import Console
 
@@ -23,6 +25,9 @@ for subject in (compose, curate, report, recipes, models, backgrounds, library, 
 
 def main() -> None:
     """Run a command; end with the exit code that its outcome has."""
+    signal.signal(
+        signal.SIGTERM, _stop
+    )  # from docker stop, Slurm, Kubernetes; Ray replaces it by one that does the same
     try:
         interrupted = app(standalone_mode=False) == EXIT_INTERRUPTED  # what the library makes of KeyboardInterrupt
     except MyCanvasError as error:
@@ -30,6 +35,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         interrupted = True
+    except SystemExit as error:
+        if error.code != signal.SIGTERM:
+            raise
+        Console("human").say("stopped; the same command goes on where it stopped")
+        sys.exit(EXIT_STOPPED)
     except Exception as error:
         show = getattr(error, "show", None)  # the usage errors of the command line library print themselves
         if show is None:
@@ -39,3 +49,8 @@ def main() -> None:
     if interrupted:
         Console("human").say("interrupted; the same command goes on where it stopped")
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _stop(signum: int, _frame: FrameType | None) -> None:
+    """Unwind, so that workers are told and temporary folders go."""
+    sys.exit(signum)

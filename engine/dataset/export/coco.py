@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.dataset.export.rows import Exporter, Seen, visible_objects
+from engine.photos.library import Library
 from engine.rows.composition import Composition
 from engine.storage.store import Store
 
@@ -17,8 +18,8 @@ from engine.storage.store import Store
 class Coco(Exporter):
     """``images/<id>.jpg``, ``instances.json`` and ``captions.json``; categories are classes, in order of appearance."""
 
-    def __init__(self, store: Store, shard_bytes: int) -> None:
-        super().__init__(store, shard_bytes)
+    def __init__(self, store: Store, shard_bytes: int, library: Library | None = None) -> None:
+        super().__init__(store, shard_bytes, library)
         self._images: list[dict[str, Any]] = []
         self._objects: list[dict[str, Any]] = []
         self._captions: list[dict[str, Any]] = []

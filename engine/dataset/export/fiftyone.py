@@ -6,6 +6,7 @@ import json
 from typing import Any, final
 
 from engine.dataset.export.rows import Exporter, facts, visible_objects
+from engine.photos.library import Library
 from engine.rows.composition import Composition
 from engine.storage.store import Store
 
@@ -14,8 +15,8 @@ from engine.storage.store import Store
 class FiftyOne(Exporter):
     """Boxes are x, y, width, height as shares of the picture; caption and scores are attributes of each label."""
 
-    def __init__(self, store: Store, shard_bytes: int) -> None:
-        super().__init__(store, shard_bytes)
+    def __init__(self, store: Store, shard_bytes: int, library: Library | None = None) -> None:
+        super().__init__(store, shard_bytes, library)
         self._labels: dict[str, list[dict[str, Any]]] = {}
         self._classes: dict[str, int] = {}
 

@@ -6,6 +6,7 @@ from typing import final
 
 from engine.dataset.export.hub_licenses import hub_licenses
 from engine.dataset.export.rows import Exporter
+from engine.photos.library import Library
 from engine.rows.composition import Composition
 from engine.rows.schema import column_names, to_table
 from engine.storage.parquet import write_table
@@ -36,8 +37,8 @@ and the commit or hash of every model that had a hand in it.
 class Hub(Exporter):
     """Shards of about `shard_bytes` with every column of the record; the card says how many, and their licences."""
 
-    def __init__(self, store: Store, shard_bytes: int) -> None:
-        super().__init__(store, shard_bytes)
+    def __init__(self, store: Store, shard_bytes: int, library: Library | None = None) -> None:
+        super().__init__(store, shard_bytes, library)
         self._rows: list[Composition] = []
         self._bytes = self._number = self._written = 0
         self._licenses: dict[str, None] = {}

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.table import table_of
-from engine.photos.images import decode
+from engine.photos.images import decode, encode_png
+from engine.photos.library import Library
 from engine.rows.composition import Composition, PlacedObject
 from engine.storage.store import Store
 
@@ -20,9 +21,13 @@ class Exporter(ABC):
     """Takes rows of one kind in order, writes files below a store, and finishes with what lists them."""
 
     record: ClassVar[type] = Composition
+    needs_library: ClassVar[bool] = False
+    keeps_rejected: ClassVar[bool] = False
 
-    def __init__(self, store: Store, shard_bytes: int) -> None:
-        self.store, self.shard_bytes = store, shard_bytes
+    def __init__(self, store: Store, shard_bytes: int, library: Library | None = None) -> None:
+        self.store, self.shard_bytes, self.library = store, shard_bytes, library
+        self.left_out = 0
+        """Rows that the format has no place for."""
 
     @abstractmethod
     def add(self, row: Composition) -> None:
@@ -53,6 +58,14 @@ def visible_objects(row: Composition) -> list[Seen]:
             box = (left, top, int(columns[-1]) - left + 1, int(lines[-1]) - top + 1)
             found.append(Seen(item, mask, box))
     return found
+
+
+def union_mask(row: Composition) -> tuple[bytes, int]:
+    """A PNG, white where any object can be seen, and the side of the picture in pixels."""
+    masks = [decode(item.mask) for item in row.objects]
+    side = decode(row.image or b"").shape[0]
+    union = np.max(masks, axis=0) if masks else np.zeros((side, side), np.uint8)
+    return encode_png(np.asarray(union, np.uint8)), side
 
 
 def facts(row: Composition) -> dict[str, Any]:

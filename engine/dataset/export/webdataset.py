@@ -8,6 +8,7 @@ import tarfile
 from typing import final
 
 from engine.dataset.export.rows import Exporter, facts
+from engine.photos.library import Library
 from engine.rows.composition import Composition
 from engine.storage.store import Store
 
@@ -16,8 +17,8 @@ from engine.storage.store import Store
 class WebDataset(Exporter):
     """Shards of about `shard_bytes`; the same rows give the same bytes."""
 
-    def __init__(self, store: Store, shard_bytes: int) -> None:
-        super().__init__(store, shard_bytes)
+    def __init__(self, store: Store, shard_bytes: int, library: Library | None = None) -> None:
+        super().__init__(store, shard_bytes, library)
         self._number = 0
         self._open()
 

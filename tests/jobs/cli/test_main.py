@@ -4,20 +4,24 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from typer.main import get_command
 
-from engine.errors import EXIT_INTERRUPTED, Damaged
+from engine.errors import EXIT_INTERRUPTED, EXIT_STOPPED, Damaged
 from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
 from jobs.cli.main import app, main
 from tests.support.data.gallery_rows import HOSTILE, commit, composition, failed, hostile
-from tests.support.data.photos import write
+from tests.support.data.photos import concept_folder, write
 from tests.support.data.units import make_run
 
+ROOT = Path(__file__).parents[3]
 HEAVY = ("ray", "torch", "pyarrow", "numpy", "cv2", "PIL", "pydantic", "yaml", "fsspec")
 
 
@@ -242,7 +246,11 @@ def test_hostile_names_never_reach_the_terminal_as_they_are(run, tmp_path):
         assert not {"\x1b", "\x07", "\u202e"} & set(text + err), arguments
 
 
-def test_an_interrupted_command_ends_with_130_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize(
+    ("signum", "code", "said"),
+    [(signal.SIGINT, EXIT_INTERRUPTED, "interrupted"), (signal.SIGTERM, EXIT_STOPPED, "stopped")],
+)
+def test_an_ended_command_has_its_exit_code_and_says_how_to_go_on(tmp_path, signum, code, said):
     pipe = tmp_path / "recipe.yaml"
     os.mkfifo(pipe)  # the command waits for what nobody writes
     script = (
@@ -252,7 +260,29 @@ def test_an_interrupted_command_ends_with_130_and_says_how_to_go_on(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
     with pipe.open("wb"):  # opens when the command does
         time.sleep(0.5)  # until it reads: inside of `open` Python clears errors, an interrupt among them
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signum)
         _, err = process.communicate(timeout=60)
-    assert process.returncode == EXIT_INTERRUPTED == 130
-    assert err.strip() == "interrupted; the same command goes on where it stopped"
+    assert process.returncode == code == 128 + signum
+    assert err.strip() == f"{said}; the same command goes on where it stopped"
+
+
+def test_a_run_that_is_ended_by_sigterm_tells_its_workers_and_leaves_no_folder(tmp_path):
+    """`docker stop` ended in exit 15 without a word."""
+    concept_folder(tmp_path / "photos")
+    with tempfile.TemporaryDirectory(prefix="mct") as folder:  # not tmp_path: paths to sockets end at 107 bytes
+        words = ["compose", "classic", "--photos", tmp_path / "photos", "--samples", "2000", "--out", tmp_path / "out"]
+        command = [sys.executable, "-W", "ignore", "-m", "jobs", *map(str, words), "--set", "size=128"]
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": folder}, cwd=ROOT
+        )
+        children = psutil.Process(process.pid)
+        while process.poll() is None and not list((tmp_path / "out").glob("data/*.parquet")):
+            time.sleep(0.1)
+        workers = children.children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == EXIT_STOPPED, err
+        assert err.strip().splitlines()[-1] == "stopped; the same command goes on where it stopped"
+        _, alive = psutil.wait_procs(workers, timeout=30)
+        assert not alive
+        assert not list(Path(folder).iterdir())

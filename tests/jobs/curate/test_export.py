@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import webdataset
@@ -15,9 +17,11 @@ from datasets import load_dataset
 from PIL import Image
 from pycocotools.coco import COCO
 
+from engine.compose.paste import over
 from engine.dataset.views import open_dataset
 from engine.errors import Damaged, UsageError
 from engine.photos.images import decode
+from engine.photos.library import open_library
 from engine.rows.composition import Composition
 from engine.rows.schema import column_names, from_table
 from jobs.console import Console
@@ -33,6 +37,7 @@ SAMPLES = 8
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     cut(concept_folder(folder / "photos"), str(folder / "library"))
+    shutil.copytree(folder / "library", folder / "data" / "library")
     compose(str(folder / "library"), str(folder / "data"), SAMPLES, "gate.min_identity_psnr=41")
     return folder / "data"
 
@@ -182,3 +187,84 @@ def test_an_id_of_a_strangers_row_is_no_path(tmp_path, to, strange):
         export(data, to, str(tmp_path / "out"), shard_mb=1, rejected=True, console=Console("quiet"))
     assert (caught.value.where, caught.value.exit_code) == ("data/part-00000000.parquet", 6)
     assert not list((tmp_path / "out").rglob("*.tar"))
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_kohya_finds_caption_and_mask_under_the_name_of_the_picture(data, rows, tmp_path):
+    written(data, "kohya", tmp_path)
+    config = tomllib.loads((tmp_path / "dataset.toml").read_text())
+    (subset,) = config["datasets"][0]["subsets"]
+    assert config["datasets"][0]["resolution"] == decode(rows[0].image).shape[0]
+    for row in rows:
+        assert (tmp_path / subset["image_dir"] / f"{row.sample_id}.jpg").read_bytes() == row.image
+        assert (tmp_path / subset["image_dir"] / f"{row.sample_id}.txt").read_text() == row.caption
+        mask = np.asarray(Image.open(tmp_path / subset["conditioning_data_dir"] / f"{row.sample_id}.png"))
+        assert np.array_equal(mask, np.max([decode(item.mask) for item in row.objects], axis=0))
+
+
+def test_diffusers_reads_an_image_folder_with_captions(data, rows, tmp_path):
+    written(data, "diffusers", tmp_path / "out")
+    loaded = load_dataset("imagefolder", data_dir=str(tmp_path / "out" / "train"), cache_dir=str(tmp_path / "c"))
+    assert loaded["train"]["text"][:] == [row.caption for row in rows]
+    assert len(list((tmp_path / "out" / "masks").iterdir())) == len(rows)
+
+
+def test_reference_sets_show_every_subject_by_another_photo_in_the_order_of_the_caption(data, rows, tmp_path):
+    told = written(data, "references", tmp_path)
+    library = open_library(str(data / "library"))
+    photos = {key: info.source_sha256 for key, info in library.cutouts.items()}
+    known = {row.sample_id: row for row in rows}
+    sets = lines(tmp_path / "sets.jsonl")
+    assert (len(sets), told["left_out"]) == (told["rows"], len(rows) - told["rows"])
+    assert sets
+    for each in sets:
+        row = known[Path(each["target"]).stem]
+        assert (tmp_path / each["target"]).read_bytes() == row.image
+        assert each["inputs"] == [f"input{place}/{row.sample_id}.jpg" for place in range(1, len(row.objects) + 1)]
+        for name, item in zip(each["inputs"], row.objects, strict=True):
+            shown = decode((tmp_path / name).read_bytes()).astype(int)
+            others = [
+                k for k, i in library.cutouts.items() if i.concept == item.concept and photos[k] != item.source_sha256
+            ]
+            pictures = [
+                over(library.pixels(k), np.full((*library.pixels(k).shape[:2], 3), 255, np.uint8)) for k in others
+            ]
+            assert any(p.shape == shown.shape and np.abs(p - shown).mean() < 6 for p in pictures)
+
+
+def test_preference_pairs_are_of_one_cast_and_every_row_is_in_one_at_most(data, tmp_path):
+    told = written(data, "preference", tmp_path)
+    pairs = lines(tmp_path / "pairs.jsonl")
+    columns = list(column_names(Composition, stored=True))
+    every = [row for t in open_dataset(str(data)).tables(columns) for row in from_table(Composition, t, columns)]
+    by_bytes = {row.image: row for row in every}
+    used = [(tmp_path / pair[side]).read_bytes() for pair in pairs for side in ("chosen", "rejected")]
+    assert len(set(used)) == len(used) == 2 * len(pairs)
+    assert told["rows"] == len(every) - told["left_out"]
+    for pair in pairs:
+        good, bad = (by_bytes[(tmp_path / pair[side]).read_bytes()] for side in ("chosen", "rejected"))
+        assert (good.status, bad.status) == ("accepted", "rejected")
+        assert set(good.concepts) == set(bad.concepts) == set(pair["concepts"])
+        assert (pair["prompt"], pair["reasons"]) == (good.caption, list(bad.reasons))
+
+
+def test_harmonisation_pairs_differ_where_their_mask_is_white_alone(data, rows, tmp_path):
+    written(data, "harmonise", tmp_path)
+    for each, row in zip(lines(tmp_path / "pairs.jsonl"), rows, strict=True):
+        composite, real = (decode((tmp_path / each[name]).read_bytes()).astype(int) for name in ("composite", "real"))
+        mask = cv2.dilate(np.asarray(Image.open(tmp_path / each["mask"])), np.ones((17, 17), np.uint8)) > 0
+        assert (tmp_path / each["real"]).read_bytes() == row.image
+        assert np.abs(composite - real)[~mask].mean() < 2
+        assert np.abs(composite - real)[mask].mean() > 1
+
+
+@pytest.mark.parametrize("to", ["references", "harmonise"])
+def test_a_dataset_without_its_library_is_told_which_one_is_wanted(data, tmp_path, to):
+    shutil.copytree(data, tmp_path / "data", ignore=shutil.ignore_patterns("library"))
+    with pytest.raises(UsageError, match=r"EXPORT_LIBRARY(.|\n)*--library"):
+        written(tmp_path / "data", to, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert written(tmp_path / "data", to, tmp_path / "out", library=str(data.parent / "library"))["rows"] > 0
