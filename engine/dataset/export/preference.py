@@ -16,8 +16,8 @@ from engine.storage.store import Store
 class PreferencePairs(Exporter):
     """``chosen/<n>.jpg``, ``rejected/<n>.jpg`` and ``pairs.jsonl``: the prompt is the caption of the chosen one.
 
-    Rows wait for their counterpart by the set of their concepts, one of each kind and cast in memory. Each row is in one
-    pair at most; what finds none is left out.
+    Rows wait for their counterpart by the set of their concepts, one of each kind and cast in memory. Each row is in
+    one pair at most; what finds none is left out.
     """
 
     keeps_rejected: ClassVar[bool] = True

@@ -40,10 +40,9 @@ class ReferenceSets(Exporter):
         for name, other in zip(inputs, others, strict=True):
             self.store.put(name, self._on_white(str(other)))
         self.store.put(f"target/{row.sample_id}.jpg", row.image or b"")
+        classes = [item.class_name for item in row.objects]
         said = {"target": f"target/{row.sample_id}.jpg", "inputs": inputs, "caption": row.caption}
-        self._lines.append(
-            {**said, "concepts": list(row.concepts), "classes": [item.class_name for item in row.objects]}
-        )
+        self._lines.append({**said, "concepts": list(row.concepts), "classes": classes})
 
     def close(self) -> None:
         self.store.put("sets.jsonl", to_jsonl(self._lines))

@@ -157,3 +157,13 @@ def test_the_autoencoder_gives_pictures_back(shots):
     with torch.inference_mode():
         again = to_pictures(vae.decode(vae.encode(to_input(pictures, torch.device("cpu"))).latent_dist.mode()).sample)
     assert np.mean([psnr(one, other) for one, other in zip(pictures, again, strict=True)]) > 25
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_score_does_not_depend_on_the_batch_that_a_row_came_in(shots, size):
+    pictures = [picture.image for _, picture in shots]
+    clip, identity = OpenClip(ClipSpec(model="shipped:micro/scorer")), Dino("shipped:micro/identity", "")
+    for scorer in (clip, identity):
+        whole = scorer.embed_images(pictures)
+        parts = [scorer.embed_images(pictures[start : start + size]) for start in range(0, len(pictures), size)]
+        assert np.abs(np.concatenate(parts) - whole).max() < 1e-5

@@ -226,12 +226,9 @@ def test_reference_sets_show_every_subject_by_another_photo_in_the_order_of_the_
         assert each["inputs"] == [f"input{place}/{row.sample_id}.jpg" for place in range(1, len(row.objects) + 1)]
         for name, item in zip(each["inputs"], row.objects, strict=True):
             shown = decode((tmp_path / name).read_bytes()).astype(int)
-            others = [
-                k for k, i in library.cutouts.items() if i.concept == item.concept and photos[k] != item.source_sha256
-            ]
-            pictures = [
-                over(library.pixels(k), np.full((*library.pixels(k).shape[:2], 3), 255, np.uint8)) for k in others
-            ]
+            same = (key for key, info in library.cutouts.items() if info.concept == item.concept)
+            others = [library.pixels(key) for key in same if photos[key] != item.source_sha256]
+            pictures = [over(other, np.full((*other.shape[:2], 3), 255, np.uint8)) for other in others]
             assert any(p.shape == shown.shape and np.abs(p - shown).mean() < 6 for p in pictures)
 
 
