@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from engine.dataset.score_sets import FOLDER as SCORES
 from engine.dataset.score_sets import added_score_sets
+from engine.dataset.strays import NUMBERED, stray_files
 from engine.dataset.views import CHOSEN_VIEW, chosen_view
 from engine.errors import Damaged, UsageError
 from engine.run.journal import FOLDER as JOURNAL
@@ -38,8 +39,6 @@ from engine.storage.open_store import open_store
 from engine.storage.parquet import equal_rows
 from engine.storage.receipts import (
     DATA,
-    FAILURES,
-    RECEIPTS,
     Receipt,
     data_path,
     failures_path,
@@ -49,7 +48,6 @@ from engine.storage.store import TMP, Store
 from engine.storage.unit_summary import derive
 
 _READERS = 4
-_NUMBERED = re.compile(rf"(?:{DATA}/part-|{FAILURES}/part-|{RECEIPTS}/)(\d+)\.(?:parquet|arrow)")
 _SEGMENT = re.compile(rf"{FOLDER}/segment-(\d+)\.json")
 _GONE, _CHANGED = "is missing", "is not what was written: its hash differs"
 _RESTORE = "restore it from a copy"
@@ -178,17 +176,13 @@ def _compare(dataset: _Dataset, path: str, hashed: str, mend: str) -> Iterator[D
 
 
 def _strays(dataset: _Dataset) -> Iterator[Damage]:
-    places = {f"{DATA}/": data_path, f"{FAILURES}/": failures_path, f"{RECEIPTS}/": receipt_path}
-    for path in dataset.sizes:
-        for folder, named in places.items():
-            number = _NUMBERED.fullmatch(path)
-            if path.startswith(folder) and (number is None or named(int(number[1])) != path):
-                yield Damage(path, "is no file of this run, but would be read as one", "move it elsewhere")
+    for path in stray_files(dataset.sizes):
+        yield Damage(path, "is no file of this run, but would be read as one", "move it elsewhere")
 
 
 def _units(dataset: _Dataset) -> Iterator[Damage]:
     """Every unit of which anything is left, a segment at a time."""
-    known = {int(match[1]) for path in dataset.sizes if (match := _NUMBERED.fullmatch(path))}
+    known = {int(match[1]) for path in dataset.sizes if (match := NUMBERED.fullmatch(path))}
     numbers = {int(match[1]) for path in dataset.sizes if (match := _SEGMENT.fullmatch(path))}
     for number in sorted(numbers | {unit_id // SEGMENT_UNITS for unit_id in known}):
         recorded: dict[int, Receipt] = {}

@@ -13,9 +13,10 @@ from engine.errors import UsageError
 
 METADATA = "metadata.jsonl"
 MAX_NAME = 64
-KEYS = frozenset(
-    ["file_name", "concept", "class", "class_name", "license", "licence", "phrase", "scene", "ground_line", "source"]
-)
+KEYS = frozenset([
+    "file_name", "concept", "class", "class_name", "license", "licence", "phrase", "scene", "ground_line", "source",
+    "caption",
+])  # fmt: skip
 LeftOut = Callable[[str, str], None]
 """Is given a path and why it was left out."""
 

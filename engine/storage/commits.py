@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Damaged, MyCanvasError
 from engine.failpoints import reach
+from engine.limits import how_to_raise, limit_below
 from engine.storage.receipts import (
     DATA,
     FAILURES,
@@ -55,6 +56,7 @@ __all__ = [
 
 _AT_ONCE = 1000  # receipts in memory, some 0.1 MB each
 _MAKERS = 8  # threads that read data files where receipts are missing
+MAX_UNITS = "MYCANVAS_MAX_UNITS"
 _SHARD_NAME = re.compile(r"part-(\d{8}|[1-9]\d{8})\.parquet")
 
 
@@ -86,9 +88,16 @@ class CommittedUnits:
 
 
 def list_committed(store: Store, units: int | None = None) -> CommittedUnits:
-    """One listing of ``data/``; units from `units` on are left out."""
+    """One listing of ``data/``; units from `units` on are left out.
+
+    Raises:
+        Damaged: UNITS_LIMIT for a file of a number that no dataset reaches.
+    """
     found = np.fromiter(_unit_ids(store), np.int64)
     units = int(found.max(initial=-1)) + 1 if units is None else units
+    if limit := limit_below(MAX_UNITS, units):
+        what = f"{units:,} units by the number of the last file, more than {limit:,}"
+        raise Damaged("UNITS_LIMIT", what, where=store.uri, fix=how_to_raise(MAX_UNITS, units))
     flags = np.zeros(units, np.uint8)
     flags[found[found < units]] = 1
     return CommittedUnits(units, np.packbits(flags))

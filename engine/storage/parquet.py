@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.errors import Damaged
+from engine.limits import how_to_raise, limit_below
 from engine.rows.kinds import RECORD_KEY
 from engine.rows.schema import IMAGE
 from engine.storage.store import Store
 
 ROW_GROUP_BYTES = 100_000_000  # viewers hold a row group in memory; theirs refuses 286 MiB
+MAX_ROWS = "MYCANVAS_MAX_ROWS"
 PIXEL_COLUMNS = ("image", "mask")  # JPEG and PNG: compressed already, too large for statistics
 _MAGIC = b"PAR1"
 _TAIL = 8  # length of the footer, 4 bytes, and the magic
@@ -74,7 +76,7 @@ def open_shard(store: Store, path: str) -> Iterator[pq.ParquetFile]:
     """A shard for reading, inside a ``with``: what Arrow cannot decode there is reported as damage of the file.
 
     Raises:
-        Damaged: SHARD_MISSING, SHARD_DAMAGED, or SHARD_FOREIGN for a file with Arrow extension types.
+        Damaged: SHARD_MISSING, SHARD_DAMAGED, ROWS_LIMIT, or SHARD_FOREIGN for a file with Arrow extension types.
     """
     try:
         file = store.open(path)
@@ -89,7 +91,12 @@ def read_shard(file: BinaryIO, where: str) -> Iterator[pq.ParquetFile]:
     """As `open_shard`, for a file that is open already."""
     try:
         refuse_extension_types(_footer(file, where), where)
-        yield pq.ParquetFile(file, page_checksum_verification=True, arrow_extensions_enabled=False)
+        shard = pq.ParquetFile(file, page_checksum_verification=True, arrow_extensions_enabled=False)
+        rows = shard.metadata.num_rows
+        if limit := limit_below(MAX_ROWS, rows):
+            what = f"{rows:,} rows in one file, more than {limit:,}"
+            raise Damaged("ROWS_LIMIT", what, where=where, fix=how_to_raise(MAX_ROWS, rows))
+        yield shard
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's, not the file's

@@ -186,3 +186,14 @@ def test_what_is_derived_is_mended_as_the_report_says(run, derived):
             run.delete(path)
     write_manifest(run)
     assert verify(run).ok, verify(run).damage
+
+
+@pytest.mark.parametrize("stray", ["scores/part-00007.parquet", "scores/rows.parquet", "more.parquet", "notes.jsonl"])
+def test_a_file_that_readers_would_take_for_one_of_the_run_is_named(run, stray):
+    run.put(stray, run.read(data_path(0)))
+    assert stray in named(verify(run))
+
+
+def test_what_nobody_would_read_as_rows_may_lie_beside_them(run):
+    run.put("gallery.html", b"<html>")
+    assert verify(run).ok

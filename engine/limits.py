@@ -1,0 +1,24 @@
+"""How large things of strangers may be before they are read; each limit can be raised by a variable of its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+LIMITS: Mapping[str, int] = {
+    "MYCANVAS_MAX_PIXELS": 8192 * 8192,  # of one stored image or mask: the largest cut-out that `segment` makes
+    "MYCANVAS_MAX_ROWS": 5_000_000,  # of one Parquet file: a summary of 1,000 units of 4,096 samples has 4.1 million
+    "MYCANVAS_MAX_UNITS": 64_000_000,  # of one dataset: a byte each while they are listed
+}
+
+
+def limit_below(name: str, found: int) -> int:
+    """The limit of that name, where more is found; else 0."""
+    said = os.environ.get(name, "")
+    limit = int(said) if said.isdecimal() else LIMITS[name]
+    return limit if found > limit else 0
+
+
+def how_to_raise(name: str, found: int) -> str:
+    """What to do about something that is larger than a limit."""
+    return f"this engine writes no more, so do not trust the file; if it is yours, set {name}={found}"
