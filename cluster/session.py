@@ -8,6 +8,8 @@ import logging
 import os
 import socket
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +23,7 @@ from engine.errors import EnvironmentProblem, UsageError
 LOCAL, NONE = "local", "none"
 ON_THIS_MACHINE = LOCAL, NONE
 KNOCK_S = 10.0
+TELL_EVERY_S = 4.0
 _STARTS = 3
 QUIET_ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # ours counts samples; Ray's count blocks
@@ -103,13 +106,33 @@ def _connect(address: str, options: dict[str, Any]) -> None:
             warnings.simplefilter("ignore")
             try:
                 _knock(address)
-                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
+                with _waiting(address):
+                    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
             except Exception as error:  # ray raises a bare Exception when a node is slow to start
                 end_half_started(error)
                 if not left:
                     raise _unreachable(address, error, private=bool(options)) from error
             else:
                 return
+
+
+@contextlib.contextmanager
+def _waiting(address: str) -> Iterator[None]:
+    """Say what is waited for, every few seconds, to whoever looks on."""
+    over = threading.Event()
+
+    def tell() -> None:
+        began = time.monotonic()
+        while not over.wait(TELL_EVERY_S):
+            who = "a private Ray to start" if address == LOCAL else f"Ray at {address}"
+            sys.stderr.write(f"waiting for {who}  {time.monotonic() - began:.0f} s\n")
+
+    if sys.stderr.isatty():
+        threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _knock(address: str) -> None:

@@ -16,18 +16,21 @@ commands = group()
 @commands.command()
 def gallery(
     dataset: Run,
-    page: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write")],
+    page: Annotated[Path | None, typer.Option("-o", "--out", help="HTML file; none: OUT/gallery.html")] = None,
     limit: Annotated[int, typer.Option(min=1, help="most tiles on the page")] = 200,
     library: Annotated[str, typer.Option(help="cut-outs of layouts; none: DATASET/library")] = "",
 ) -> None:
     """Write one self-contained HTML page to look through a dataset, layouts or a library, and rate it.
 
-    Example: mycanvas gallery out/mine -o gallery.html
+    Example: mycanvas gallery out/mine
     """
     from jobs.report.gallery import gallery as job
 
-    count = job(dataset, page, limit, library=library)
-    typer.echo(f"{count} tiles  {page}")
+    if page is None and "://" in dataset:
+        raise typer.BadParameter("give -o: a page is written to this machine", param_hint="-o")
+    place = page or Path(dataset) / "gallery.html"
+    count = job(dataset, place, limit, library=library)
+    typer.echo(f"{count} tiles  {place}")
 
 
 @commands.command()

@@ -18,7 +18,9 @@ from engine.seeds import derive
 
 log = logging.getLogger(__name__)
 
+Paint = Callable[[Sequence[Composition]], NDArray[np.float32]]
 FLAT = 2 / 255  # a picture whose values span less holds nothing
+TILE, DARK = 64, 48  # px; of 255, a mean below which black may be what was painted
 
 
 @final
@@ -28,10 +30,11 @@ class Halving:
     Args:
         paint: rows to NxHxWx3 in 0..1; all canvases of a call have one size.
         model: for the message.
+        again: the same with more digits, for a row that came out blank; None where there are no more.
     """
 
-    def __init__(self, paint: Callable[[Sequence[Composition]], NDArray[np.float32]], model: str) -> None:
-        self._paint, self._model = paint, model
+    def __init__(self, paint: Paint, model: str, again: Paint | None = None) -> None:
+        self._paint, self._model, self._again = paint, model, again
         self.most = 1_000_000  # rows a call
 
     def __call__(self, rows: Sequence[Composition]) -> list[Pixels | SampleError]:
@@ -46,7 +49,17 @@ class Halving:
             values = self._attempt(batch)
             if values is not None:
                 painted += [to_pixels(value, row) for value, row in zip(values, batch, strict=True)]
-        return painted
+        return [self._once_more(row, answer) for row, answer in zip(rows, painted, strict=True)]
+
+    def _once_more(self, row: Composition, answer: Pixels | SampleError) -> Pixels | SampleError:
+        """A blank picture painted with more digits, where there are more; it stays blank where they do not fit."""
+        if self._again is None or not isinstance(answer, SampleError):
+            return answer
+        try:
+            return to_pixels(self._again([row])[0], row)
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            return answer
 
     def _attempt(self, rows: Sequence[Composition]) -> NDArray[np.float32] | None:
         """The pictures, or None after the limit on rows was lowered: the failed call's memory is then free again."""
@@ -103,13 +116,22 @@ def noise(rows: Sequence[Composition]) -> list[torch.Generator]:
     return [torch.Generator("cpu").manual_seed(derive(row.seed, "inpaint", "latents")) for row in rows]
 
 
+def _has_black_tile(values: NDArray[np.float32], canvas: Pixels) -> bool:
+    """Whether a tile is all black where the canvas that painting began with is not dark: a decoder overflowed in it."""
+    height, width = (side // TILE * TILE for side in values.shape[:2])
+    tiled = (height // TILE, TILE, width // TILE, TILE)
+    lightest = values[:height, :width].max(axis=2).reshape(tiled).max(axis=(1, 3))
+    before = canvas[:height, :width].max(axis=2).reshape(tiled).mean(axis=(1, 3))
+    return bool(((lightest == 0) & (before > DARK)).any())
+
+
 def to_pixels(values: NDArray[np.float32], row: Composition) -> Pixels | SampleError:
     """HxWx3 in 0..1 as 8 bits, or PAINT_BLANK."""
-    if not np.isfinite(values).all() or float(np.ptp(values)) < FLAT:
+    if not np.isfinite(values).all() or float(np.ptp(values)) < FLAT or _has_black_tile(values, start(row)):
         return SampleError(
             "PAINT_BLANK",
             "the inpainting model returned an empty picture",
             where=row.sample_id,
-            why="its numbers overflowed, or every pixel has one colour",
+            why="its numbers overflowed, every pixel has one colour, or a part of it is black that was not",
         )
     return np.rint(values * 255).astype(np.uint8)

@@ -61,7 +61,8 @@ class SdxlInpaint:
             self.models += (tiny,)
         quicken(self.pipe.unet, self.device, compiled=spec.compiled)
         self.embed = lru_cache(maxsize=PROMPTS_KEPT)(self._embed)
-        self.batches = Halving(self._paint, spec.model)
+        half = self.pipe.unet.dtype != torch.float32
+        self.batches = Halving(self._paint, spec.model, again=self._paint_in_full if half else None)
 
     def paint(self, rows: Sequence[Composition]) -> Sequence[Pixels | SampleError]:
         """One HxWx3 picture a row, or PAINT_BLANK in its place. All canvases of a call have one size.
@@ -99,6 +100,20 @@ class SdxlInpaint:
             words = self._words(self.refiner, prompts)
             latents = self.refiner(image=latents, denoising_start=self.spec.refiner.start, **words, **shared).images
         return self._decode(latents)
+
+    def _paint_in_full(self, rows: Sequence[Composition]) -> NDArray[np.float32]:
+        """As `_paint`, in float32: half precision ends at 65,504, and what overflows there comes out black."""
+        pipes = [pipe for pipe in (self.pipe, self.refiner) if pipe is not None]
+        before = [pipe.unet.dtype for pipe in pipes]
+        self.embed.cache_clear()
+        try:
+            for pipe in pipes:
+                pipe.to(torch.float32)
+            return self._paint(rows)
+        finally:
+            for pipe, dtype in zip(pipes, before, strict=True):
+                pipe.to(dtype)
+            self.embed.cache_clear()
 
     def _words(self, pipe: Any, prompts: Sequence[str]) -> dict[str, Tensor]:
         """The embeddings of a batch of prompts, and of the negative prompt for each, as a pipeline takes them."""

@@ -136,6 +136,17 @@ def test_a_picture_of_nan_or_of_one_colour_fails_its_own_row_alone(folder):
     assert answers[0].where == "0000000000"
 
 
+def test_half_precision_paints_once_more_in_float32_and_stays_half(folder):
+    painter = SdxlInpaint(spec(folder))
+    painter.paint([row()])
+    painter.pipe.to(torch.float16)
+    values = painter._paint_in_full([row()])
+    assert values.shape == (1, 64, 64, 3)
+    assert np.isfinite(values).all()
+    assert (painter.pipe.unet.dtype, painter.pipe.text_encoder.dtype) == (torch.float16, torch.float16)
+    assert painter.embed.cache_info().currsize == 0, "words are embedded anew in the precision of the next row"
+
+
 def test_a_canvas_that_is_no_multiple_of_8_is_refused(painter):
     with pytest.raises(UsageError, match="CANVAS_SIZE"):
         painter.paint([row(size=60)])
