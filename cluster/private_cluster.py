@@ -9,10 +9,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from engine.errors import MyCanvasError
 
+PREFIX, OWNER = "mc", "owner.pid"
 LOOPBACK = "127.0.0.1"
 AUTH_MODE, AUTH_TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 SOURCE_CPUS = 1
@@ -22,7 +24,9 @@ SOURCE_CPUS = 1
 @contextlib.contextmanager
 def private_options(cpus: int | None, gpus: int | None) -> Iterator[dict[str, Any]]:
     """The options of a private cluster. Its logs go with it, unless something went wrong that has no name."""
-    folder = tempfile.mkdtemp(prefix="mc")  # short: socket paths end at 107 bytes
+    _remove_dead(Path(tempfile.gettempdir()))
+    folder = tempfile.mkdtemp(prefix=PREFIX)  # short: socket paths end at 107 bytes
+    Path(folder, OWNER).write_text(str(os.getpid()))
     try:
         with _on_loopback():
             yield {
@@ -39,6 +43,22 @@ def private_options(cpus: int | None, gpus: int | None) -> Iterator[dict[str, An
         error.add_note(f"Ray's logs: {folder}")
         raise
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_dead(place: Path) -> None:
+    """Remove what runs left that were killed, 130 to 640 KB each; whose run lives, or nobody knows, is left alone."""
+    for owner in place.glob(f"{PREFIX}*/{OWNER}"):
+        with contextlib.suppress(OSError, ValueError):
+            if owner.stat().st_uid == os.getuid() and not _lives(int(owner.read_text())):
+                shutil.rmtree(owner.parent, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ class Timed(Spec):
     timeout_s: float = Field(
         600.0,
         gt=0,
+        le=31_536_000,
         description="a batch that takes longer ends its process and is isolated",
         json_schema_extra=PLACEMENT,
     )

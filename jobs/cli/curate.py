@@ -78,7 +78,9 @@ def score(
 ) -> None:
     """Score a dataset again with other models, or by another metric; images are read once and never written.
 
-    Example: mycanvas score out/mine --name vitl --with clip.model=ViT-L-14 --with clip.pretrained=openai
+    A model of the hub is named with the commit of its weights, --with clip.revision=.
+
+    Example: mycanvas score out/mine --name micro --with clip.model=shipped:micro/scorer
     """
     from actors.score.rescore import Rescore
     from engine.run.recipe_parse import spec_from_overrides
@@ -145,6 +147,7 @@ def export(
 def query(
     dataset: Rows,
     sql: Annotated[str, typer.Argument(help="a select from the table `scores`", metavar="SQL")],
+    timeout_s: Annotated[float, typer.Option(min=0.1, max=86400, help="seconds that it may take")] = 60.0,
     output: Output = "auto",
 ) -> None:
     """Ask the scores of a dataset in SQL; nothing can be changed, and nothing else be read.
@@ -153,7 +156,7 @@ def query(
     """
     from jobs.curate import query as job
 
-    rows = job.query(dataset, sql)
+    rows = job.query(dataset, sql, timeout_s=timeout_s)
     Console(output).result({"rows": rows.to_pylist() if output == "json" else []}, job.lines(rows))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from types import FrameType
@@ -25,9 +26,11 @@ for subject in (compose, curate, report, recipes, models, backgrounds, library, 
 
 def main() -> None:
     """Run a command; end with the exit code that its outcome has."""
-    signal.signal(
-        signal.SIGTERM, _stop
-    )  # from docker stop, Slurm, Kubernetes; Ray replaces it by one that does the same
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what a terminal of ASCII cannot show ends no command
+    # Sent by docker stop, Slurm and Kubernetes. Ray puts a handler like it in its place.
+    signal.signal(signal.SIGTERM, _stop)
     try:
         interrupted = app(standalone_mode=False) == EXIT_INTERRUPTED  # what the library makes of KeyboardInterrupt
     except MyCanvasError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 
 import duckdb
@@ -15,23 +16,32 @@ from jobs.console import plain
 SHOWN, WIDEST = 40, 60  # rows, and characters of a cell
 
 
-def query(uri: str, sql: str) -> pa.Table:
+def query(uri: str, sql: str, *, timeout_s: float = 60.0) -> pa.Table:
     """The answer to one statement that reads; the table is called `scores`.
 
     Raises:
-        UsageError: QUERY_SQL where it is no such statement, or the database does not understand it.
+        UsageError: QUERY_SQL where it is no such statement, or the database does not understand it; QUERY_TIME where it
+            takes longer than `timeout_s` seconds.
         Damaged: SCORES_DAMAGED.
     """
     with open_scores(open_dataset(uri), for_strangers=True) as scores:
+        late = threading.Timer(timeout_s, scores.connection.interrupt)
+        late.daemon = True
+        late.start()
         try:
             statements = scores.connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise _query_refused("is not one statement that reads", "write one `select … from scores …`")
             answer = scores.connection.sql(sql).to_arrow_table()
             return answer.rename_columns(_distinct(answer.column_names))
+        except duckdb.InterruptException as error:
+            fix = "ask for less, or give it more time: --timeout-s"
+            raise UsageError("QUERY_TIME", f"takes longer than {timeout_s:g} s", where="the query", fix=fix) from error
         except duckdb.Error as error:
             names = ", ".join(scores.types())
             raise _query_refused((str(error).splitlines() or ["is not understood"])[0], f"columns: {names}") from error
+        finally:
+            late.cancel()
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -164,3 +164,17 @@ def test_a_private_cluster_listens_to_this_machine_alone_and_asks_for_a_token(mo
     assert {ip.removeprefix("::ffff:") for ip in inside[0]} <= {"127.0.0.1", "::1"}
     assert inside[1:] == ["token", 1.0]
     assert after == mode, "what the user set for other clusters stays"
+
+
+def test_folders_of_runs_that_were_killed_are_collected_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    owners = {"mcdead": dead.stdout.decode().strip(), "mclive": str(os.getpid()), "mcodd": "?"}
+    for name, owner in owners.items():
+        (tmp_path / name / "session").mkdir(parents=True)
+        (tmp_path / name / "owner.pid").write_text(owner)
+    (tmp_path / "mcnone").mkdir()
+    with private_options(1, 0):
+        left = {path.name for path in tmp_path.iterdir()}
+    assert {"mclive", "mcodd", "mcnone"} < left
+    assert "mcdead" not in left

@@ -286,3 +286,22 @@ def test_a_run_that_is_ended_by_sigterm_tells_its_workers_and_leaves_no_folder(t
         _, alive = psutil.wait_procs(workers, timeout=30)
         assert not alive
         assert not list(Path(folder).iterdir())
+
+
+def test_a_terminal_of_ascii_ends_no_command(tmp_path):
+    """`stats` draws its histograms with blocks."""
+    make_run(open_store(str(tmp_path)))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "jobs", "stats", str(tmp_path)],
+        cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"accepted" in done.stdout
+
+
+def test_a_query_that_never_ends_is_ended(run, tmp_path):
+    make_run(open_store(str(tmp_path)))
+    endless = "with recursive n(i) as (select 0 union all select i + 1 from n) select count(*) from n"
+    code, _, err = run("query", tmp_path, endless, "--timeout-s", "0.5")
+    assert code == 2
+    assert "QUERY_TIME" in err
