@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -39,7 +40,10 @@ def backgrounds_index(
         console.say(f"left out  {line}")
     console.result(
         {"photos": made.photos, "unreadable": list(made.unreadable), "model": made.model},
-        [f"{made.photos:,} photos indexed, {len(made.unreadable)} left out", f"next: --backgrounds {folder}"],
+        [
+            f"{made.photos:,} photos indexed, {len(made.unreadable)} left out",
+            f"next: --backgrounds {quote(folder)}",
+        ],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +40,7 @@ def submit(
     made = job(run, address, console)
     if follow:
         made = _follow(Submissions(address), made.id)
-    watch = f"next: mycanvas logs {made.id} --address {address} --follow"
+    watch = f"next: mycanvas logs {made.id} --address {quote(address)} --follow"
     console.result({"job": made.id, "status": made.status, **made.metadata}, [made.id, *([] if follow else [watch])])
     if follow:
         _end_as(made, console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +61,7 @@ def segment(
     console, chosen = Console(output), load(recipe, override or [])
     pull_small_nets(chosen, may_pull(yes), console)
     tally = job(chosen, photos=photos, out=out, address=address, console=console)
-    _report(console, tally, out, f"mycanvas gallery {out} -o library.html")
+    _report(console, tally, out, f"mycanvas gallery {quote(out)} -o library.html")
 
 
 @commands.command()
@@ -100,7 +101,7 @@ def compose(
     tally = job(request, console)
     say_left_out(read_left_out(open_store(request.library_uri)), console)
     _say_checks(console, request.recipe)
-    _report(console, tally, out, f"mycanvas gallery {out} -o gallery.html")
+    _report(console, tally, out, f"mycanvas gallery {quote(out)} -o gallery.html")
 
 
 @commands.command()
@@ -185,4 +186,4 @@ def _report(console: Console, tally: Tally, out: str, following: str) -> None:
     )
     if not tally.rows:
         made = "nothing to do: every row asked for is committed"
-    console.result({"out": out, **asdict(tally)}, [made, f"  {out}", f"next: {following}"])
+    console.result({"out": out, **asdict(tally)}, [made, f"  {quote(out)}", f"next: {following}"])

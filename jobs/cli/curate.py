@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 import typer
@@ -57,7 +58,7 @@ def filter_(
         from jobs.curate.rewrite import materialise
 
         materialise(chosen, out, question=asdict(wanted), shard_mb=shard_mb, address=address, console=console)
-    following = [f"next: mycanvas gallery {view or out} -o gallery.html"] if view or out else []
+    following = [f"next: mycanvas gallery {quote(view or out)} -o gallery.html"] if view or out else []
     told = {"dataset": dataset, "view": view, "out": out, "rows": chosen.rows.num_rows, **asdict(chosen.account)}
     console.result(told, [*job.lines(chosen), *following])
 
@@ -94,7 +95,7 @@ def score(
     budget = parse_budget(failures)
     made = job(dataset, spec, name, library=library, pool=pool, budget=budget, address=address, console=console)
     data = {"dataset": dataset, "name": name, "rows": made.rows, "failed": made.failed}
-    console.result(data, [f"{made.rows:,} rows scored, {made.failed} failed", f"next: mycanvas stats {dataset}"])
+    console.result(data, [f"{made.rows:,} rows scored, {made.failed} failed", f"next: mycanvas stats {quote(dataset)}"])
 
 
 @commands.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -40,7 +41,7 @@ def library_add(
     tally = segment(chosen, photos=photos, out=where, address=address, console=console)
     made = {"cutouts": tally.accepted, "cut_off": tally.rejected, "failed": tally.failed}
     lines = [f"{tally.accepted} new cut-outs, {tally.rejected} cut off by their photo, {tally.failed} failed   {where}"]
-    console.result(made, [*lines, f"next: mycanvas library review {where}"])
+    console.result(made, [*lines, f"next: mycanvas library review {quote(where)}"])
 
 
 @library.command("list")
@@ -99,7 +100,10 @@ def library_review(
     count = review(where, page, limit)
     Console(output).result(
         {"cutouts": count, "page": str(page)},
-        [f"{count} cut-outs in {page}", f"next: judge, then mycanvas library exclude {where} --csv verdicts.csv"],
+        [
+            f"{count} cut-outs in {page}",
+            f"next: judge, then mycanvas library exclude {quote(where)} --csv verdicts.csv",
+        ],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -47,6 +48,6 @@ def scenes_propose(
             *made.phrases,
             *(", ".join(group) for group in made.together),
             *(f"{name}: {metres:g} m" for name, metres in made.metres.items()),
-            f"next: mycanvas backgrounds index DIR, then mycanvas compose {out} --backgrounds DIR …",
+            f"next: mycanvas backgrounds index DIR, then mycanvas compose {quote(str(out))} --backgrounds DIR …",
         ],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 
 from jobs.compose.compose import compose
 from jobs.compose.recipes import load
@@ -36,7 +37,7 @@ def demo(samples: int, out: Path, console: Console) -> None:
             f"{tally.accepted} accepted, {tally.rejected} rejected, {tally.failed} failed",
             f"  gallery  {page}   ({tiles} tiles: open it in a browser)",
             f"  data     {dataset}/data/*.parquet   (datasets.load_dataset reads {dataset})",
-            f"next: mycanvas stats {dataset}",
+            f"next: mycanvas stats {quote(str(dataset))}",
             "      mycanvas compose classic --photos YOUR_PHOTOS --samples 64 --out out/mine",
         ],
     )

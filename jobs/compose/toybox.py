@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from PIL import Image
@@ -51,7 +52,7 @@ def toybox(concepts: int, photos: int, size: int, *, seed: int, out: Path, conso
         [
             f"{concepts} concepts, {concepts * photos} photos of {size} px",
             f"  {out}/photos   {out}/truth",
-            f"next: mycanvas compose micro --photos {out}/photos --samples 64 --out out/toys",
+            f"next: mycanvas compose micro --photos {quote(str(out / 'photos'))} --samples 64 --out out/toys",
         ],
     )
 

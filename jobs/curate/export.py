@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from engine.dataset.export.rows import Exporter
@@ -16,7 +18,7 @@ from engine.storage.commits import list_committed
 from engine.storage.hashes import digest, seal, unseal
 from engine.storage.manifest import LIBRARY
 from engine.storage.open_store import open_store
-from engine.storage.store import Store
+from engine.storage.store import TMP, Store
 from jobs.console import Console
 
 FORMATS: Registry[type[Exporter]] = Registry(
@@ -72,6 +74,9 @@ def export(
     exporter.close()
     progress.close()
     store.delete(BEGUN)
+    if "://" not in store.uri:
+        with suppress(OSError):  # others may write there
+            Path(store.uri, TMP).rmdir()
     return {"rows": given - exporter.left_out, "left_out": exporter.left_out, "out": store.uri, "format": to}
 
 

@@ -50,7 +50,7 @@ def write_card(store: Store) -> None:
     report = stats(store.uri)
     sources = sources_of(dataset)
     name = _recipe(store)
-    store.put(CARD, _text(name, record, report, sources).encode())
+    store.put(CARD, _text(name, record, report, sources, _chosen_from(store)).encode())
     columns = column_names(record, stored=True)
     store.put(CROISSANT, (json.dumps(croissant(name, columns, report, sources), indent=1) + "\n").encode())
     write_manifest(store)
@@ -78,7 +78,21 @@ def _recipe(store: Store) -> str:
         return "unknown"
 
 
-def _text(name: str, record: type, report: Mapping[str, Any], sources: DataSources) -> str:
+def _chosen_from(store: Store) -> list[str]:
+    """What a filtered dataset was chosen from, and how; nothing for others. Of the place only its last name."""
+    try:
+        lock = read_lock(store)
+    except FileNotFoundError:
+        return []
+    question = {key: value for key, value in (lock.get("chosen_by") or {}).items() if value not in (None, "", [], ())}
+    if not question:
+        return []
+    name = str(lock.get("data", {}).get("dataset", "")).rstrip("/").rpartition("/")[2]
+    asked = ", ".join(f"{key} {value}" for key, value in sorted(question.items()))
+    return [f"Chosen from the dataset {_cell(name)} by: {_cell(asked)}.", ""]
+
+
+def _text(name: str, record: type, report: Mapping[str, Any], sources: DataSources, chosen: Sequence[str] = ()) -> str:
     kept = report["accepted"] / max(report["rows"], 1)
     funnel = " -> ".join(f"{step} {count:,}" for step, count in report["funnel"].items())
     return "\n".join(
@@ -89,6 +103,7 @@ def _text(name: str, record: type, report: Mapping[str, Any], sources: DataSourc
             ABOUT.get(record) or (record.__doc__ or "").strip().splitlines()[0],
             f"{report['rows']:,} rows, {report['accepted']:,} accepted ({kept:.0%}): {funnel}.",
             "",
+            *chosen,
             *_loading(column_names(record, stored=True)),
             "`status` is `accepted` or `rejected` (with `reasons`); rows that could not be made are in `failures/`.",
             "All columns but pixels and applied colours are in `scores/` too.",

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import mlcroissant
@@ -16,6 +16,7 @@ from engine.storage.lock import claim
 from engine.storage.open_store import open_store
 from jobs.console import Console
 from jobs.curate.filter import choose, write
+from jobs.curate.rewrite import materialise
 from jobs.report.dataset_card import card
 from planners.curate.selection import Wanted
 from tests.support.data.gallery_rows import commit, composition, hostile
@@ -117,3 +118,13 @@ def test_what_a_strangers_lock_calls_the_recipe_is_text_in_the_card(tmp_path):
     assert "<script" not in text
     assert "\x1b" not in text
     assert "&lt;script&gt;" in text
+
+
+def test_the_card_of_a_filtered_dataset_says_what_it_was_filtered_from(data, tmp_path):
+    wanted = Wanted(where="num_objects >= 2")
+    chosen = choose(str(data), wanted, explain=False)
+    materialise(chosen, str(tmp_path / "out"), question=asdict(wanted), shard_mb=1, address="none", console=QUIET)
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert f"Chosen from the dataset {data.name} by: where num\\_objects" in text.replace("\\\\", "\\")
+    assert str(data.parent) not in text
+    assert "Chosen from" not in (data / "README.md").read_text()
