@@ -40,6 +40,7 @@ def private_options(cpus: int | None, gpus: int | None) -> Iterator[dict[str, An
         shutil.rmtree(folder, ignore_errors=True)
         raise
     except BaseException as error:
+        Path(folder, OWNER).unlink(missing_ok=True)  # whoever is told of it may look into it later
         error.add_note(f"Ray's logs: {folder}")
         raise
     shutil.rmtree(folder, ignore_errors=True)

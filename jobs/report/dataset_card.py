@@ -98,7 +98,7 @@ def _text(name: str, record: type, report: Mapping[str, Any], sources: DataSourc
     return "\n".join(
         [
             *_header(report, sources),
-            f"# {TITLES.get(record, f'Rows of the kind {kind_of(record)!r}')} by the recipe {_cell(name)}",
+            f"# {TITLES.get(record, f'Rows of the kind {kind_of(record)!r}')} by the recipe `{_code(name)}`",
             "",
             ABOUT.get(record) or (record.__doc__ or "").strip().splitlines()[0],
             f"{report['rows']:,} rows, {report['accepted']:,} accepted ({kept:.0%}): {funnel}.",
@@ -169,6 +169,11 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]])
         return []
     head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     return [title, "", *head, *(f"| {' | '.join(map(_cell, row))} |" for row in rows), ""]
+
+
+def _code(text: str) -> str:
+    """What stands in a span of code: nothing in it ends the span, and no reader that knows no spans runs it."""
+    return html.escape("".join(letter for letter in text if letter.isprintable() and letter != "`"), quote=False)
 
 
 def _cell(value: object) -> str:
