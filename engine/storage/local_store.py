@@ -17,6 +17,7 @@ from engine.storage.hashed_file import HashedFile, Written
 from engine.storage.store import AGAIN, TMP, Entry, Store, check_path, store_denied, store_failed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -191,7 +192,17 @@ def _explain_errors(uri: str, path: str) -> Iterator[None]:
 def _link(staged: Path, final_path: Path) -> bool:
     try:
         os.link(staged, final_path)
-    except FileExistsError:
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            raise EnvironmentProblem(
+                "STORE_NO_LINKS",
+                "the file system has no hard links",
+                where=str(final_path.parent),
+                why=str(error.strerror),
+                fix="choose a folder on another one: not FAT, exFAT or a FUSE mount without them",
+            ) from error
+        if not isinstance(error, FileExistsError):
+            raise
         # NFS may carry out a link, lose the answer and fail the repeated request: two names mean it was ours.
         return staged.stat().st_nlink == 2
     return True

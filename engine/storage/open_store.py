@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import uuid
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -21,11 +22,16 @@ def open_store(uri: str) -> Store:
         UsageError: URI_UNSUPPORTED, URI_NOT_A_FOLDER.
     """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", uri)
-    if not uri or not uri.isprintable():
+    if not uri or any(unicodedata.category(letter)[0] == "C" for letter in uri):
         raise _uri_unsupported(uri, "it is empty or holds control characters")
     if scheme is None:
         return open_folder(uri)
     parts = urlsplit(uri)
+    if parts.query or parts.fragment or uri.endswith(("?", "#")):
+        raise _uri_unsupported(uri, "what follows ? or # is no part of a place, and would be cut off without a word")
+    inner = parts.path.removeprefix("/").removesuffix("/")
+    if inner and any(part in ("", ".", "..") for part in inner.split("/")):
+        raise _uri_unsupported(uri, "its path has an empty part, `.` or `..`")
     if scheme[1] == "file" and parts.netloc in ("", "localhost"):
         return open_folder(url2pathname(parts.path))
     if scheme[1] == "s3" and parts.netloc:

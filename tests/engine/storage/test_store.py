@@ -20,13 +20,33 @@ def test_a_path_and_a_file_uri_name_the_same_store(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "uri", ["", "ftp://host/x", "gs://bucket/x", "s3://", "file://other/x", "a\x1b[31m", "http://h/x"]
-)
+    "uri",
+    [
+        "", "ftp://host/x", "gs://bucket/x", "s3://", "file://other/x", "a\x1b[31m", "http://h/x", "s3://b/x?y",
+        "s3://b/x#y", "s3://b//x", "s3://b/a/../x", "file:///tmp/x?", "s3://b/./x",
+    ],
+)  # fmt: skip
 def test_a_uri_that_is_no_folder_is_refused(uri):
     with pytest.raises(UsageError) as caught:
         open_store(uri)
     assert caught.value.code == "URI_UNSUPPORTED"
     assert "\x1b" not in str(caught.value)
+
+
+def test_a_name_may_hold_any_printed_space(tmp_path):
+    """A non-breaking space was called a control character."""
+    open_store(f"{tmp_path}/my\N{NO-BREAK SPACE}dog").put("a", b"1")
+    assert (tmp_path / "my\N{NO-BREAK SPACE}dog" / "a").read_bytes() == b"1"
+
+
+def test_a_file_system_without_hard_links_is_named(tmp_path, monkeypatch):
+    def no_link(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_link)
+    with pytest.raises(EnvironmentProblem, match=r"STORE_NO_LINKS(.|\n)*FAT"):
+        open_store(str(tmp_path)).create("a", b"1")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()], "and nothing is left"
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
