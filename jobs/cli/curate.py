@@ -157,8 +157,8 @@ def query(
     """
     from jobs.curate import query as job
 
-    rows = job.query(dataset, sql, timeout_s=timeout_s)
-    Console(output).result({"rows": rows.to_pylist() if output == "json" else []}, job.lines(rows))
+    answer = job.query(dataset, sql, timeout_s=timeout_s, most=None if output == "json" else job.SHOWN)
+    Console(output).result({"rows": answer.rows.to_pylist() if output == "json" else []}, job.lines(answer))
 
 
 @gate.command("calibrate")

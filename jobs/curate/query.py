@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -16,8 +17,18 @@ from jobs.console import plain
 SHOWN, WIDEST = 40, 60  # rows, and characters of a cell
 
 
-def query(uri: str, sql: str, *, timeout_s: float = 60.0) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows of an answer, all or the first of them, and how many there are."""
+
+    rows: pa.Table
+    count: int
+
+
+def query(uri: str, sql: str, *, timeout_s: float = 60.0, most: int | None = None) -> Answer:
     """The answer to one statement that reads; the table is called `scores`.
+
+    Of more than `most` rows the others are counted and not made: a million wide ones take 5 GB.
 
     Raises:
         UsageError: QUERY_SQL where it is no such statement, or the database does not understand it; QUERY_TIME where it
@@ -32,8 +43,11 @@ def query(uri: str, sql: str, *, timeout_s: float = 60.0) -> pa.Table:
             statements = scores.connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise _query_refused("is not one statement that reads", "write one `select … from scores …`")
-            answer = scores.connection.sql(sql).to_arrow_table()
-            return answer.rename_columns(_distinct(answer.column_names))
+            answer = scores.connection.sql(sql)  # lazy: nothing is read yet
+            count = answer.aggregate("count(*)").fetchall() if most is not None else []
+            rows = (answer if most is None else answer.limit(most)).to_arrow_table()
+            table = rows.rename_columns(_distinct(rows.column_names))
+            return Answer(table, int(count[0][0]) if count else table.num_rows)
         except duckdb.InterruptException as error:
             fix = "ask for less, or give it more time: --timeout-s"
             raise UsageError("QUERY_TIME", f"takes longer than {timeout_s:g} s", where="the query", fix=fix) from error
@@ -58,13 +72,14 @@ def _query_refused(what: str, fix: str) -> UsageError:
     return UsageError("QUERY_SQL", what, where=f"a query of the table {TABLE!r}", fix=fix)
 
 
-def lines(rows: pa.Table) -> list[str]:
+def lines(answer: Answer) -> list[str]:
     """Rows of an answer as columns of text."""
+    rows = answer.rows
     shown = [[str(name) for name in rows.column_names]]
     shown += [[_cell(value) for value in row.values()] for row in rows.slice(0, SHOWN).to_pylist()]
     widths = [max(len(row[place]) for row in shown) for place in range(len(shown[0]))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
-    more = rows.num_rows - SHOWN
+    more = answer.count - SHOWN
     return [*text, f"… {more:,} more rows; --format json prints all"] if more > 0 else text
 
 

@@ -100,7 +100,7 @@ def test_hostile_queries_read_and_write_nothing(data, tmp_path, monkeypatch):
         except UsageError as error:
             assert error.code == "QUERY_SQL"  # noqa: PT017
         else:
-            answered.append((sql, rows.to_pylist()))
+            answered.append((sql, rows.rows.to_pylist()))
     assert list(tmp_path.iterdir()) == []
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
     assert "root:" not in str(answered)
