@@ -39,8 +39,8 @@ def with_shadows(
         layers: SxS soft alpha per placement.
         placements: as the layers; support "ground" casts and touches, "on:<n>" only touches, others leave no shadow.
         sun: side of the light, -1 (left) .. 1 (right).
-        cast: how strong cast shadows are, 0..1; little where nobody knows which way the light falls.
         ground_line: 0..1; a cast shadow ends where the ground does.
+        cast: how strong cast shadows are, 0..1; little where nobody knows which way the light falls.
     """
     size = background.shape[0]
     lit = np.ones((size, size), np.float32)
