@@ -26,6 +26,7 @@ check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_architecture.py
 
 fix: .venv/.dev
 	$(BIN)/ruff format .

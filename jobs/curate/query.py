@@ -18,14 +18,14 @@ SHOWN, WIDEST = 40, 60  # rows, and characters of a cell
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Rows of an answer, all or the first of them, and how many there are."""
+class QueryResult:
+    """Rows of a query, all or the first of them, and how many there are."""
 
     rows: pa.Table
     count: int
 
 
-def query(uri: str, sql: str, *, timeout_s: float = 60.0, most: int | None = None) -> Answer:
+def query(uri: str, sql: str, *, timeout_s: float = 60.0, most: int | None = None) -> QueryResult:
     """The answer to one statement that reads; the table is called `scores`.
 
     Of more than `most` rows the others are counted and not made: a million wide ones take 5 GB.
@@ -47,7 +47,7 @@ def query(uri: str, sql: str, *, timeout_s: float = 60.0, most: int | None = Non
             count = answer.aggregate("count(*)").fetchall() if most is not None else []
             rows = (answer if most is None else answer.limit(most)).to_arrow_table()
             table = rows.rename_columns(_distinct(rows.column_names))
-            return Answer(table, int(count[0][0]) if count else table.num_rows)
+            return QueryResult(table, int(count[0][0]) if count else table.num_rows)
         except duckdb.InterruptException as error:
             fix = "ask for less, or give it more time: --timeout-s"
             raise UsageError("QUERY_TIME", f"takes longer than {timeout_s:g} s", where="the query", fix=fix) from error
@@ -72,14 +72,14 @@ def _query_refused(what: str, fix: str) -> UsageError:
     return UsageError("QUERY_SQL", what, where=f"a query of the table {TABLE!r}", fix=fix)
 
 
-def lines(answer: Answer) -> list[str]:
-    """Rows of an answer as columns of text."""
-    rows = answer.rows
+def lines(result: QueryResult) -> list[str]:
+    """Rows of a query as columns of text."""
+    rows = result.rows
     shown = [[str(name) for name in rows.column_names]]
     shown += [[_cell(value) for value in row.values()] for row in rows.slice(0, SHOWN).to_pylist()]
     widths = [max(len(row[place]) for row in shown) for place in range(len(shown[0]))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
-    more = answer.count - SHOWN
+    more = result.count - SHOWN
     return [*text, f"… {more:,} more rows; --format json prints all"] if more > 0 else text
 
 
