@@ -7,8 +7,9 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ AUTH_MODE, AUTH_TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 SOURCE_CPUS = 1
 """Kept from the pools: the tasks that hand out unit numbers need a core by the books, and wait for ever without one."""
 
+PATIENCE_S = 120
+"""For each part of Ray to start: Ray gives most of them 30 s, and beside 20 busy processes two cores take 40."""
+PATIENT_ENVIRONMENT = {
+    "RAY_gcs_server_port_wait_time_s": str(PATIENCE_S),
+    "RAY_gcs_rpc_server_connect_timeout_s": str(PATIENCE_S),
+    "RAY_agent_register_timeout_ms": str(PATIENCE_S * 1000),
+    "RAY_worker_register_timeout_seconds": str(PATIENCE_S),
+}
+
 
 @contextlib.contextmanager
 def private_options(cpus: int | None, gpus: int | None) -> Iterator[dict[str, Any]]:
@@ -27,8 +37,9 @@ def private_options(cpus: int | None, gpus: int | None) -> Iterator[dict[str, An
     _remove_dead(Path(tempfile.gettempdir()))
     folder = tempfile.mkdtemp(prefix=PREFIX)  # short: socket paths end at 107 bytes
     Path(folder, OWNER).write_text(str(os.getpid()))
+    os.environ.update({key: value for key, value in PATIENT_ENVIRONMENT.items() if key not in os.environ})
     try:
-        with _on_loopback():
+        with _on_loopback(), _patiently():
             yield {
                 "_node_ip_address": LOOPBACK,
                 "_temp_dir": folder,
@@ -76,6 +87,41 @@ def _on_loopback() -> Iterator[None]:
         yield
     finally:
         services.resolve_ip_for_localhost = own
+
+
+@contextlib.contextmanager
+def _patiently() -> Iterator[None]:
+    """Let a node take `PATIENCE_S` to appear; Ray's 30 s for it are a constant inside of a function."""
+    from ray._private import services
+
+    own = services.get_node
+    services.get_node = _patient(own)
+    try:
+        yield
+    finally:
+        services.get_node = own
+
+
+def _patient(look: Callable[..., Any]) -> Callable[..., Any]:
+    def look_again(*words: Any) -> Any:
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return look(*words)
+            except RuntimeError:  # it is not there yet
+                if time.monotonic() > until or _a_child_ended():
+                    raise
+            time.sleep(0.2)
+
+    return look_again
+
+
+def _a_child_ended() -> bool:
+    """Whether a process of ours, such as a raylet, has ended and nobody has taken note."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.liveness import raise_when_lost
 from cluster.private_cluster import SOURCE_CPUS, cores, end_half_started, private_options, with_token
 from engine.errors import EnvironmentProblem, UsageError
 
@@ -24,7 +25,7 @@ LOCAL, NONE = "local", "none"
 ON_THIS_MACHINE = LOCAL, NONE
 KNOCK_S = 10.0
 TELL_EVERY_S = 4.0
-_STARTS = 3
+_STARTS = 2
 QUIET_ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # ours counts samples; Ray's count blocks
     "RAY_DATA_USAGE_DISABLED": "1",  # what we run is nobody's business; an actor of 4 s less to start
@@ -61,7 +62,7 @@ def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None =
         gpus: GPUs of a private cluster; may be logical ones, for tests of placement.
 
     Raises:
-        EnvironmentProblem: RAY_UNREACHABLE.
+        EnvironmentProblem: RAY_UNREACHABLE; inside the block RAY_LOST, within seconds of its end.
     """
     if address == NONE:
         yield Capacity(cpus=cores(cpus), gpus=gpus or 0, memory_gb=0, nodes=1, ray=False)
@@ -83,22 +84,20 @@ def _connection(address: str, cpus: int | None, gpus: int | None) -> Iterator[Ca
         _silence()
         _close_token_file()
         try:
-            resources = ray.cluster_resources()
-            yield Capacity(
-                cpus=resources.get("CPU", 0.0) - SOURCE_CPUS,
-                gpus=resources.get("GPU", 0.0),
-                memory_gb=resources.get("memory", 0.0) / 1024**3,
-                nodes=len(ray.nodes()),
-            )
+            with raise_when_lost(private=address == LOCAL):
+                resources = ray.cluster_resources()
+                yield Capacity(
+                    cpus=resources.get("CPU", 0.0) - SOURCE_CPUS,
+                    gpus=resources.get("GPU", 0.0),
+                    memory_gb=resources.get("memory", 0.0) / 1024**3,
+                    nodes=len(ray.nodes()),
+                )
         finally:
             ray.shutdown()
 
 
 def _connect(address: str, options: dict[str, Any]) -> None:
-    """Join a cluster, or start one with `options`.
-
-    Ray gives a node 30 s to start and takes no other number: beside 20 busy processes two cores take 40.
-    """
+    """Join a cluster, or start one with `options`."""
     import ray
 
     for left in reversed(range(_STARTS if options else 1)):

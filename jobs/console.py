@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Format = Literal["auto", "human", "json", "quiet"]
 LINE_EVERY_S = 10.0
+STILL_S, STILL_EVERY_S = 10.0, 60.0  # on a terminal, and elsewhere: nothing has come for so long
 
 
 def plain(text: str) -> str:
@@ -53,13 +56,43 @@ class Progress:
     done: int = 0
     started: float = field(default_factory=time.monotonic)
     spoken: float = field(default_factory=time.monotonic)
+    moved: float = field(default_factory=time.monotonic)
     note: str = ""
+    shown: bool = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While the block runs, also say that nothing comes: a worker starts, is slow, or is stopped."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(1.0):
+                self.look()
+
+        teller = threading.Thread(target=look, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            over.set()
+            teller.join()
+            self.close()
+
+    def look(self) -> None:
+        """Show the bar where there is a terminal, and how long nothing has come."""
+        now = time.monotonic()
+        still = f"nothing new for {clock(now - self.moved)}"
+        if self._live:
+            self._show(still if now - self.moved >= STILL_S else "")
+        elif now - max(self.moved, self.spoken) >= STILL_EVERY_S:
+            self.spoken = now
+            self._show(still)
 
     def advance(self, samples: int, note: str = "") -> None:
         """Count `samples` more."""
         self.done += samples
         self.note = note
-        now = time.monotonic()
+        now = self.moved = time.monotonic()
         every = 0.1 if self._live else LINE_EVERY_S
         if now - self.spoken >= every or self.done >= self.total:
             self.spoken = now
@@ -67,23 +100,27 @@ class Progress:
 
     def close(self) -> None:
         """End the bar's line."""
-        if self._live and self.done:
+        if self._live and self.shown:
+            self.shown = False
             print(file=sys.stderr, flush=True)
 
     @property
     def _live(self) -> bool:
         return sys.stderr.isatty() and self.console.format in ("auto", "human")
 
-    def _show(self) -> None:
+    def _show(self, still: str = "") -> None:
         if self.console.format == "quiet":
             return
         seconds = max(time.monotonic() - self.started, 1e-3)
         rate = self.done / seconds
-        left = (self.total - self.done) / rate if rate else 0.0
-        text = f"{self.label}  {self.done:,}/{self.total:,}  {rate:.1f}/s  {clock(left)} left  {self.note}"
+        left = f"{clock((self.total - self.done) / rate)} left" if rate else clock(seconds)
+        parts = (self.label, f"{self.done:,}/{self.total:,}", f"{rate:.1f}/s", left, self.note, still)
+        text = "  ".join(part for part in parts if part)
         if self._live:
             filled = int(24 * self.done / max(self.total, 1))
-            print(f"\r\x1b[K{'━' * filled}{'╌' * (24 - filled)} {plain(text)}", end="", file=sys.stderr, flush=True)
+            self.shown = True
+            sys.stderr.write(f"\r\x1b[K{'━' * filled}{'╌' * (24 - filled)} {plain(text)}")
+            sys.stderr.flush()
         else:
             print(plain(text), file=sys.stderr, flush=True)
 

@@ -129,13 +129,11 @@ def make_missing(work: Work, capacity: Capacity, console: Console) -> Tally:
         units = work.done.units
         console.say(f"resume  {work.done.count:,} of {units:,} units are committed, {work.missing:,} to do")
     progress = console.progress(work.label, work.rows_left)
-    try:
+    with progress.watched():
         for receipt in _receipts(work, capacity):
             tally = tally.plus(receipt)
             progress.advance(receipt.rows, f"{tally.failed} failed" if tally.failed else "")
             _watch(work, tally.failed)
-    finally:
-        progress.close()
     return tally
 
 

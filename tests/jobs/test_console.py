@@ -1,6 +1,7 @@
 import io
 import json
 import sys
+import time
 
 import pytest
 
@@ -104,6 +105,26 @@ def test_on_a_terminal_progress_is_a_bar_on_one_line(monkeypatch):
     assert shown.split("\r\x1b[K")[1].startswith("━" * 12 + "╌" * 12 + " compose  2/4")
     assert "━" * 24 in shown
     assert shown.replace("\r\x1b[K", "").count("\x1b") == 0
+
+
+def test_when_nothing_comes_that_is_said(capsys, monkeypatch):
+    """A worker that was stopped for a minute went without a word."""
+    progress = Console().progress("compose", 4)
+    progress.advance(2)
+    progress.look()
+    assert capsys.readouterr().err == ""
+    progress.moved -= 61
+    progress.spoken -= 61
+    progress.look()
+    progress.look()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("compose  2/4  ")
+    assert line.endswith("nothing new for 61 s")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress.watched():
+        time.sleep(1.2)
+    assert sys.stderr.getvalue().count("nothing new for 62 s") == 1
+    assert sys.stderr.getvalue().endswith("\n")
 
 
 def test_a_run_with_nothing_to_do_shows_no_bar(monkeypatch):
