@@ -34,7 +34,7 @@ def raise_when_lost(*, private: bool) -> Iterator[None]:
     """
     from ray._private import worker
 
-    node = worker._global_node
+    node = worker.global_worker.node
     if node is None:  # a client of ray://, which has no part of Ray on this machine
         yield
         return

@@ -40,7 +40,8 @@ QUIET_ENVIRONMENT = {
 class Capacity:
     """What the cluster holds for pools: CPU cores, GPUs, memory for workers in GiB, nodes.
 
-    Without `ray` there is no cluster: units are made in this process, whatever pools ask for.
+    Without `ray` there is no cluster: units are made in this process, whatever pools ask for. A cluster that is
+    `shared` may be used by others at the same time.
     """
 
     cpus: float
@@ -48,6 +49,7 @@ class Capacity:
     memory_gb: float
     nodes: int
     ray: bool = True
+    shared: bool = False
 
 
 @contextlib.contextmanager
@@ -91,6 +93,7 @@ def _connection(address: str, cpus: int | None, gpus: int | None) -> Iterator[Ca
                     gpus=resources.get("GPU", 0.0),
                     memory_gb=resources.get("memory", 0.0) / 1024**3,
                     nodes=len(ray.nodes()),
+                    shared=address != LOCAL,
                 )
         finally:
             ray.shutdown()

@@ -61,7 +61,7 @@ class Progress:
     shown: bool = False
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watch(self) -> Iterator[None]:
         """While the block runs, also say that nothing comes: a worker starts, is slow, or is stopped."""
         over = threading.Event()
 

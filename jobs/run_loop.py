@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from cluster.claims import claimed_replicas
 from cluster.session import Capacity, session
 from cluster.stream import stream
 from engine.errors import OverBudget, UsageError
@@ -17,7 +18,6 @@ from engine.storage.commits import CommittedUnits, Receipt, list_committed
 from engine.storage.extents import Extents
 from engine.storage.open_store import open_store
 from jobs.console import Console
-from planners.capacity.replicas import replicas
 
 Make = Callable[[Sequence[Pool], Sequence[int], CommittedUnits], Iterator[Receipt]]
 """Makes the units that are not done, with this many replicas of each pool, inside a session."""
@@ -129,19 +129,20 @@ def make_missing(work: Work, capacity: Capacity, console: Console) -> Tally:
         units = work.done.units
         console.say(f"resume  {work.done.count:,} of {units:,} units are committed, {work.missing:,} to do")
     progress = console.progress(work.label, work.rows_left)
-    with progress.watched():
-        for receipt in _receipts(work, capacity):
+    with progress.watch():
+        for receipt in _receipts(work, capacity, console):
             tally = tally.plus(receipt)
             progress.advance(receipt.rows, f"{tally.failed} failed" if tally.failed else "")
             _watch(work, tally.failed)
     return tally
 
 
-def _receipts(work: Work, capacity: Capacity) -> Iterator[Receipt]:
+def _receipts(work: Work, capacity: Capacity, console: Console) -> Iterator[Receipt]:
     if not capacity.ray:
-        return work.make_here(work.done)
-    sizes = replicas(work.pools, cpus=capacity.cpus, gpus=capacity.gpus, memory_gb=capacity.memory_gb)
-    return work.make(work.pools, sizes, work.done)
+        yield from work.make_here(work.done)
+        return
+    with claimed_replicas(work.pools, capacity, f"{work.label} into {work.out}", console.say) as sizes:
+        yield from work.make(work.pools, sizes, work.done)
 
 
 def make_all(works: Sequence[Work], address: str, console: Console) -> list[Tally]:

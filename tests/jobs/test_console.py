@@ -121,7 +121,7 @@ def test_when_nothing_comes_that_is_said(capsys, monkeypatch):
     assert line.startswith("compose  2/4  ")
     assert line.endswith("nothing new for 61 s")
     monkeypatch.setattr(sys, "stderr", Terminal())
-    with progress.watched():
+    with progress.watch():
         time.sleep(1.2)
     assert sys.stderr.getvalue().count("nothing new for 62 s") == 1
     assert sys.stderr.getvalue().endswith("\n")
