@@ -8,8 +8,6 @@ import logging
 import os
 import socket
 import sys
-import threading
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -19,12 +17,12 @@ from typing import Any
 
 from cluster.liveness import raise_when_lost
 from cluster.private_cluster import SOURCE_CPUS, cores, end_half_started, private_options, with_token
+from cluster.waiting import tell_waiting
 from engine.errors import EnvironmentProblem, UsageError
 
 LOCAL, NONE = "local", "none"
 ON_THIS_MACHINE = LOCAL, NONE
 KNOCK_S = 10.0
-TELL_EVERY_S = 4.0
 _STARTS = 2
 QUIET_ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # ours counts samples; Ray's count blocks
@@ -108,7 +106,7 @@ def _connect(address: str, options: dict[str, Any]) -> None:
             warnings.simplefilter("ignore")
             try:
                 _knock(address)
-                with _waiting(address):
+                with tell_waiting("a private Ray to start" if address == LOCAL else f"Ray at {address}"):
                     ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **options)
             except Exception as error:  # ray raises a bare Exception when a node is slow to start
                 end_half_started(error)
@@ -116,25 +114,6 @@ def _connect(address: str, options: dict[str, Any]) -> None:
                     raise _unreachable(address, error, private=bool(options)) from error
             else:
                 return
-
-
-@contextlib.contextmanager
-def _waiting(address: str) -> Iterator[None]:
-    """Say what is waited for, every few seconds, to whoever looks on."""
-    over = threading.Event()
-
-    def tell() -> None:
-        began = time.monotonic()
-        while not over.wait(TELL_EVERY_S):
-            who = "a private Ray to start" if address == LOCAL else f"Ray at {address}"
-            sys.stderr.write(f"waiting for {who}  {time.monotonic() - began:.0f} s\n")
-
-    if sys.stderr.isatty():
-        threading.Thread(target=tell, daemon=True).start()
-    try:
-        yield
-    finally:
-        over.set()
 
 
 def _knock(address: str) -> None:

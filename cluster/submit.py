@@ -1,23 +1,33 @@
 """Jobs on a cluster that someone else keeps running, over its HTTP API: submitted, looked up, followed, stopped.
 
-A token, where the cluster asks for one, comes from `RAY_AUTH_TOKEN`, `RAY_AUTH_TOKEN_PATH` or Ray's default file.
-Nothing of this machine's environment travels with a job.
+Commands run in the Python that runs Ray there, whether or not its environment is activated. Nothing of this machine's
+environment travels with a job.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import time
+import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from cluster.job_api import NO_AGENT, connect, explain_errors
 from engine.errors import EnvironmentProblem, UsageError
 
 PREFIX = "mycanvas-"
-TALKATIVE = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")  # of packages and sockets
+QUESTION = "preflight-mycanvas-"
+ASK_S, READY_S, LOOK_EVERY_S = 120.0, 30.0, 0.2
+FIND_PYTHON = (
+    "RAYLET=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$PPID/status 2>/dev/null);"
+    " PYTHON=$(tr '\\0' '\\n' < /proc/$RAYLET/cmdline 2>/dev/null"
+    " | sed -n 's/^--python_worker_command=\\([^ ]*\\) .*/\\1/p');"
+    ' exec "${PYTHON:-python}"'
+)
+"""The shell's parent is a process of Ray, whose parent, the raylet, has its Python among its arguments."""
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 
 
@@ -50,17 +60,12 @@ class Submissions:
     """The jobs of the cluster whose API listens at `address`, such as ``http://head:8265``.
 
     Raises:
-        EnvironmentProblem: RAY_UNREACHABLE.
+        EnvironmentProblem: RAY_UNREACHABLE, RAY_TOKEN.
     """
 
     def __init__(self, address: str) -> None:
-        from ray.job_submission import JobSubmissionClient  # 0.7 s: only these commands pay for it
-
-        for name in TALKATIVE:
-            logging.getLogger(name).setLevel(logging.ERROR)
         self._address = address
-        with _explain_errors(address):
-            self._client: Any = JobSubmissionClient(address)
+        self._client = connect(address)
 
     def submit(
         self, run: str, command: str, folder: Path, metadata: Mapping[str, str], variables: Mapping[str, str]
@@ -69,7 +74,7 @@ class Submissions:
 
         Args:
             run: a hash of all that is asked for. Runs of one hash get ids that count up: an id is never used again.
-            command: what the cluster's shell runs inside a copy of `folder`.
+            command: arguments of the cluster's Python, for its shell; it runs inside a copy of `folder`.
             folder: what travels.
             metadata: shown by `jobs`.
             variables: of the environment of the command and of its workers; whoever sees the dashboard can read them.
@@ -77,19 +82,13 @@ class Submissions:
         Raises:
             EnvironmentProblem: RAY_UNREACHABLE.
         """
-        earlier = [job for job in self.jobs() if job.id.startswith(f"{PREFIX}{run}-")]
+        earlier = self._of_run(run)
         for job in earlier:
             if job.live:
                 return job, False
         name = f"{PREFIX}{run}-{max((job.number for job in earlier), default=0) + 1}"
         try:
-            with _explain_errors(self._address):
-                self._client.submit_job(
-                    entrypoint=command,
-                    submission_id=name,
-                    runtime_env={"working_dir": str(folder), "env_vars": dict(variables)},
-                    metadata=dict(metadata),
-                )
+            self._start(name, command, folder, metadata, variables)
         except EnvironmentProblem:
             twin = next((job for job in self.jobs() if job.id == name and job.live), None)
             if twin is None:
@@ -97,13 +96,62 @@ class Submissions:
             return twin, False  # someone else submitted the same run at the same time
         return self.job(name), True
 
+    def under_way(self, run: str) -> bool:
+        """Whether the run of that hash waits or is at work."""
+        return any(job.live for job in self._of_run(run))
+
+    def _of_run(self, run: str) -> list[Job]:
+        return [job for job in self.jobs() if job.id.startswith(f"{PREFIX}{run}-")]
+
+    def ask(self, command: str, folder: Path, limit_s: float = ASK_S) -> str:
+        """What a short command writes, run there like a job, of which nothing is kept.
+
+        Raises:
+            EnvironmentProblem: RAY_UNREACHABLE, also where it has not ended after `limit_s` seconds.
+        """
+        name = f"{QUESTION}{uuid.uuid4().hex[:12]}"
+        until = time.monotonic() + limit_s
+        self._start(name, command, folder, {}, {})
+        with explain_errors(self._address):
+            try:
+                while str(self._client.get_job_status(name).value) not in ENDED:
+                    if time.monotonic() > until:
+                        raise TimeoutError(f"a job that only looks around has not ended after {limit_s:g} s")
+                    time.sleep(LOOK_EVERY_S)
+                return str(self._client.get_job_logs(name))
+            finally:
+                self._client.stop_job(name)
+                with suppress(RuntimeError):  # it has just been stopped, and Ray keeps the line in its list
+                    self._client.delete_job(name)
+
+    def _start(
+        self, name: str, command: str, folder: Path, metadata: Mapping[str, str], variables: Mapping[str, str]
+    ) -> None:
+        """Hand a command over; of a head that has just been started no node may be ready to run it."""
+        until = time.monotonic() + READY_S
+        while True:
+            try:
+                with explain_errors(self._address):
+                    self._client.submit_job(
+                        entrypoint=f"{FIND_PYTHON} {command}",
+                        submission_id=name,
+                        runtime_env={"working_dir": str(folder), "env_vars": dict(variables)},
+                        metadata=dict(metadata),
+                    )
+            except EnvironmentProblem as problem:
+                if NO_AGENT not in problem.why or time.monotonic() > until:
+                    raise
+                time.sleep(1)
+            else:
+                return
+
     def jobs(self) -> list[Job]:
         """This engine's jobs, the latest last.
 
         Raises:
             EnvironmentProblem: RAY_UNREACHABLE.
         """
-        with _explain_errors(self._address):
+        with explain_errors(self._address):
             listed = [_job(details) for details in self._client.list_jobs()]
         return sorted((job for job in listed if job.id.startswith(PREFIX)), key=lambda job: job.started or 0.0)
 
@@ -124,13 +172,13 @@ class Submissions:
     def logs(self, name: str) -> str:
         """All that the job has written."""
         self.job(name)
-        with _explain_errors(self._address):
+        with explain_errors(self._address):
             return str(self._client.get_job_logs(name))
 
     def follow(self, name: str) -> Iterator[str]:
         """What the job writes, as it writes it, until it ends."""
         self.job(name)
-        with _explain_errors(self._address), asyncio.Runner() as runner:
+        with explain_errors(self._address), asyncio.Runner() as runner:
             pieces = self._client.tail_job_logs(name)
             while (piece := runner.run(_next(pieces))) is not None:
                 yield piece
@@ -138,7 +186,7 @@ class Submissions:
     def stop(self, name: str) -> bool:
         """End the job; whether it was still there to be ended. What it committed stays."""
         self.job(name)
-        with _explain_errors(self._address):
+        with explain_errors(self._address):
             return bool(self._client.stop_job(name))
 
 
@@ -159,20 +207,3 @@ def _job(details: Any) -> Job:
         ended=seconds(details.end_time),
         exit_code=details.driver_exit_code,
     )
-
-
-@contextmanager
-def _explain_errors(address: str) -> Iterator[None]:
-    """Errors of Ray's client, which are those of any library that it uses, as one of ours."""
-    try:
-        yield
-    except (EnvironmentProblem, UsageError):
-        raise
-    except Exception as error:
-        raise EnvironmentProblem(
-            "RAY_UNREACHABLE",
-            "the cluster does not take jobs from here",
-            where=f"--address {address}",
-            why=(str(error).strip() or type(error).__name__).splitlines()[0],
-            fix="give the address of its dashboard, http://head:8265; if it asks for a token, set RAY_AUTH_TOKEN",
-        ) from error

@@ -26,7 +26,9 @@ commands = group()
 def submit(
     run: Annotated[Path, typer.Argument(help="YAML: recipe, photos, samples, out, …", metavar="RUN.yaml")],
     address: Head,
-    follow: Annotated[bool, typer.Option(help="show what the job writes, and end as it ends")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="show what the job writes, and end as it ends")
+    ] = False,
     output: Output = "auto",
 ) -> None:
     """Hand a run to a cluster; the same file again finds the run, or goes on with it.
@@ -72,7 +74,9 @@ def status(
 def logs(
     job: JobId,
     address: Head,
-    follow: Annotated[bool, typer.Option(help="go on until the job ends, and end as it ends")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="go on until the job ends, and end as it ends")
+    ] = False,
 ) -> None:
     """Print what a job has written.
 

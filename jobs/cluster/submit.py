@@ -30,13 +30,14 @@ from engine.run.recipe import Recipe
 from engine.run.recipe_parse import validate_spec
 from engine.run.recipe_yaml import read_yaml
 from engine.run.stage import Spec
+from jobs.cluster.remote_python import PACKAGES, check_python
 from jobs.compose.choose_rows import selection_of_recipe
 from jobs.compose.recipes import load, show
 from jobs.console import Console, clock
 from jobs.run_loop import parse_budget
 
 RECIPE = "recipe.yaml"
-PACKAGES = ("engine", "planners", "actors", "cluster", "jobs", "recipes", "weights")
+FOLDERS = (*PACKAGES, "recipes", "weights")
 OPTIONS = ("backgrounds", "library", "layouts")  # of `compose`, that may be left out
 Code = Literal["image", "send"]
 
@@ -88,7 +89,7 @@ def submit(path: Path, address: str, console: Console) -> Job:
 
     Raises:
         UsageError: those of `read_run`, and of `actors.models.licences.check_recipe`.
-        EnvironmentProblem: RAY_UNREACHABLE.
+        EnvironmentProblem: RAY_UNREACHABLE, RAY_TOKEN, CLUSTER_PYTHON.
     """
     run, recipe = read_run(path)
     specs = recipe.stages
@@ -100,10 +101,11 @@ def submit(path: Path, address: str, console: Console) -> Job:
         if getattr(run, key) not in (OWN, DRAWN):
             _look_for_photos(getattr(run, key), key, console)
     variables = {VARIABLE: run.models} if run.models else {}
+    submissions, name = Submissions(address), run_hash(run, recipe)
     with _pack(run, recipe) as folder:
-        job, fresh = Submissions(address).submit(
-            run_hash(run, recipe), _command(run), folder, _metadata(run, recipe), variables
-        )
+        if not submissions.under_way(name):
+            check_python(submissions, address, folder, RECIPE, console)
+        job, fresh = submissions.submit(name, _command(run), folder, _metadata(run, recipe), variables)
     console.say(f"{'submitted' if fresh else 'under way already'}  {job.id}")
     return job
 
@@ -161,13 +163,13 @@ def _pack(run: RunFile, recipe: Recipe) -> Iterator[Path]:
         (folder / RECIPE).write_text(show(recipe), encoding="utf-8")
         if run.code == "send":
             root = Path(__file__).parents[2]
-            for package in PACKAGES:
+            for package in FOLDERS:
                 shutil.copytree(root / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
         yield folder
 
 
 def _command(run: RunFile) -> str:
-    words = ["python", "-m", "jobs", "compose", RECIPE, "--photos", run.photos, "--samples", str(run.samples)]
+    words = ["-m", "jobs", "compose", RECIPE, "--photos", run.photos, "--samples", str(run.samples)]
     words += ["--out", run.out, "--max-failures", run.max_failures, "--address", "auto", "--format", "json"]
     for option in OPTIONS:
         if getattr(run, option):

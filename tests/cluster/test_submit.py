@@ -10,8 +10,12 @@ import pytest
 import yaml
 
 from actors.models.mirror import push
+from cluster.submit import Submissions
 from engine.dataset.verify import verify
+from engine.errors import EnvironmentProblem
 from engine.storage.open_store import open_store
+from jobs.cluster.remote_python import check_python
+from jobs.console import Console
 from tests.support.data.photos import concept_folder
 from tests.support.models.tiny_models import TOWER, written
 from tests.support.processes.ray_head import TOKEN, ray_head
@@ -28,10 +32,11 @@ def head():
 
 @pytest.fixture
 def mycanvas(head):
-    def call(*words, token=TOKEN, check=True):
+    def call(*words, check=True, **keys):
         command = [Path(sys.executable).parent / "mycanvas", *words, "--address", head]
-        keys = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
-        done = subprocess.run(command, env={**os.environ, **keys}, capture_output=True, text=True, check=False)
+        without = {key: value for key, value in os.environ.items() if not key.startswith("RAY_AUTH")}
+        environment = {**without, **(keys or {"RAY_AUTH_TOKEN": TOKEN})}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, done.stderr
         return done
 
@@ -86,7 +91,7 @@ def test_a_run_under_way_is_found_and_can_be_stopped(mycanvas, tmp_path):
     assert "under way already" in again.stderr
     assert again.stdout.split()[0] == job
     assert mycanvas("stop", job).stdout == "stopped\n"
-    followed = mycanvas("logs", job, "--follow", check=False)
+    followed = mycanvas("logs", job, "-f", check=False)
     assert followed.returncode == 130
     assert "stopped" in mycanvas("status", job).stdout
 
@@ -102,8 +107,34 @@ def test_a_job_that_fails_ends_the_command_with_its_own_exit_code(mycanvas, tmp_
 
 def test_what_the_cluster_does_not_know_or_let_in_is_named(mycanvas):
     assert "JOB_UNKNOWN" in mycanvas("stop", "mycanvas-0-1", check=False).stderr
-    refused = mycanvas("status", token="f" * 32, check=False)
+    refused = mycanvas("status", RAY_AUTH_TOKEN="f" * 32, check=False)
     assert refused.returncode == 4
-    assert "RAY_UNREACHABLE" in refused.stderr
-    assert "RAY_AUTH_TOKEN" in refused.stderr
-    assert TOKEN not in refused.stderr
+    assert "RAY_TOKEN" in refused.stderr
+    assert "refuses the token of RAY_AUTH_TOKEN" in refused.stderr
+    assert "f" * 32 not in refused.stderr
+
+
+def test_a_token_is_found_where_rays_own_tools_keep_it_and_else_it_is_said_how_one_gets_it(mycanvas, tmp_path):
+    """`set RAY_AUTH_TOKEN` was all that was said, and Ray's file was not looked at."""
+    missing = mycanvas("status", HOME=str(tmp_path), check=False)
+    assert missing.returncode == 4
+    assert "asks for a token, and none is here" in missing.stderr
+    assert "`ray get-auth-token` on its head" in missing.stderr
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text(f"{TOKEN}\n")
+    assert mycanvas("status", HOME=str(tmp_path)).returncode == 0
+
+
+def test_a_python_that_cannot_run_the_engine_is_told_before_a_job_starts(head, tmp_path, monkeypatch):
+    """The job ended in `ModuleNotFoundError`, which stood in its log alone."""
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "__init__.py").write_text("import what_is_not_installed")
+    (tmp_path / "recipe.yaml").write_text("name: x")
+    submissions = Submissions(head)
+    with pytest.raises(EnvironmentProblem) as caught:
+        check_python(submissions, head, tmp_path, "recipe.yaml", Console("quiet"))
+    assert caught.value.code == "CLUSTER_PYTHON"
+    assert sys.executable in caught.value.what
+    assert "what_is_not_installed" in caught.value.why
+    assert "constraints.txt" in caught.value.fix

@@ -34,7 +34,7 @@ def ray_head(cpus):
         "--ray-client-server-port": free_port(), "--dashboard-agent-listen-port": 0, "--min-worker-port": 0,
         "--max-worker-port": 0, "--temp-dir": folder, "--num-cpus": cpus, "--include-dashboard": "true",
     }  # fmt: skip
-    home = Path(sys.executable).parent  # its `python` is what jobs run
+    home = Path(sys.executable).parent  # not on the head's PATH: its environment is not activated
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     process = subprocess.Popen(
         [
@@ -45,7 +45,7 @@ def ray_head(cpus):
             "--disable-usage-stats",
             *(f"{k}={v}" for k, v in options.items()),
         ],
-        env={**os.environ, **token, "PATH": f"{home}:{os.environ['PATH']}"},
+        env={**os.environ, **token, "PATH": os.defpath},
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
