@@ -8,9 +8,10 @@ says better: ``{"file_name": "rc_car/00.jpg", "class": "toy", "license": "CC0-1.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
@@ -63,7 +64,7 @@ def list_photos(uri: str, tell: LeftOut = lambda _path, _why: None) -> tuple[Pho
         UsageError: PHOTOS_UNREADABLE, PHOTOS_EMPTY, PHOTOS_METADATA, PHOTOS_NAME.
     """
     filesystem, root = open_folder(uri)
-    found = list_files(filesystem, root)
+    found = list_files(filesystem, root, tell)
     facts = read_all_metadata(filesystem, found)
     images = _images(found, root, tell)
     masks = _masks(images, tell)
@@ -141,13 +142,18 @@ def open_folder(uri: str) -> tuple[Any, str]:
     return filesystem, root.rstrip("/") or root
 
 
-def list_files(filesystem: Any, root: str) -> dict[str, str]:
+def list_files(filesystem: Any, root: str, tell: LeftOut = lambda _path, _why: None) -> dict[str, str]:
     """The full paths of all files below a folder, sorted, each with its `Photo.mark`; none that begins with a dot.
+
+    `tell` is given pipes and devices, which would be waited for.
 
     Raises:
         UsageError: PHOTOS_NAME for a name that is not UTF-8 and so cannot be recorded.
     """
     listed = filesystem.find(root, detail=True)
+    for path in [path for path, facts in listed.items() if facts.get("type") == "other" and _is_device(path)]:
+        tell(path, "a pipe or device")
+        del listed[path]
     found = {path: _mark(listed[path]) for path in sorted(listed) if not _is_hidden(path, root)}
     for path in found:
         if not _is_utf8(path):
@@ -195,6 +201,15 @@ def _photo(source: str, facts: Mapping[str, Any], relative: PurePosixPath) -> Ph
 def _mark(facts: Mapping[str, Any]) -> str:
     changed = facts.get("ETag") or facts.get("mtime") or facts.get("LastModified") or ""
     return f"{facts.get('size', '')} {changed}" if changed else ""
+
+
+def _is_device(path: str) -> bool:
+    """Whether a path, or what it leads to, is a pipe, socket or device; a link to nothing is none."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _is_hidden(path: str, root: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -122,7 +123,9 @@ class LocalStore(Store):
         return self._folder(check_path(path))
 
     def _folder(self, path: str) -> Path:
-        """A place below the root, no part of which is a link: it could lead to anything that this user may touch.
+        """A place below the root, all parts of which are files and folders.
+
+        A link could lead to anything that this user may touch, and a pipe would be waited for.
 
         Raises:
             UsageError: STORE_LINK.
@@ -130,11 +133,7 @@ class LocalStore(Store):
         at = Path(self.uri)
         for part in path.split("/") if path else ():
             at /= part
-            if at.is_symlink():
-                fix = f"remove the link, or put what it leads to in its place: cp -r {at.resolve()} …"
-                raise UsageError(
-                    "STORE_LINK", "a link stands where a file or folder of ours belongs", where=str(at), fix=fix
-                )
+            _refuse_foreign(at)
         return at
 
     def _ready(self, path: str) -> Path:
@@ -163,6 +162,23 @@ class LocalStore(Store):
             _sync_folder(final_path.parent)
         reach("after_link")
         return won
+
+
+def _refuse_foreign(at: Path) -> None:
+    """Refuse a link, pipe, socket or device; what is not there is none.
+
+    Raises:
+        UsageError: STORE_LINK.
+    """
+    try:
+        mode = at.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return
+    kind = "a link" if stat.S_ISLNK(mode) else "a pipe or device"
+    fix = f"remove it, or put what it leads to in its place: cp -r {at.resolve()} …" if "link" in kind else "remove it"
+    raise UsageError("STORE_LINK", f"{kind} stands where a file or folder of ours belongs", where=str(at), fix=fix)
 
 
 def _finish(file: BinaryIO, *, durable: bool = True) -> None:

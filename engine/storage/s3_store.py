@@ -16,6 +16,7 @@ import pyarrow as pa
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
+from engine.errors import UsageError
 from engine.storage.hashed_file import Written
 from engine.storage.hashes import digest
 from engine.storage.store import Entry, Store, check_path, store_denied, store_failed
@@ -23,6 +24,7 @@ from engine.storage.store import Entry, Store, check_path, store_denied, store_f
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+NO_BUCKET = "NoSuchBucket"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CREATE_ATTEMPTS = 5
 _READERS, _AHEAD = 16, 256  # requests at once; files that are read ahead
@@ -123,14 +125,26 @@ def _explain_errors(uri: str, path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
-            raise store_failed(where, "the bucket does not exist") from error
+        if NO_BUCKET in str(error):
+            raise _no_bucket(uri) from error
         raise
     except (PermissionDeniedError, UnauthenticatedError) as error:
         fix = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do in this bucket"
         raise store_denied(where, _first_line(error), fix) from error
     except BaseError as error:
+        if NO_BUCKET in str(error):
+            raise _no_bucket(uri) from error
         raise store_failed(where, _first_line(error)) from error
+
+
+def _no_bucket(uri: str) -> UsageError:
+    bucket = uri.removeprefix("s3://").partition("/")[0]
+    return UsageError(
+        "STORE_NO_BUCKET",
+        f"there is no bucket {bucket!r}",
+        where=uri,
+        fix=f"create it, for example `aws s3 mb s3://{bucket}`, or look at its name, AWS_ENDPOINT_URL and AWS_REGION",
+    )
 
 
 def _first_line(error: Exception) -> str:

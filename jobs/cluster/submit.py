@@ -30,6 +30,7 @@ from engine.run.recipe import Recipe
 from engine.run.recipe_parse import validate_spec
 from engine.run.recipe_yaml import read_yaml
 from engine.run.stage import Spec
+from engine.text_file import read_text_file
 from jobs.cluster.remote_python import PACKAGES, check_python
 from jobs.compose.choose_rows import selection_of_recipe
 from jobs.compose.recipes import load, show
@@ -68,7 +69,7 @@ def read_run(path: Path) -> tuple[RunFile, Recipe]:
             `jobs.compose.recipes.load`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text_file(path)
     except (OSError, ValueError) as error:
         raise UsageError(
             "RUN_FILE", "cannot be read", where=str(path), why=str(error), fix="name a YAML file"

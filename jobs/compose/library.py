@@ -16,6 +16,7 @@ from engine.photos.exclusions import exclude, read_exclusions
 from engine.photos.images import encode_png
 from engine.photos.library import CutoutInfo, Library, open_library
 from engine.photos.metadata import METADATA
+from engine.text_file import read_text_file
 from planners.curate.calibrate import Measure, Quality, calibrate
 
 FEWEST_VERDICTS = 5  # of each kind
@@ -113,8 +114,8 @@ def apply_verdicts(uri: str, file: Path) -> Counter[str]:
 
 def _read_verdicts(file: Path) -> Iterator[tuple[str, str]]:
     try:
-        rows = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = list(csv.DictReader(read_text_file(file).splitlines()))
+    except (OSError, ValueError, csv.Error) as error:
         raise UsageError("LIBRARY_VERDICTS", "cannot be read", where=str(file), why=str(error)) from error
     for number, row in enumerate(rows, 2):
         if row.get("verdict") not in VERDICTS or not row.get("cutout_id"):

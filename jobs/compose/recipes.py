@@ -20,6 +20,7 @@ from engine.run.recipe_parse import parse_recipe
 from engine.run.sources import SOURCES, Origin
 from engine.run.stage import check_pipeline
 from engine.storage.extents import Extents
+from engine.text_file import read_text_file
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 COMMITTED = ("image", "status")  # what a row must have to be committed
@@ -39,7 +40,7 @@ def read(name: str) -> tuple[str, str]:
     known = built_in()
     path = known.get(name, Path(name))
     try:
-        return path.read_text(encoding="utf-8"), path.name if name in known else name
+        return read_text_file(path), path.name if name in known else name
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that cannot be one
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""

@@ -17,6 +17,7 @@ from engine.dataset.score_table import Scores, open_scores
 from engine.dataset.views import open_dataset
 from engine.errors import UsageError
 from engine.rows.composition import Composition
+from engine.text_file import read_text_file
 from planners.curate.calibrate import MEASURES, Fit, Goal, Measure, Values, calibrate, passes
 from planners.curate.expression import Schema
 from planners.curate.gate import Thresholds
@@ -110,7 +111,7 @@ def read_labels(path: Path) -> dict[str, float]:
         UsageError: LABELS_UNREADABLE, with the line.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text_file(path)
     except (OSError, ValueError) as error:
         raise _unreadable(path, 0, str(error)) from error
     reader = csv.DictReader(io.StringIO(text))

@@ -14,6 +14,7 @@ from engine.photos.metadata import METADATA
 from engine.rows.backgrounds import PaintedBackground
 from engine.storage.open_store import open_store
 from engine.storage.store import Store
+from engine.text_file import read_text_file
 from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.console import Console
 from planners.compose.captions import printable
@@ -88,5 +89,5 @@ def _write_pictures(store: Store, run: str) -> list[str]:
 
 def read_phrases(path: Path) -> list[str]:
     """One phrase a line; empty lines and those that begin with # are left out."""
-    lines = (printable(line) for line in path.read_text(encoding="utf-8").splitlines())
+    lines = (printable(line) for line in read_text_file(path).splitlines())
     return [line for line in lines if line and not line.startswith("#")]

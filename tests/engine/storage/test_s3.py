@@ -7,7 +7,7 @@ from benchmarks.support.curate_data import write_dataset
 from engine.dataset.score_table import open_scores
 from engine.dataset.verify import verify
 from engine.dataset.views import open_dataset, write_view
-from engine.errors import EnvironmentProblem
+from engine.errors import EnvironmentProblem, UsageError
 from engine.storage.commits import list_committed, receipts
 from engine.storage.hashes import digest
 from engine.storage.manifest import write_manifest
@@ -104,10 +104,18 @@ def test_scores_are_asked_and_a_view_is_written_in_a_bucket(uri):
 
 
 def test_a_bucket_that_is_not_there_is_explained(uri):
-    with pytest.raises(EnvironmentProblem) as caught:
-        open_store("s3://no-such-bucket/out").create("a", b"")
-    assert caught.value.code == "STORE_FAILED"
-    assert "bucket" in caught.value.why
+    store = open_store("s3://no-such-bucket/out")
+    for ask in (
+        lambda: store.create("a", b""),
+        lambda: store.read("a"),
+        lambda: [*store.list()],
+        lambda: [*store.names("")],
+    ):
+        with pytest.raises(UsageError) as caught:
+            ask()
+        assert caught.value.code == "STORE_NO_BUCKET"
+        assert "no-such-bucket" in caught.value.what
+        assert "aws s3 mb s3://no-such-bucket" in caught.value.fix
 
 
 def test_a_server_that_is_gone_is_explained(uri, monkeypatch):

@@ -251,19 +251,43 @@ def test_hostile_names_never_reach_the_terminal_as_they_are(run, tmp_path):
     [(signal.SIGINT, EXIT_INTERRUPTED, "interrupted"), (signal.SIGTERM, EXIT_STOPPED, "stopped")],
 )
 def test_an_ended_command_has_its_exit_code_and_says_how_to_go_on(tmp_path, signum, code, said):
-    pipe = tmp_path / "recipe.yaml"
-    os.mkfifo(pipe)  # the command waits for what nobody writes
+    words = ["toybox", "--concepts", "1000", "--size", "64", "--out", str(tmp_path / "toys")]
     script = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        f"sys.argv = ['mycanvas', 'recipe', 'show', {str(pipe)!r}]; from jobs.cli.main import main; main()"
+        f"sys.argv = ['mycanvas', *{words!r}]; from jobs.cli.main import main; main()"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
-    with pipe.open("wb"):  # opens when the command does
-        time.sleep(0.5)  # until it reads: inside of `open` Python clears errors, an interrupt among them
-        process.send_signal(signum)
-        _, err = process.communicate(timeout=60)
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    while not list(tmp_path.glob("toys/photos/*/*.jpg")):
+        time.sleep(0.1)
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code == 128 + signum
     assert err.strip() == f"{said}; the same command goes on where it stopped"
+
+
+def test_pipes_and_devices_are_refused_and_neither_waited_for_nor_read_for_ever(run, tmp_path):
+    """`recipe show` of a pipe and `compose` of a metadata.jsonl that leads to /dev/zero hung."""
+    pipe = tmp_path / "run.yaml"
+    os.mkfifo(pipe)
+    for place in (pipe, "/dev/zero"):
+        for words in (["recipe", "show", place], ["submit", place, "--address", "http://127.0.0.1:9"]):
+            code, _, err = run(*words)
+            assert code == 2
+            assert "no regular file" in err
+    photos = concept_folder(tmp_path / "photos")
+    one = next(place for place in Path(photos).iterdir() if place.is_dir())
+    (one / "metadata.jsonl").symlink_to("/dev/zero")
+    os.mkfifo(one / "z.jpg")
+    words = ["segment", "--recipe", "classic", "--photos", photos, "--out", tmp_path / "library", "--address", "none"]
+    code, _, err = run(*words)
+    assert code == 0, err
+    assert "left out 2: a pipe or device" in err
+    shard = next((tmp_path / "library" / "data").glob("*.parquet"))
+    shard.unlink()
+    os.mkfifo(shard)
+    code, _, err = run("verify", tmp_path / "library")
+    assert code == 2
+    assert "STORE_LINK" in err
 
 
 def test_a_run_that_is_ended_by_sigterm_tells_its_workers_and_leaves_no_folder(tmp_path):
