@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from cluster.machine import require_fit
 from engine.errors import MyCanvasError
 
 PREFIX, OWNER = "mc", "owner.pid"
@@ -33,7 +34,12 @@ PATIENT_ENVIRONMENT = {
 
 @contextlib.contextmanager
 def private_options(cpus: int | None, gpus: int | None) -> Iterator[dict[str, Any]]:
-    """The options of a private cluster. Its logs go with it, unless something went wrong that has no name."""
+    """The options of a private cluster. Its logs go with it, unless something went wrong that has no name.
+
+    Raises:
+        EnvironmentProblem: MACHINE_UNFIT.
+    """
+    require_fit()
     _remove_dead(Path(tempfile.gettempdir()))
     folder = tempfile.mkdtemp(prefix=PREFIX)  # short: socket paths end at 107 bytes
     Path(folder, OWNER).write_text(str(os.getpid()))

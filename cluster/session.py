@@ -62,7 +62,7 @@ def session(address: str = LOCAL, *, cpus: int | None = None, gpus: int | None =
         gpus: GPUs of a private cluster; may be logical ones, for tests of placement.
 
     Raises:
-        EnvironmentProblem: RAY_UNREACHABLE; inside the block RAY_LOST, within seconds of its end.
+        EnvironmentProblem: RAY_UNREACHABLE, MACHINE_UNFIT; inside the block RAY_LOST, within seconds of its end.
     """
     if address == NONE:
         yield Capacity(cpus=cores(cpus), gpus=gpus or 0, memory_gb=0, nodes=1, ray=False)
@@ -130,7 +130,7 @@ def _unreachable(address: str, error: Exception, *, private: bool) -> Environmen
         "no Ray cluster answers",
         where=f"--address {address}",
         why=str(error).splitlines()[0] if str(error) else type(error).__name__,
-        fix="try again when the machine is less busy"
+        fix="try again when the machine is less busy; `mycanvas doctor` looks at what Ray needs of it"
         if private
         else "start one with `ray start --head`, or leave --address out to use this machine",
     )

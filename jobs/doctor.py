@@ -19,20 +19,32 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  it is looked at, not written to
 FLOORS = {"ray": "2.60", "pillow": "13", "pyarrow": "26"}
 """Below these, known holes are open: code execution by Parquet (ray), heap overflows in decoders (pillow)."""
 
+Verdict = Literal["ok", "warn", "fail"]
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the report."""
 
     name: str
-    verdict: Literal["ok", "warn", "fail"]
+    verdict: Verdict
     detail: str
     fix: str = ""
 
 
 def examine() -> list[Finding]:
     """Every check, in the order in which one would mend things."""
-    return [_python(), *_floors(), _torch_pair(), _extras(), _gpu(), _disk(), _shared_memory(), _token()]
+    return [
+        _python(),
+        *_floors(),
+        _torch_pair(),
+        _extras(),
+        _gpu(),
+        _disk(),
+        _shared_memory(),
+        *_cluster_needs(),
+        _token(),
+    ]
 
 
 def _python() -> Finding:
@@ -102,6 +114,17 @@ def _shared_memory() -> Finding:
     fine = total >= SHM_GB
     fix = "" if fine else "run the container with --shm-size=4g"
     return Finding("shared memory", "ok" if fine else "warn", f"{total:.1f} GB", fix)
+
+
+def _cluster_needs() -> Iterator[Finding]:
+    """What a private Ray cluster needs of the machine."""
+    if _version("ray") is None:
+        return
+    from cluster.machine import needs
+
+    for need in needs():
+        verdict: Verdict = "fail" if need.fatal else "ok" if need.enough else "warn"
+        yield Finding(need.name, verdict, need.detail, "" if verdict == "ok" else need.fix)
 
 
 def _token() -> Finding:

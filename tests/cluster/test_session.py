@@ -161,6 +161,39 @@ def test_the_token_of_a_cluster_is_readable_by_its_owner_alone(tmp_path, monkeyp
     assert not token.exists()
 
 
+@pytest.mark.parametrize(
+    ("limit", "where"),
+    [("resource.RLIMIT_NOFILE, (64, 64)", "open files"), ("resource.RLIMIT_AS, (8 * 10**9,) * 2", "address space")],
+)
+def test_a_machine_that_cannot_hold_a_cluster_is_refused_before_it_starts(limit, where):
+    """With 64 open files Ray was lost, and with 8 GB of address space nothing came, without a word."""
+    done = driver(
+        f"""
+        import resource
+        from engine.errors import EnvironmentProblem
+        resource.setrlimit({limit})
+        try:
+            with session(cpus=1):
+                pass
+        except EnvironmentProblem as error:
+            print(error.code, error.where, sep="\\n")
+        """
+    )
+    assert done.stdout.splitlines() == ["MACHINE_UNFIT", where], done.stderr
+
+
+def test_a_temporary_folder_with_a_long_path_is_refused_with_what_to_set(tmp_path, monkeypatch):
+    place = tmp_path / ("long" * 20)
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    with pytest.raises(EnvironmentProblem) as caught, private_options(1, 0):
+        pytest.fail("its sockets would have no place")
+    assert (caught.value.code, caught.value.where) == ("MACHINE_UNFIT", "temporary folder")
+    assert "too long" in caught.value.why
+    assert "TMPDIR" in caught.value.fix
+    assert not list(place.iterdir())
+
+
 LISTENERS = """
 with session(cpus=1) as capacity:
     import psutil
@@ -186,15 +219,20 @@ def test_a_private_cluster_listens_to_this_machine_alone_and_asks_for_a_token():
     assert after == "disabled", "what the user set for other clusters stays"
 
 
-def test_folders_of_runs_that_were_killed_are_collected_by_the_next(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_folders_of_runs_that_were_killed_are_collected_by_the_next(monkeypatch):
+    with tempfile.TemporaryDirectory(prefix="mct") as name:  # not place: its path is too long
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        _collect(Path(name))
+
+
+def _collect(place):
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     owners = {"mcdead": dead.stdout.decode().strip(), "mclive": str(os.getpid()), "mcodd": "?"}
     for name, owner in owners.items():
-        (tmp_path / name / "session").mkdir(parents=True)
-        (tmp_path / name / "owner.pid").write_text(owner)
-    (tmp_path / "mcnone").mkdir()
+        (place / name / "session").mkdir(parents=True)
+        (place / name / "owner.pid").write_text(owner)
+    (place / "mcnone").mkdir()
     with private_options(1, 0):
-        left = {path.name for path in tmp_path.iterdir()}
+        left = {path.name for path in place.iterdir()}
     assert {"mclive", "mcodd", "mcnone"} < left
     assert "mcdead" not in left
