@@ -13,17 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-import pyarrow as pa
-
 from engine.dataset.score_sets import FOLDER as SCORES
 from engine.dataset.score_sets import added_score_sets
 from engine.dataset.strays import NUMBERED, stray_files
+from engine.dataset.verify_unit import ANEW, GONE, RESTORE, Damage, StoredRun, compare, verify_unit
 from engine.dataset.views import CHOSEN_VIEW, chosen_view
 from engine.errors import Damaged, UsageError
 from engine.run.journal import FOLDER as JOURNAL
-from engine.storage.commits import read_unit_summary
-from engine.storage.extents import Extents, read_extents, wrong_samples
-from engine.storage.hashes import digest
+from engine.storage.extents import Extents, ended_units, read_extents
 from engine.storage.lock import LOCK, read_lock
 from engine.storage.manifest import (
     FOLDER,
@@ -36,7 +33,6 @@ from engine.storage.manifest import (
     segment_path,
 )
 from engine.storage.open_store import open_store
-from engine.storage.parquet import equal_rows
 from engine.storage.receipts import (
     DATA,
     Receipt,
@@ -45,22 +41,9 @@ from engine.storage.receipts import (
     receipt_path,
 )
 from engine.storage.store import TMP, Store
-from engine.storage.unit_summary import derive
 
 _READERS = 4
 _SEGMENT = re.compile(rf"{FOLDER}/segment-(\d+)\.json")
-_GONE, _CHANGED = "is missing", "is not what was written: its hash differs"
-_RESTORE = "restore it from a copy"
-_ANEW = f"and {MANIFEST}, then run the command again: they are made anew"
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One file that is not as it was committed: which, what is wrong with it, and how to mend it."""
-
-    path: str
-    what: str
-    mend: str = _RESTORE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +62,6 @@ class Report:
         return not self.damage
 
 
-@dataclass(frozen=True, slots=True)
-class _Dataset:
-    store: Store
-    sizes: Mapping[str, int]
-    extents: Extents
-
-
 def verify(store: Store) -> Report:
     """Read every file of a run once, and name each that is damaged, missing or misplaced.
 
@@ -95,7 +71,7 @@ def verify(store: Store) -> Report:
     sizes = {entry.path: entry.size for entry in store.list() if not entry.path.startswith(inner)}
     leftovers = tuple(sorted(path for path in sizes if path.startswith((f"{TMP}/", f"{JOURNAL}/"))))
     broken, extents = _read_log(store, sizes)
-    dataset = _Dataset(store, sizes, extents)
+    dataset = StoredRun(store, sizes, extents)
     found = [*broken, *_summary(dataset), *_strays(dataset), *_units(dataset)]
     first = {damage.path: damage for damage in reversed(found)}
     own = Report(
@@ -133,12 +109,16 @@ def _with(own: Report, store: Store, folder: str) -> Report:
 
 def _read_log(store: Store, sizes: Mapping[str, int]) -> tuple[list[Damage], Extents]:
     """The lock and the extents: what a run must have before it has anything else."""
-    damages = []
+    damages: list[Damage] = []
     extents = Extents()
     try:
         extents = read_extents(store)
     except Damaged as error:
         damages.append(Damage(error.where, error.what))
+    try:
+        damages += _missing_units(sizes, ended_units(store))
+    except Damaged as error:
+        damages.append(Damage(error.where, error.what, "remove it, then run the command again: it is made anew"))
     if LOCK in sizes:
         try:
             read_lock(store)
@@ -147,10 +127,18 @@ def _read_log(store: Store, sizes: Mapping[str, int]) -> tuple[list[Damage], Ext
     return damages, extents
 
 
-def _summary(dataset: _Dataset) -> Iterator[Damage]:
+def _missing_units(sizes: Mapping[str, int], units: int) -> Iterator[Damage]:
+    """Units of a run that had ended of which there is no data any more, whatever else is gone with it."""
+    for unit_id in range(units):
+        if data_path(unit_id) not in sizes:
+            again = f"restore it from a copy, or remove {receipt_path(unit_id)}, {failures_path(unit_id)} {ANEW}"
+            yield Damage(data_path(unit_id), GONE, again)
+
+
+def _summary(dataset: StoredRun) -> Iterator[Damage]:
     if MANIFEST not in dataset.sizes:
         if any(_SEGMENT.fullmatch(path) for path in dataset.sizes):
-            yield Damage(MANIFEST, _GONE, "run the command again: it is made anew")
+            yield Damage(MANIFEST, GONE, "run the command again: it is made anew")
         return
     try:
         manifest = read_manifest(dataset.store)
@@ -158,29 +146,21 @@ def _summary(dataset: _Dataset) -> Iterator[Damage]:
         yield Damage(MANIFEST, error.what, error.fix)
         return
     for path, hashed in manifest.files.items():
-        yield from _compare(dataset, path, hashed, _RESTORE)
+        yield from compare(dataset, path, hashed, RESTORE)
     for segment in manifest.segments:
         for path, hashed in (
             (segment_path(segment.number), segment.blake2b),
             (scores_path(segment.number), segment.scores_blake2b),
         ):
-            yield from _compare(dataset, path, hashed, f"remove it {_ANEW}")
+            yield from compare(dataset, path, hashed, f"remove it {ANEW}")
 
 
-def _compare(dataset: _Dataset, path: str, hashed: str, mend: str) -> Iterator[Damage]:
-    try:
-        if digest(dataset.store.read(path)) != hashed:
-            yield Damage(path, _CHANGED, mend)
-    except FileNotFoundError:
-        yield Damage(path, _GONE, mend)
-
-
-def _strays(dataset: _Dataset) -> Iterator[Damage]:
+def _strays(dataset: StoredRun) -> Iterator[Damage]:
     for path in stray_files(dataset.sizes):
         yield Damage(path, "is no file of this run, but would be read as one", "move it elsewhere")
 
 
-def _units(dataset: _Dataset) -> Iterator[Damage]:
+def _units(dataset: StoredRun) -> Iterator[Damage]:
     """Every unit of which anything is left, a segment at a time."""
     known = {int(match[1]) for path in dataset.sizes if (match := NUMBERED.fullmatch(path))}
     numbers = {int(match[1]) for path in dataset.sizes if (match := _SEGMENT.fullmatch(path))}
@@ -190,55 +170,8 @@ def _units(dataset: _Dataset) -> Iterator[Damage]:
             try:
                 recorded = {receipt.unit_id: receipt for receipt in read_segment(dataset.store, number)}
             except Damaged as error:
-                yield Damage(error.where, error.what, f"remove it {_ANEW}")
+                yield Damage(error.where, error.what, f"remove it {ANEW}")
         units = known & set(range(number * SEGMENT_UNITS, (number + 1) * SEGMENT_UNITS)) | set(recorded)
         with ThreadPoolExecutor(_READERS) as pool:
-            for damages in pool.map(partial(_unit, dataset, recorded), sorted(units)):
+            for damages in pool.map(partial(verify_unit, dataset, recorded), sorted(units)):
                 yield from damages
-
-
-def _unit(dataset: _Dataset, recorded: Mapping[int, Receipt], unit_id: int) -> list[Damage]:
-    receipt, rows, damages = _receipt(dataset, recorded.get(unit_id), unit_id)
-    again = f"restore it from a copy, or remove it, {receipt_path(unit_id)}, {failures_path(unit_id)} {_ANEW}"
-    try:
-        data = dataset.store.read(data_path(unit_id))
-        if receipt and digest(data) != receipt.blake2b:
-            return [*damages, Damage(data_path(unit_id), _CHANGED, again)]
-        derived, failures = derive(data, unit_id)
-    except FileNotFoundError:
-        return [*damages, Damage(data_path(unit_id), _GONE, again)]
-    except Damaged as error:
-        return [*damages, Damage(data_path(unit_id), f"{error.what} ({error.why})", again)]
-    ids = [*derived.rows.column("sample_id").to_pylist(), *(row.sample_id for row in failures)]
-    if wrong := wrong_samples(dataset.extents, unit_id, ids):
-        damages.append(Damage(data_path(unit_id), wrong, again))
-    if (receipt and receipt.counts != derived.receipt.counts) or (
-        rows is not None and not equal_rows(rows, derived.rows)
-    ):
-        damages.append(Damage(receipt_path(unit_id), "has other rows than its data file", f"remove it {_ANEW}"))
-    return [*damages, *_failures(dataset, receipt or derived.receipt)]
-
-
-def _receipt(
-    dataset: _Dataset, recorded: Receipt | None, unit_id: int
-) -> tuple[Receipt | None, pa.Table | None, list[Damage]]:
-    """The receipt to believe, the segment's, which the manifest vouches for, before the file's; the file's rows."""
-    path, mend = receipt_path(unit_id), f"remove it {_ANEW}"
-    try:
-        stored = read_unit_summary(dataset.store, unit_id)
-    except Damaged as error:
-        return recorded, None, [Damage(path, error.what, mend)]
-    if stored is None:
-        return recorded, None, [Damage(path, _GONE, mend)] if data_path(unit_id) in dataset.sizes else []
-    if recorded and stored.receipt != recorded:
-        return recorded, None, [Damage(path, f"differs from {segment_path(unit_id // SEGMENT_UNITS)}", mend)]
-    return stored.receipt, stored.rows, []
-
-
-def _failures(dataset: _Dataset, receipt: Receipt) -> Iterator[Damage]:
-    path = failures_path(receipt.unit_id)
-    mend = f"remove it, {receipt_path(receipt.unit_id)} {_ANEW}"
-    if receipt.failures_blake2b:
-        yield from _compare(dataset, path, receipt.failures_blake2b, mend)
-    elif path in dataset.sizes:
-        yield Damage(path, "the unit has no failed rows", "move it elsewhere")

@@ -19,7 +19,7 @@ from engine.seeds import sample_id
 from engine.storage.hashes import seal, unseal
 from engine.storage.store import Store
 
-FOLDER = "_extents"
+FOLDER, ENDED = "_extents", "_ended"
 _EXTENT = "extent"
 
 
@@ -128,6 +128,26 @@ def read_extents(store: Store) -> Extents:
     return extents
 
 
+def mark_ended(store: Store, units: int) -> None:
+    """Write down that all of the first `units` units were committed: one that is not there later is gone."""
+    path = ended_path(units)
+    if not store.exists(path):
+        store.create(path, seal(ENDED, {"units": units}))
+
+
+def ended_units(store: Store) -> int:
+    """How many units, from 0, a run had when it last ended with all of them; 0 if it never did.
+
+    Raises:
+        Damaged: SEAL_BROKEN.
+    """
+    most = 0
+    for name in store.names(ENDED):
+        path = f"{ENDED}/{name}"
+        most = max(most, int(unseal(store.read(path), ENDED, where=path)["units"]))
+    return most
+
+
 def wrong_samples(extents: Extents, unit_id: int, sample_ids: Collection[str]) -> str:
     """What contradicts the extents in a unit that holds these samples; empty if nothing, or if there are no extents."""
     if not extents.log:
@@ -144,3 +164,8 @@ def wrong_samples(extents: Extents, unit_id: int, sample_ids: Collection[str]) -
 def extent_path(number: int) -> str:
     """Where the extent with this number, from 0, is."""
     return f"{FOLDER}/{number:05d}.json"
+
+
+def ended_path(units: int) -> str:
+    """Where it is written that a run of so many units had ended."""
+    return f"{ENDED}/{units:08d}.json"

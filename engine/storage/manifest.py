@@ -18,8 +18,8 @@ import pyarrow as pa
 from engine.errors import Damaged
 from engine.failpoints import reach
 from engine.storage.commits import Receipt, list_committed, receipts, unit_summaries
+from engine.storage.extents import ENDED, mark_ended, read_extents
 from engine.storage.extents import FOLDER as EXTENTS
-from engine.storage.extents import read_extents
 from engine.storage.hashes import digest, seal, unseal
 from engine.storage.lock import BACKGROUNDS, CUTOUTS, LISTED, LOCK, PHOTOS, PLAN
 from engine.storage.parquet import open_shard, write_table
@@ -135,6 +135,8 @@ def write_manifest(store: Store) -> None:
         groups = groupby(done.ids().tolist(), key=lambda unit_id: unit_id // SEGMENT_UNITS)
         segments = _write_segments(store, {number: list(ids) for number, ids in groups})
         reach("mid_manifest")
+        if count and count == read_extents(store).units:
+            mark_ended(store, count)
         content = {
             "totals": {key: sum(getattr(segment, key) for segment in segments) for key in _COUNTED},
             "schema": _schema_text(store, done.ids()[:1].tolist()),
@@ -213,6 +215,6 @@ def _single_files(store: Store) -> list[str]:
         PLAN,
         LISTED,
         f"{LIBRARY}/{MANIFEST}",
-        *(f"{folder}/{name}" for folder in (EXTENTS, PHOTOS) for name in store.names(folder)),
+        *(f"{folder}/{name}" for folder in (EXTENTS, ENDED, PHOTOS) for name in store.names(folder)),
     ]
     return sorted(path for path in paths if store.exists(path))

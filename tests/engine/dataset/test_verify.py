@@ -57,7 +57,7 @@ def test_every_flipped_bit_is_found_and_its_file_named(run):
     paths = {}
     for entry in sorted(run.list(), key=lambda entry: entry.path):
         paths.setdefault(kind(entry.path), []).append(entry.path)
-    assert len(paths) == 20, sorted(paths)
+    assert len(paths) == 21, sorted(paths)
     rng = np.random.default_rng(11)
     found, tried = Counter(), Counter()
     for number in range(FLIPS):
@@ -154,6 +154,20 @@ def test_a_file_that_would_be_read_as_data_is_named(run):
     run.put("data/copy.parquet", run.read(data_path(0)))
     run.put("data/part-00000099.parquet", run.read(data_path(0)))
     assert {"data/copy.parquet", "data/part-00000099.parquet"} <= set(named(verify(run)))
+
+
+def test_a_unit_that_is_gone_with_all_that_told_of_it_is_named(tmp_path):
+    """With its receipt, the manifest and the scores gone too, nobody missed it."""
+    run = open_store(str(tmp_path))
+    make_run(run, samples=12)
+    for folder in ("_manifest", "scores"):
+        for entry in [*run.list(folder)]:
+            run.delete(entry.path)
+    for path in (data_path(1), receipt_path(1), failures_path(1)):
+        run.delete(path)
+    [damage] = verify(run).damage
+    assert (damage.path, damage.what) == (data_path(1), "is missing")
+    assert "run the command again" in damage.mend
 
 
 def test_an_unfinished_run_is_sound_and_its_leftovers_are_no_damage(tmp_path):

@@ -30,7 +30,13 @@ def test_a_run_is_summarised(tmp_path):
     assert manifest.totals["rows"] == sum(manifest.totals[name] for name in ("accepted", "rejected", "failed"))
     assert [(segment.number, segment.units) for segment in manifest.segments] == [(0, 2), (1, 2), (2, 1)]
     assert [receipt.unit_id for receipt in read_segment(store, 1)] == [2, 3]
-    assert set(manifest.files) == {"README.md", "_extents/00000.json", "backgrounds.jsonl", "run.lock.json"}
+    assert set(manifest.files) == {
+        "README.md",
+        "_ended/00000005.json",
+        "_extents/00000.json",
+        "backgrounds.jsonl",
+        "run.lock.json",
+    }
     assert "caption: string" in manifest.schema
 
 
