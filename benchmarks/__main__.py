@@ -28,6 +28,7 @@ ROOMS = {
     "language": "speed",
     "curate": "speed",
     "gate": "quality",
+    "bombs": "survival",
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 

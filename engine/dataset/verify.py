@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from engine.dataset.score_sets import FOLDER as SCORES
 from engine.dataset.score_sets import added_score_sets
 from engine.dataset.strays import NUMBERED, stray_files
@@ -42,7 +44,7 @@ from engine.storage.receipts import (
 )
 from engine.storage.store import TMP, Store
 
-_READERS = 4
+_READERS, _MOST_NAMED = 4, 1000
 _SEGMENT = re.compile(rf"{FOLDER}/segment-(\d+)\.json")
 
 
@@ -129,10 +131,14 @@ def _read_log(store: Store, sizes: Mapping[str, int]) -> tuple[list[Damage], Ext
 
 def _missing_units(sizes: Mapping[str, int], units: int) -> Iterator[Damage]:
     """Units of a run that had ended of which there is no data any more, whatever else is gone with it."""
-    for unit_id in range(units):
-        if data_path(unit_id) not in sizes:
-            again = f"restore it from a copy, or remove {receipt_path(unit_id)}, {failures_path(unit_id)} {ANEW}"
-            yield Damage(data_path(unit_id), GONE, again)
+    missing = np.ones(units, np.bool_)
+    there = {int(match[1]) for path in sizes if (match := NUMBERED.fullmatch(path)) and path.startswith(f"{DATA}/")}
+    missing[[unit_id for unit_id in there if unit_id < units]] = False
+    for unit_id in np.flatnonzero(missing)[:_MOST_NAMED].tolist():
+        again = f"restore it from a copy, or remove {receipt_path(unit_id)}, {failures_path(unit_id)} {ANEW}"
+        yield Damage(data_path(unit_id), GONE, again)
+    if (more := int(missing.sum()) - _MOST_NAMED) > 0:
+        yield Damage(f"{DATA}/", f"{more:,} more units are missing")
 
 
 def _summary(dataset: StoredRun) -> Iterator[Damage]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Damaged, MyCanvasError
 from engine.failpoints import reach
-from engine.limits import how_to_raise, limit_below
+from engine.limits import MAX_UNITS, how_to_raise, limit_below
 from engine.storage.receipts import (
     DATA,
     FAILURES,
@@ -56,7 +56,6 @@ __all__ = [
 
 _AT_ONCE = 1000  # receipts in memory, some 0.1 MB each
 _MAKERS = 8  # threads that read data files where receipts are missing
-MAX_UNITS = "MYCANVAS_MAX_UNITS"
 _SHARD_NAME = re.compile(r"part-(\d{8}|[1-9]\d{8})\.parquet")
 
 

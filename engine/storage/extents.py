@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Damaged, UsageError
 from engine.failpoints import reach
+from engine.limits import MAX_UNITS, how_to_raise, limit_below
 from engine.seeds import sample_id
 from engine.storage.hashes import seal, unseal
 from engine.storage.store import Store
@@ -139,12 +140,16 @@ def ended_units(store: Store) -> int:
     """How many units, from 0, a run had when it last ended with all of them; 0 if it never did.
 
     Raises:
-        Damaged: SEAL_BROKEN.
+        Damaged: SEAL_BROKEN, UNITS_LIMIT.
     """
     most = 0
     for name in store.names(ENDED):
         path = f"{ENDED}/{name}"
-        most = max(most, int(unseal(store.read(path), ENDED, where=path)["units"]))
+        units = int(unseal(store.read(path), ENDED, where=path)["units"])
+        if limit := limit_below(MAX_UNITS, units):
+            what = f"{units:,} units, more than {limit:,}"
+            raise Damaged("UNITS_LIMIT", what, where=path, fix=how_to_raise(MAX_UNITS, units))
+        most = max(most, units)
     return most
 
 

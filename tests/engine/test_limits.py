@@ -47,6 +47,21 @@ def test_ten_million_rows_in_a_small_file_are_not_read(tmp_path):
         open_dataset(str(tmp_path)).record()
 
 
+def test_a_caption_of_a_megabyte_that_20000_rows_share_is_not_decoded(tmp_path, monkeypatch):
+    """A dictionary holds it once: 20 GB in 60 KB, of which `export` took all that there was."""
+    store = open_store(str(tmp_path))
+    for name, values, path in (
+        ("flat", pa.DictionaryArray.from_arrays(np.zeros(20_000, np.int32), ["a" * 10**6]), "flat"),
+        ("nested", pa.array([[{"word": "a" * 10**5}] * 100] * 100), "nested.list.element.word"),
+    ):
+        pq.write_table(pa.table({name: values}), tmp_path / f"{name}.parquet")
+        with pytest.raises(Damaged, match=f"TEXT_LIMIT(.|\n)*{path}"), open_shard(store, f"{name}.parquet"):
+            pass
+    monkeypatch.setenv("MYCANVAS_MAX_TEXT_BYTES", "1000000000")
+    with open_shard(store, "nested.parquet") as shard:
+        assert shard.metadata.num_rows == 100
+
+
 def test_a_file_numbered_nine_hundred_million_allocates_nothing(tmp_path, monkeypatch):
     store = open_store(str(tmp_path))
     make_run(store)
