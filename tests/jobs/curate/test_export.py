@@ -189,6 +189,28 @@ def test_an_id_of_a_strangers_row_is_no_path(tmp_path, to, strange):
     assert not list((tmp_path / "out").rglob("*.tar"))
 
 
+@pytest.mark.parametrize("to", ["webdataset", "hf", "diffusers"])
+def test_names_with_dots_spaces_and_emoji_come_back_as_they_were(tmp_path, to):
+    """Tools split a file's name at its first dot, and `dr.pepper v2.0` is a concept."""
+    names = ("dr.pepper v2.0", "mug \N{FOX FACE}.jpg")
+    data, out = commit(tmp_path / "data", [composition(0, names), composition(1, names)]), tmp_path / "out"
+    export(data, to, str(out), shard_mb=1, rejected=True, console=Console("quiet"))
+    if to == "webdataset":
+        shards = [str(path) for path in out.glob("*.tar")]
+        samples = list(webdataset.WebDataset(shards, shardshuffle=False, empty_check=False).decode("pil"))
+        assert [set(sample) - {"__url__", "__local_path__"} for sample in samples] == [
+            {"__key__", "jpg", "txt", "json"}
+        ] * 2
+        assert [tuple(sample["json"]["concepts"]) for sample in samples] == [names] * 2
+        captions = [sample["txt"] for sample in samples]
+    else:
+        where = {"path": str(out)} if to == "hf" else {"path": "imagefolder", "data_dir": str(out / "train")}
+        loaded = load_dataset(**where, split="train", cache_dir=str(tmp_path / "cache"))
+        captions = loaded["caption" if to == "hf" else "text"][:]
+        assert to != "hf" or [tuple(each) for each in loaded["concepts"]] == [names] * 2
+    assert captions == [composition(number, names).caption for number in range(2)]
+
+
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
