@@ -6,10 +6,13 @@ import os
 from collections.abc import Mapping
 
 MAX_UNITS, MAX_TEXT = "MYCANVAS_MAX_UNITS", "MYCANVAS_MAX_TEXT_BYTES"
+MAX_WORDS, MAX_NUMBERS = "MYCANVAS_MAX_WORDS", "MYCANVAS_MAX_NUMBERS"
 LIMITS: Mapping[str, int] = {
     "MYCANVAS_MAX_PIXELS": 8192 * 8192,  # of one stored image or mask: the largest cut-out that `segment` makes
     "MYCANVAS_MAX_ROWS": 5_000_000,  # of one Parquet file: a summary of 1,000 units of 4,096 samples has 4.1 million
     MAX_TEXT: 500_000_000,  # of one column of a shard when decoded: 4,096 rows of 100 KB
+    MAX_WORDS: 5_000_000,  # of one column of text of a shard, lists in rows counted: 4,096 rows of 1,200 objects
+    MAX_NUMBERS: 64_000_000,  # of any other column: 4,096 rows of 20 embeddings of 768
     MAX_UNITS: 64_000_000,  # of one dataset: a byte each while they are listed
 }
 

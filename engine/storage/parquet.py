@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.decoded_size import refuse_long_text
+from engine.decoded_size import refuse_bombs
 from engine.errors import Damaged
 from engine.limits import how_to_raise, limit_below
 from engine.rows.kinds import RECORD_KEY
@@ -77,15 +77,15 @@ def open_shard(store: Store, path: str) -> Iterator[pq.ParquetFile]:
     """A shard for reading, inside a ``with``: what Arrow cannot decode there is reported as damage of the file.
 
     Raises:
-        Damaged: SHARD_MISSING, SHARD_DAMAGED, ROWS_LIMIT, TEXT_LIMIT, or SHARD_FOREIGN for a file with Arrow extension
-            types.
+        Damaged: SHARD_MISSING, SHARD_DAMAGED, ROWS_LIMIT, VALUES_LIMIT, TEXT_LIMIT, or SHARD_FOREIGN for a file with
+            Arrow extension types.
     """
     try:
         file = store.open(path)
     except FileNotFoundError as error:
         raise Damaged("SHARD_MISSING", "the file is gone", where=path) from error
     with file, read_shard(file, path) as shard:
-        refuse_long_text(file, shard, path)
+        refuse_bombs(file, shard, path)
         yield shard
 
 

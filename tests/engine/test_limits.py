@@ -62,6 +62,19 @@ def test_a_caption_of_a_megabyte_that_20000_rows_share_is_not_decoded(tmp_path, 
         assert shard.metadata.num_rows == 100
 
 
+def test_six_million_names_in_a_row_are_not_made(tmp_path):
+    """Twenty million took minutes and gigabytes."""
+    store = open_store(str(tmp_path))
+    words = pa.DictionaryArray.from_arrays(np.zeros(6_000_000, np.int32), ["mug"])
+    pq.write_table(pa.table({"concepts": pa.ListArray.from_arrays([0, 6_000_000], words)}), tmp_path / "words.parquet")
+    assert (tmp_path / "words.parquet").stat().st_size < 5000
+    with (
+        pytest.raises(Damaged, match=r"VALUES_LIMIT(.|\n)*MYCANVAS_MAX_WORDS=6000000"),
+        open_shard(store, "words.parquet"),
+    ):
+        pass
+
+
 def test_a_file_numbered_nine_hundred_million_allocates_nothing(tmp_path, monkeypatch):
     store = open_store(str(tmp_path))
     make_run(store)
