@@ -84,12 +84,12 @@ def _things(concepts: Sequence[str], classes: Sequence[str]) -> list[str]:
     seen: Counter[str] = Counter()
     things = []
     for noun in nouns:
-        things.append(_thing(noun, again=seen[noun.lower()] > 0))
+        things.append(thing(noun, again=seen[noun.lower()] > 0))
         seen[noun.lower()] += 1
     return things
 
 
-def _thing(noun: str, *, again: bool) -> str:
+def thing(noun: str, *, again: bool = False) -> str:
     """The noun with what stands before it: a, an, another, some, a pair of."""
     last = noun.lower().split()[-1]
     if last in f"{_PAIRS} {_PAIRS_WORN}".split():

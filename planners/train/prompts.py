@@ -1,0 +1,113 @@
+"""The words of a training row: modifier tokens before class words, and the prompt strategies of Gen4Gen (section 3.4).
+
+A modifier token is a new word, such as ``<new1>``, whose embedding is trained (Custom Diffusion, Kumari et al. 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from engine.errors import SampleError, UsageError
+from engine.run.stage import Spec
+from planners.compose.captions import slots, thing
+
+COMPOSITION_TOKEN = "<composition>"  # noqa: S105  a word
+MOST_CONCEPTS = 10
+RARE_WORDS = ("ktn", "pll", "ucd", "mpk", "fdk", "bnh", "vtx", "sks", "zwx", "qtp")
+"""What new tokens start from: words of one token each in CLIP's vocabulary that mean next to nothing."""
+
+
+class PromptStrategies(Spec):
+    """How the paper's authors word training prompts, each a switch."""
+
+    composition_token: bool = Field(default=False, description="one more token, for the arrangement of all objects")
+    repeat_concepts: bool = Field(default=False, description="name every concept again at the end")
+    state_background: bool = Field(default=False, description="add the background where a caption does not have it")
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptWords:
+    """One concept in prompts: ``<new1> dog``.
+
+    Attributes:
+        concept: the user's name of it.
+        class_name: what it is.
+        token: the modifier token.
+        initializer: a word whose embedding the token starts from.
+    """
+
+    concept: str
+    class_name: str
+    token: str
+    initializer: str
+
+    @property
+    def phrase(self) -> str:
+        """Token and class."""
+        return f"{self.token} {self.class_name}"
+
+
+def name_concepts(classes: Mapping[str, str]) -> tuple[ConceptWords, ...]:
+    """Tokens for concepts, given with their classes, in the order of their names.
+
+    Raises:
+        UsageError: TRAIN_CONCEPTS for none, or more than `MOST_CONCEPTS`.
+    """
+    if not 1 <= len(classes) <= MOST_CONCEPTS:
+        raise UsageError(
+            "TRAIN_CONCEPTS",
+            f"{len(classes)} concepts; together 1 to {MOST_CONCEPTS} are trained",
+            fix="choose some with `mycanvas filter`, or train each alone: --concepts each",
+        )
+    words = zip(sorted(classes.items()), RARE_WORDS, strict=False)
+    return tuple(
+        ConceptWords(concept, kind, f"<new{number}>", rare) for number, ((concept, kind), rare) in enumerate(words, 1)
+    )
+
+
+def photo_prompt(words: ConceptWords, seen: str = "") -> str:
+    """The prompt of a photo of one concept; `seen` is how, such as "very small"."""
+    return f"{seen} photo of a {words.phrase}".lstrip()
+
+
+def class_prompt(words: ConceptWords) -> str:
+    """The prompt of a photo for prior preservation: the class without the token."""
+    return f"photo of {thing(words.class_name)}"
+
+
+def composed_prompt(
+    template: str, concepts: Sequence[str], background: str, words: Mapping[str, ConceptWords], how: PromptStrategies
+) -> str:
+    """The prompt of a composed row.
+
+    Args:
+        template: the row's `caption_template`, which has ``{obj_1}``, ``{obj_2}``, … for its objects.
+        concepts: of the objects, in that order.
+        background: the row's `background_prompt`.
+        words: by concept; one that is not trained keeps no place here.
+        how: which strategies.
+
+    Raises:
+        SampleError: TRAIN_CAPTION where the template lacks an object or names one that the row has not.
+    """
+    places = slots(len(concepts))
+    lacking = [place for place in places if template.count(place) != 1]
+    if lacking or template.count("{obj_") != len(places):
+        what = f"has no place for {', '.join(lacking)}" if lacking else "names more objects than the row has"
+        raise SampleError(
+            "TRAIN_CAPTION",
+            f"the caption {what}",
+            where=template[:120],
+            fix="use rows that this engine captioned, or `filter` them out",
+        )
+    text = template
+    for place, concept in zip(places, concepts, strict=True):
+        text = text.replace(place, f"a {words[concept].phrase}")
+    if how.state_background and background and background.lower() not in text.lower():
+        text = f"{text} {background}"
+    if how.repeat_concepts:
+        text = ", ".join([text, *(words[concept].phrase for concept in concepts)])
+    return f"{COMPOSITION_TOKEN} {text}" if how.composition_token else text
