@@ -10,17 +10,14 @@ import pytest
 import yaml
 
 from actors.models.mirror import push
-from cluster.submit import Submissions
 from engine.dataset.verify import verify
-from engine.errors import EnvironmentProblem
 from engine.storage.open_store import open_store
-from jobs.cluster.remote_python import check_python
-from jobs.console import Console
 from tests.support.data.photos import concept_folder
 from tests.support.models.tiny_models import TOWER, written
 from tests.support.processes.ray_head import TOKEN, ray_head
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -125,16 +122,29 @@ def test_a_token_is_found_where_rays_own_tools_keep_it_and_else_it_is_said_how_o
     assert mycanvas("status", HOME=str(tmp_path)).returncode == 0
 
 
-def test_a_python_that_cannot_run_the_engine_is_told_before_a_job_starts(head, tmp_path, monkeypatch):
+ASKS = """
+import sys
+from pathlib import Path
+from cluster.submit import Submissions
+from engine.errors import EnvironmentProblem
+from jobs.cluster.remote_python import check_python
+from jobs.console import Console
+try:
+    check_python(Submissions(sys.argv[1]), sys.argv[1], Path(sys.argv[2]), "recipe.yaml", Console("quiet"))
+except EnvironmentProblem as problem:
+    print(problem)
+"""
+
+
+def test_a_python_that_cannot_run_the_engine_is_told_before_a_job_starts(head, tmp_path):
     """The job ended in `ModuleNotFoundError`, which stood in its log alone."""
-    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "__init__.py").write_text("import what_is_not_installed")
     (tmp_path / "recipe.yaml").write_text("name: x")
-    submissions = Submissions(head)
-    with pytest.raises(EnvironmentProblem) as caught:
-        check_python(submissions, head, tmp_path, "recipe.yaml", Console("quiet"))
-    assert caught.value.code == "CLUSTER_PYTHON"
-    assert sys.executable in caught.value.what
-    assert "what_is_not_installed" in caught.value.why
-    assert "constraints.txt" in caught.value.fix
+    environment = {**os.environ, "RAY_AUTH_TOKEN": TOKEN}  # a process keeps the first token that it has read
+    command = [sys.executable, "-c", ASKS, head, tmp_path]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("CLUSTER_PYTHON")
+    assert f"{sys.executable} cannot load this engine" in done.stdout
+    assert "what_is_not_installed" in done.stdout
+    assert "constraints.txt" in done.stdout
