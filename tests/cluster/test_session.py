@@ -220,19 +220,15 @@ def test_a_private_cluster_listens_to_this_machine_alone_and_asks_for_a_token():
 
 
 def test_folders_of_runs_that_were_killed_are_collected_by_the_next(monkeypatch):
-    with tempfile.TemporaryDirectory(prefix="mct") as name:  # not place: its path is too long
-        monkeypatch.setattr(tempfile, "tempdir", name)
-        _collect(Path(name))
-
-
-def _collect(place):
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     owners = {"mcdead": dead.stdout.decode().strip(), "mclive": str(os.getpid()), "mcodd": "?"}
-    for name, owner in owners.items():
-        (place / name / "session").mkdir(parents=True)
-        (place / name / "owner.pid").write_text(owner)
-    (place / "mcnone").mkdir()
-    with private_options(1, 0):
-        left = {path.name for path in place.iterdir()}
+    with tempfile.TemporaryDirectory(prefix="mct") as folder:  # the path to a test's own is too long for sockets
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        for name, owner in owners.items():
+            Path(folder, name, "session").mkdir(parents=True)
+            Path(folder, name, "owner.pid").write_text(owner)
+        Path(folder, "mcnone").mkdir()
+        with private_options(1, 0):
+            left = {path.name for path in Path(folder).iterdir()}
     assert {"mclive", "mcodd", "mcnone"} < left
     assert "mcdead" not in left
