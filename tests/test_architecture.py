@@ -30,7 +30,7 @@ NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "
 MODEL_LIBRARIES = {
     "torch", "torchvision", "diffusers", "transformers", "open_clip", "vllm", "safetensors", "huggingface_hub",
 }  # fmt: skip
-TORCH_AT_ONCE = ("actors/backends/", "actors/models/dummy/", "actors/training/", "actors/micro/")
+TORCH_AT_ONCE = ("actors/backends/", "actors/models/dummy/", "actors/training/", "actors/micro/", "actors/personalize/")
 IMPURE = {"os", "io", "time", "datetime", "random", "secrets", "pathlib", "fsspec", "obstore"}
 IRREGULAR = {
     "begun", "built", "drawn", "found", "given", "gone", "held", "kept", "known", "laid", "left", "lit", "made",

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from actors.micro.model_card import quiet, write_card
+from actors.micro.model_card import write_card
 from actors.micro.spec import Measurement, PartFolders
 from actors.micro.specs import AutoencoderTraining
+from actors.models.quiet import quiet
 from actors.models.weights import local_weights
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.errors import EnvironmentProblem

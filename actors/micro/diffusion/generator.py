@@ -16,11 +16,12 @@ from actors.micro.diffusion.autoencoder import find_autoencoder, load_autoencode
 from actors.micro.diffusion.denoising import SIZE, Denoising, Sample, new_scheduler, new_unet
 from actors.micro.diffusion.latents import LatentFiles, Latents, encode, halve_side
 from actors.micro.diffusion.text_encoders import corpus, new_encoders, new_tokenizer
-from actors.micro.model_card import quiet, write_card
+from actors.micro.model_card import write_card
 from actors.micro.spec import Measurement, PartFolders
 from actors.micro.specs import GeneratorTraining
 from actors.micro.studio_views import alone
 from actors.models.provenance import fingerprint
+from actors.models.quiet import quiet
 from actors.models.weights import forbid_code, local_weights
 from actors.score.scorers import ClipSpec
 from actors.training.loop import TrainingTask, best_device, fit

@@ -21,10 +21,11 @@ from actors.micro.diffusion.autoencoder import find_autoencoder, load_autoencode
 from actors.micro.diffusion.denoising import Denoising, Sample, new_scheduler, new_unet
 from actors.micro.diffusion.generator import encode_set, load_generator, recognise
 from actors.micro.diffusion.latents import LatentFiles, Latents, empty_masked, encode, repaint_masks, shrunk
-from actors.micro.model_card import quiet, write_card
+from actors.micro.model_card import write_card
 from actors.micro.spec import Measurement, PartFolders
 from actors.micro.specs import PainterTraining
 from actors.models.provenance import fingerprint
+from actors.models.quiet import quiet
 from actors.training.loop import TrainingTask, best_device, fit
 from engine.errors import SampleError
 from engine.rows.composition import Composition

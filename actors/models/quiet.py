@@ -1,0 +1,15 @@
+"""Model libraries talk while they load and save; a command talks for itself."""
+
+from __future__ import annotations
+
+import logging
+
+
+def quiet() -> None:
+    """No progress bars, and no remarks on the precision in which weights are saved."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    logging.getLogger("diffusers.models.modeling_utils").setLevel(logging.ERROR)
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()

@@ -1,0 +1,1 @@
+"""Personalisation: concepts taught to a base model as modifier tokens and changed cross-attention."""

@@ -1,0 +1,137 @@
+"""What a personalisation leaves: LoRAs in diffusers' keys or changes of keys and values, embeddings, a manifest.
+
+    concepts.safetensors              clip_l, for SDXL also clip_g: a row for each token, float32
+    pytorch_lora_weights.safetensors  methods kv-lora and attn-lora, as `load_lora_weights` of diffusers reads it
+    kv.safetensors                    method kv: what is added to each attn2.to_k and attn2.to_v of the UNet
+    manifest.json                     tokens and concepts, method, base with its hash, hashes of the files
+
+Plain diffusers reads all of it: docs/train.md shows how. Nothing is a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from actors.models.weights import read_tensors
+from actors.personalize.stable_diffusion import StableDiffusion
+from actors.personalize.trainables import ADAPTER, Method, TokenRows
+from engine.errors import EnvironmentProblem, UsageError
+from engine.rows.values import Model
+from engine.storage.hashes import digest
+from planners.train.prompts import COMPOSITION_TOKEN, ConceptWords
+
+EMBEDDINGS, KV, LORA, MANIFEST = (
+    "concepts.safetensors", "kv.safetensors", "pytorch_lora_weights.safetensors", "manifest.json",
+)  # fmt: skip
+ENCODERS = "clip_l", "clip_g"
+"""The names by which embeddings of SDXL's two encoders are passed on; SD has the first alone."""
+
+
+def save_artifact(
+    folder: Path,
+    base: StableDiffusion,
+    rows: Sequence[TokenRows],
+    before: Mapping[str, Tensor],
+    *,
+    method: Method,
+    words: Sequence[ConceptWords],
+    composition: bool,
+    base_model: Model,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write a folder; `before` are the base's own keys and values, for method kv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    embeddings = {name: _plain(each.rows) for name, each in zip(ENCODERS, rows, strict=False)}
+    save_file(embeddings, folder / EMBEDDINGS)
+    if method == "kv":
+        changed = {name: _plain(base.unet.get_parameter(name)) - before[name] for name in sorted(before)}
+        save_file(changed, folder / KV)
+    else:
+        _save_lora(folder, base.unet)
+    tokens = [*(each.token for each in words), *([COMPOSITION_TOKEN] if composition else [])]
+    manifest = {
+        "tokens": tokens,
+        "concepts": [asdict(each) for each in words],
+        "method": method,
+        "base": asdict(base_model),
+        "files": {path.name: digest(path.read_bytes()) for path in sorted(folder.glob("*.safetensors"))},
+        **facts,
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:
+    """Teach a diffusers pipeline what an artifact holds; its tokens.
+
+    Raises:
+        UsageError: ARTIFACT_BASE where it was trained on another base.
+        EnvironmentProblem: ARTIFACT_DAMAGED.
+    """
+    manifest = read_artifact(folder)
+    trained_on = Model(**manifest["base"])
+    if (trained_on.name, trained_on.revision) != (base_model.name, base_model.revision):
+        raise UsageError(
+            "ARTIFACT_BASE",
+            f"was trained on {trained_on.name} at {trained_on.revision}",
+            where=str(folder),
+            why=f"this base is {base_model.name} at {base_model.revision}",
+            fix="give the base that it names",
+        )
+    embeddings = read_tensors(folder / EMBEDDINGS)
+    for number, name in enumerate(each for each in ENCODERS if each in embeddings):
+        ending = f"_{number + 1}" if number else ""
+        tokenizer, encoder = getattr(pipe, f"tokenizer{ending}"), getattr(pipe, f"text_encoder{ending}")
+        pipe.load_textual_inversion(
+            list(embeddings[name]), token=manifest["tokens"], tokenizer=tokenizer, text_encoder=encoder
+        )
+    if manifest["method"] == "kv":
+        with torch.no_grad():
+            for name, change in read_tensors(folder / KV).items():
+                weight: nn.Parameter = pipe.unet.get_parameter(name)
+                weight.add_(change.to(weight.device, weight.dtype))
+    else:
+        pipe.load_lora_weights(folder, weight_name=LORA)
+    return list(manifest["tokens"])
+
+
+def read_artifact(folder: Path) -> dict[str, Any]:
+    """The manifest, after the files were held against it.
+
+    Raises:
+        EnvironmentProblem: ARTIFACT_DAMAGED.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+        changed = [name for name, known in manifest["files"].items() if digest((folder / name).read_bytes()) != known]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damage(folder, str(error)) from error
+    if changed:
+        raise _damage(folder, f"{changed[0]} is not what was saved")
+    return manifest
+
+
+def _save_lora(folder: Path, unet: Any) -> None:
+    from diffusers import StableDiffusionXLPipeline
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft.utils import get_peft_model_state_dict
+
+    layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(unet, adapter_name=ADAPTER))
+    layers = {name: _plain(tensor) for name, tensor in layers.items()}
+    StableDiffusionXLPipeline.save_lora_weights(folder, unet_lora_layers=layers, weight_name=LORA)
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.detach().float().cpu().contiguous().clone()
+
+
+def _damage(folder: Path, why: str) -> EnvironmentProblem:
+    fix = "train it again, or restore it from a copy"
+    return EnvironmentProblem("ARTIFACT_DAMAGED", "is no whole artifact", where=str(folder), why=why, fix=fix)
