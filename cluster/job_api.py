@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from engine.errors import EnvironmentProblem, UsageError
 
 TALKATIVE = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")  # of packages and sockets
+LIMIT_S = 30.0  # for an answer of the API
 ASKS, REFUSES, NO_AGENT = "Authentication required", "Authentication failed", "No available agent"
 """What Ray's client says of a 401, of a 403, and of a cluster none of whose nodes can run a job's command yet."""
 _HOW = "`ray get-auth-token` on its head prints it: set RAY_AUTH_TOKEN to it, or copy the head's ~/.ray/auth_token here"
@@ -26,19 +27,31 @@ def connect(address: str) -> Any:
     Raises:
         EnvironmentProblem: RAY_UNREACHABLE, RAY_TOKEN.
     """
-    from ray.exceptions import AuthenticationError
-    from ray.job_submission import JobSubmissionClient  # 0.7 s: only these commands pay for it
+    from ray.exceptions import AuthenticationError  # 0.7 s: only these commands pay for it
 
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR)
     with explain_errors(address):
+        client = _client_with_limit()
         try:
-            return JobSubmissionClient(address)
+            return client(address)
         except AuthenticationError as error:
             token, _ = _token()
             if ASKS not in str(error) or not token:
                 raise
-            return JobSubmissionClient(address, headers={"Authorization": f"Bearer {token}"})
+            return client(address, headers={"Authorization": f"Bearer {token}"})
+
+
+def _client_with_limit() -> Any:
+    """Ray's client, whose requests wait for ever where somebody listens and does not answer, with a limit."""
+    from ray.job_submission import JobSubmissionClient
+
+    @final
+    class LimitedClient(JobSubmissionClient):  # type: ignore[misc]  # ray has no types
+        def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
+            return super()._do_request(method, endpoint, **{"timeout": LIMIT_S, **options})
+
+    return LimitedClient
 
 
 @contextmanager
