@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, final
 
 from engine.errors import EnvironmentProblem, UsageError
+from engine.limits import answer_limit_s
 
 TALKATIVE = ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")  # of packages and sockets
-LIMIT_S = 30.0  # for an answer of the API
 ASKS, REFUSES, NO_AGENT = "Authentication required", "Authentication failed", "No available agent"
 """What Ray's client says of a 401, of a 403, and of a cluster none of whose nodes can run a job's command yet."""
 _HOW = "`ray get-auth-token` on its head prints it: set RAY_AUTH_TOKEN to it, or copy the head's ~/.ray/auth_token here"
@@ -49,7 +49,7 @@ def _client_with_limit() -> Any:
     @final
     class LimitedClient(JobSubmissionClient):  # type: ignore[misc]  # ray has no types
         def _do_request(self, method: str, endpoint: str, **options: Any) -> Any:
-            return super()._do_request(method, endpoint, **{"timeout": LIMIT_S, **options})
+            return super()._do_request(method, endpoint, **{"timeout": answer_limit_s(), **options})
 
     return LimitedClient
 

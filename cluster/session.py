@@ -19,10 +19,12 @@ from cluster.liveness import raise_when_lost
 from cluster.private_cluster import SOURCE_CPUS, cores, end_half_started, private_options, with_token
 from cluster.waiting import tell_waiting
 from engine.errors import EnvironmentProblem, UsageError
+from engine.limits import answer_limit_s
 
 LOCAL, NONE = "local", "none"
 ON_THIS_MACHINE = LOCAL, NONE
-KNOCK_S = 10.0
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+"""How HTTP/2, and so gRPC, begins: the preface and empty settings. A server answers with settings of its own."""
 _STARTS = 2
 QUIET_ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",  # ours counts samples; Ray's count blocks
@@ -117,11 +119,15 @@ def _connect(address: str, options: dict[str, Any]) -> None:
 
 
 def _knock(address: str) -> None:
-    """Is anybody there? Ray would try for more than five minutes."""
+    """Does a control service of Ray answer there? Ray itself would try for more than five minutes."""
     host, _, port = address.rpartition(":")
-    if port.isdecimal():
-        with socket.create_connection((host.rpartition("/")[2].strip("[]"), int(port)), timeout=KNOCK_S):
-            pass
+    if not port.isdecimal():
+        return
+    with socket.create_connection((host.rpartition("/")[2].strip("[]"), int(port)), timeout=answer_limit_s()) as door:
+        if os.environ.get("RAY_USE_TLS", "0") in ("", "0"):
+            door.sendall(GREETING)
+            if not door.recv(1):
+                raise ConnectionError("somebody is there who does not speak Ray's protocol")
 
 
 def _unreachable(address: str, error: Exception, *, private: bool) -> EnvironmentProblem:

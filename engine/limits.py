@@ -27,3 +27,9 @@ def limit_below(name: str, found: int) -> int:
 def how_to_raise(name: str, found: int) -> str:
     """What to do about something that is larger than a limit."""
     return f"this engine writes no more, so do not trust the file; if it is yours, set {name}={found}"
+
+
+def answer_limit_s() -> float:
+    """Seconds in which somebody must answer where a cluster, a bucket or a hub should be; `MYCANVAS_ANSWER_S`."""
+    said = os.environ.get("MYCANVAS_ANSWER_S", "")
+    return float(said) if said.replace(".", "", 1).isdecimal() else 30.0

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.models.hub import SAFE_FILES
 from actors.models.nets import NETS, ONNX, SOURCES
 from actors.models.preflight import Reference, check_models, models_of
 from actors.models.provenance import stated_license
-from actors.models.weights import CHAT_FILES, CLIP_FILES, HALF_FILES, SAFE_FILES, SHIPPED, local_weights
+from actors.models.weights import CHAT_FILES, CLIP_FILES, HALF_FILES, SHIPPED, local_weights
 from engine.errors import UsageError
 from engine.rows.values import UNKNOWN_LICENSE
 from engine.run.stage import Spec

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from actors.models.hub import SAFE_FILES, from_hub
 from actors.models.mirror import VARIABLE, fetch_mirrored
 from engine.errors import EnvironmentProblem, UsageError
 
-SAFE_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
 CHAT_FILES = (*SAFE_FILES, "*.jinja")  # newer language models keep their chat template in a file of its own
 HALF_FILES = tuple("*.fp16.safetensors" if name == "*.safetensors" else name for name in SAFE_FILES)
 CLIP_CHECKPOINTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
@@ -108,25 +108,6 @@ def _require_pinned(model: str, revision: str) -> None:
             why="a branch or a tag can move, and then a resumed run would mix two models",
             fix="copy the commit from the model's page on the hub; or name a local folder (no such folder exists here)",
         )
-
-
-def from_hub(model: str, revision: str, files: Sequence[str] = SAFE_FILES, *, fetch: bool = True) -> Path:
-    """The hub's own cache of a model on this machine; without `fetch`, only what is in it already.
-
-    Raises:
-        EnvironmentProblem: WEIGHTS_MISSING.
-    """
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(files), local_files_only=not fetch))
-    except OSError as error:  # the hub's own errors and those of the network all derive from it
-        raise EnvironmentProblem(
-            "WEIGHTS_MISSING",
-            f"cannot get {model!r} at {revision[:8]} from the hub",
-            why=(str(error) or type(error).__name__).splitlines()[0],
-            fix=f"where the hub can be reached: hf download {model} --revision {revision}; or name a local folder",
-        ) from None
 
 
 def files_ending(folder: Path, *suffixes: str) -> Iterator[Path]:

@@ -90,7 +90,11 @@ def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:
         ending = f"_{number + 1}" if number else ""
         tokenizer, encoder = getattr(pipe, f"tokenizer{ending}"), getattr(pipe, f"text_encoder{ending}")
         pipe.load_textual_inversion(
-            list(embeddings[name]), token=manifest["tokens"], tokenizer=tokenizer, text_encoder=encoder
+            list(embeddings[name]),
+            token=manifest["tokens"],
+            tokenizer=tokenizer,
+            text_encoder=encoder,
+            use_safetensors=True,
         )
     if manifest["method"] == "kv":
         with torch.no_grad():
@@ -98,7 +102,7 @@ def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:
                 weight: nn.Parameter = pipe.unet.get_parameter(name)
                 weight.add_(change.to(weight.device, weight.dtype))
     else:
-        pipe.load_lora_weights(folder, weight_name=LORA)
+        pipe.load_lora_weights(folder, weight_name=LORA, use_safetensors=True)
     return list(manifest["tokens"])
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, cast, final
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedEr
 from obstore.store import S3Store
 
 from engine.errors import UsageError
+from engine.limits import answer_limit_s
 from engine.storage.hashed_file import Written
 from engine.storage.hashes import digest
 from engine.storage.store import Entry, Store, check_path, store_denied, store_failed
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 NO_BUCKET = "NoSuchBucket"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_ONCE = timedelta(seconds=1)
 _CREATE_ATTEMPTS = 5
 _READERS, _AHEAD = 16, 256  # requests at once; files that are read ahead
 _BUFFER = 256 * 1024  # holds the footer of a shard in one request
@@ -36,8 +40,30 @@ def open_bucket(bucket: str, prefix: str) -> ObjectStore:
     endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
     # Plain http is for servers on this machine; elsewhere it takes AWS_ALLOW_HTTP=true, which the library reads itself.
     options = {"allow_http": True} if endpoint.hostname in _LOOPBACK else {}
+    uri = f"s3://{bucket}/{prefix}".rstrip("/")
+    _require_answer(bucket, endpoint.geturl(), tuple(options))
     remote = S3Store(bucket, prefix=prefix or None, client_options=options)  # type: ignore[arg-type]
-    return ObjectStore(f"s3://{bucket}/{prefix}".rstrip("/"), remote)
+    return ObjectStore(uri, remote)
+
+
+@cache
+def _require_answer(bucket: str, endpoint: str, options: tuple[str, ...]) -> None:
+    """Ask a bucket once a process, and try nothing again: later requests may wait minutes for a service to come back.
+
+    Raises:
+        EnvironmentProblem: STORE_FAILED where nothing has answered after `engine.limits.answer_limit_s` seconds.
+    """
+    limit = timedelta(seconds=answer_limit_s())
+    limits: dict[str, Any] = {"timeout": limit, "connect_timeout": limit}
+    known: Any = {**limits, **dict.fromkeys(options, True)}
+    once = S3Store(bucket, client_options=known, retry_config={"max_retries": 0, "retry_timeout": _ONCE})
+    try:
+        obstore.head(once, ".mycanvas-knock")
+    except (FileNotFoundError, PermissionDeniedError, UnauthenticatedError):
+        return  # somebody answered
+    except BaseError as error:
+        where = f"s3://{bucket} at {endpoint or 'AWS'}"
+        raise store_failed(where, f"no answer within {answer_limit_s():g} s: {_first_line(error)}") from error
 
 
 @final

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.models.dummy.published import PUBLISHED
+from actors.models.hub import from_hub
 from actors.models.licences import NamedModel, check_licences, named_models
 from actors.models.mirror import VARIABLE, damage_report, push, push_file, read_index, seal
 from actors.models.nets import ONNX, SOURCES, find_net, net_damage, pull_net
 from actors.models.provenance import DUMMY
-from actors.models.weights import HALF_FILES, check_folder, from_hub, local_weights
+from actors.models.weights import HALF_FILES, check_folder, local_weights
 from actors.models.wheels import WheelFile
 from cluster.remote_call import call
 from cluster.session import session

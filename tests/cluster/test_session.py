@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -109,6 +110,16 @@ def test_nobody_at_an_address_is_named_with_the_way_to_start_a_cluster():
     assert caught.value.code == "RAY_UNREACHABLE"
     assert caught.value.where == f"--address {address}"
     assert "ray start --head" in caught.value.fix
+
+
+def test_somebody_who_listens_and_never_answers_is_given_up(monkeypatch):
+    """`--address` of a silent port was waited for without end."""
+    monkeypatch.setenv("MYCANVAS_ANSWER_S", "0.5")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(EnvironmentProblem, match="RAY_UNREACHABLE") as caught, session(address):
+            pytest.fail("nobody answers")
+    assert "timed out" in caught.value.why
 
 
 def test_a_worker_that_dies_is_told_neither_on_stdout_nor_on_stderr(ray_address):

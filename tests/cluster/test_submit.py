@@ -125,14 +125,15 @@ def test_a_token_is_found_where_rays_own_tools_keep_it_and_else_it_is_said_how_o
 
 def test_an_api_that_listens_and_never_answers_is_given_up(tmp_path):
     program = (
-        "import cluster.job_api as api, sys; api.LIMIT_S = 0.5\n"
+        "import cluster.job_api as api, sys\n"
         "from engine.errors import EnvironmentProblem\n"
         "try: api.connect(sys.argv[1])\nexcept EnvironmentProblem as problem: print(problem)"
     )
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         command = [sys.executable, "-c", program, address]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+        hasty = {**os.environ, "MYCANVAS_ANSWER_S": "0.5"}
+        done = subprocess.run(command, env=hasty, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.startswith(f"RAY_UNREACHABLE  --address {address}")
     assert "timed out" in done.stdout
 

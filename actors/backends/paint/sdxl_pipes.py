@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from actors.compose.inpaint import Inpaint, Preview
+from actors.models.hub import SAFE_FILES
 from actors.models.provenance import identify
-from actors.models.weights import HALF_FILES, SAFE_FILES, forbid_code, local_weights
+from actors.models.weights import HALF_FILES, forbid_code, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.rows.values import Model
 

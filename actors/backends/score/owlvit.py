@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actors.backends.pretrained import read_net
+from actors.models.hub import SAFE_FILES
 from actors.models.provenance import identify
-from actors.models.weights import SAFE_FILES, forbid_code, local_weights
+from actors.models.weights import forbid_code, local_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.metrics.detection import Detections, suppress
 from engine.rows.values import Pixels

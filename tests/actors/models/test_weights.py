@@ -2,6 +2,7 @@ import ast
 import json
 import os
 import pickle
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -257,3 +258,13 @@ def test_in_a_wheel_models_are_beside_the_packages_and_nothing_else_is_read(tmp_
     assert [code for code, _, _ in missing] == ["WEIGHTS_NOT_SHIPPED"] * len(NOT_SHIPPED)
     assert all(why == "there are: micro/painter, micro/scorer" for _, why, _ in missing)
     assert all("mycanvas micro train --parts" in fix for _, _, fix in missing)
+
+
+def test_a_hub_that_listens_and_never_answers_is_given_up(monkeypatch):
+    """Its client waited for more than two minutes."""
+    monkeypatch.setenv("MYCANVAS_ANSWER_S", "0.5")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        with pytest.raises(EnvironmentProblem, match=r"WEIGHTS_MISSING(.|\n)*does not answer"):
+            local_weights("nobody/nothing", "0" * 40)

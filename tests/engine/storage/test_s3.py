@@ -1,4 +1,5 @@
 import pickle
+import socket
 import time
 
 import pytest
@@ -116,6 +117,15 @@ def test_a_bucket_that_is_not_there_is_explained(uri):
         assert caught.value.code == "STORE_NO_BUCKET"
         assert "no-such-bucket" in caught.value.what
         assert "aws s3 mb s3://no-such-bucket" in caught.value.fix
+
+
+def test_a_server_that_listens_and_never_answers_is_given_up(uri, monkeypatch):
+    """Waited for more than three minutes, without a word."""
+    monkeypatch.setenv("MYCANVAS_ANSWER_S", "0.5")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(EnvironmentProblem, match=r"STORE_FAILED(.|\n)*no answer within 0.5 s"):
+            open_store(uri)
 
 
 def test_a_server_that_is_gone_is_explained(uri, monkeypatch):
