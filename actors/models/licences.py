@@ -12,7 +12,7 @@ from pathlib import Path
 
 from actors.models.hub import SAFE_FILES
 from actors.models.nets import NETS, ONNX, SOURCES
-from actors.models.preflight import Reference, check_models, models_of
+from actors.models.preflight import Reference, check_commits, check_models, models_of
 from actors.models.provenance import stated_license
 from actors.models.weights import CHAT_FILES, CLIP_FILES, HALF_FILES, SHIPPED, local_weights
 from engine.errors import UsageError
@@ -124,11 +124,12 @@ def check_recipe(specs: Sequence[Spec], accepted: Sequence[str], *, here: bool) 
         here: whether workers see this machine's disk.
 
     Raises:
-        UsageError: LICENCE_REFUSED, and those of `check_models`.
+        UsageError: LICENCE_REFUSED, WEIGHTS_UNPINNED, and those of `check_models`.
         EnvironmentProblem: those of `check_models`.
     """
     check_models(specs, here=here)
     check_licences(specs, accepted)
+    check_commits(specs)
 
 
 def check_licences(specs: Sequence[Spec], accepted: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.models.nets import ONNX, find_net
-from actors.models.weights import SHIPPED, local_weights, read_header
+from actors.models.weights import SHIPPED, local_weights, read_header, require_pinned
 from engine.errors import EnvironmentProblem, UsageError
 from engine.run.stage import Spec
 
@@ -136,6 +136,18 @@ def check_models(specs: Sequence[Spec], *, here: bool) -> None:
             read_header(folder)
         elif folder.is_dir() or each.place.startswith(SHIPPED) or (here and each.place.startswith(PATH_LIKE)):
             _check(local_weights(each.place), ARCHITECTURES.get(each.backend))
+
+
+def check_commits(specs: Sequence[Spec]) -> None:
+    """Refuse hub ids without a commit here, and not two minutes later by a worker.
+
+    Raises:
+        UsageError: WEIGHTS_UNPINNED.
+    """
+    for each in models_of(specs):
+        from_hub = "/" in each.place and (each.backend != "open_clip" or PREFIXES.match(each.model))
+        if from_hub and not each.place.startswith((SHIPPED, *PATH_LIKE)) and not Path(each.place).exists():
+            require_pinned(each.place, each.revision)
 
 
 def local_folders(specs: Sequence[Spec]) -> list[str]:

@@ -60,7 +60,7 @@ def local_weights(model: str, revision: str = "", *, files: Sequence[str] = SAFE
     """
     folder = _shipped_folder(model) if model.startswith(SHIPPED) else Path(model).expanduser()
     if not folder.is_dir():
-        _require_pinned(model, revision)
+        require_pinned(model, revision)
         root = os.environ.get(VARIABLE, "")
         folder = fetch_mirrored(model, revision, root) if root else from_hub(model, revision, files)
     check_folder(folder)
@@ -96,7 +96,13 @@ def _shipped_folder(model: str) -> Path:
     return folder
 
 
-def _require_pinned(model: str, revision: str) -> None:
+def require_pinned(model: str, revision: str) -> None:
+    """Refuse what is neither a folder nor a hub id with the commit that is meant.
+
+    Raises:
+        EnvironmentProblem: WEIGHTS_MISSING.
+        UsageError: WEIGHTS_UNPINNED.
+    """
     if not _HUB_ID.fullmatch(model):
         raise EnvironmentProblem(
             "WEIGHTS_MISSING", f"there is no folder {model!r}", fix="name an existing folder, or a hub id: org/name"

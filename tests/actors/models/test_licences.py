@@ -38,9 +38,9 @@ def test_every_model_of_a_built_in_recipe_is_known_pinned_and_free(name):
 
 def test_a_restricted_model_is_refused_until_it_is_accepted(tmp_path):
     model = "briaai/RMBG-2.0"
-    grounded = Segment(
-        backend="grounded_sam", grounding=Grounding(detector="IDEA-Research/grounding-dino-tiny", sam=model)
-    )
+    pinned = {"detector_revision": "0" * 40, "sam_revision": "0" * 40}
+    grounding = Grounding(detector="IDEA-Research/grounding-dino-tiny", sam=model, **pinned)
+    grounded = Segment(backend="grounded_sam", grounding=grounding)
     with pytest.raises(UsageError, match=r"LICENCE_REFUSED.*RMBG"):
         check_recipe([grounded], (), here=True)
     check_recipe([grounded], (model,), here=True)

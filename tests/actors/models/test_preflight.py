@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from actors.compose.inpaint import Inpaint
 from actors.compose.score import Score
-from actors.models.preflight import ARCHITECTURES, check_models
+from actors.models.preflight import ARCHITECTURES, check_commits, check_models
 from actors.score.scorers import ClipSpec
 from engine.errors import EnvironmentProblem, UsageError
 from engine.run.stage import Spec
@@ -187,3 +187,14 @@ def test_backends_of_the_table_exist():
 
     known = {*PAINTERS, *CHAT_MODELS, *CLIP_SCORERS, *DETECTORS, *IDENTITY_SCORERS}
     assert known >= ARCHITECTURES.keys() >= HEADS.keys()
+
+
+@pytest.mark.parametrize("revision", ["", "main"])
+def test_a_hub_id_without_a_commit_is_refused_at_once(revision):
+    """`score` said so two minutes later, from a worker."""
+    spec = ClipSpec(backend="open_clip", model="hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K", revision=revision)
+    with pytest.raises(UsageError, match="WEIGHTS_UNPINNED"):
+        check_commits([spec])
+    check_commits([spec.model_copy(update={"revision": "0" * 40})])
+    check_commits([ClipSpec(backend="open_clip", model="ViT-B-32", pretrained="laion2b_s34b_b79k")])
+    check_commits([ClipSpec(backend="open_clip", model="/a/folder")])
