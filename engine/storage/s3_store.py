@@ -37,17 +37,23 @@ _BUFFER = 256 * 1024  # holds the footer of a shard in one request
 
 def open_bucket(bucket: str, prefix: str) -> ObjectStore:
     """The store under ``s3://bucket/prefix``; endpoint and credentials from the ``AWS_*`` environment variables."""
-    endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
-    # Plain http is for servers on this machine; elsewhere it takes AWS_ALLOW_HTTP=true, which the library reads itself.
-    options = {"allow_http": True} if endpoint.hostname in _LOOPBACK else {}
+    options = _options(_endpoint())
     uri = f"s3://{bucket}/{prefix}".rstrip("/")
-    _require_answer(bucket, endpoint.geturl(), tuple(options))
     remote = S3Store(bucket, prefix=prefix or None, client_options=options)  # type: ignore[arg-type]
     return ObjectStore(uri, remote)
 
 
+def _endpoint() -> str:
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+
+
+def _options(endpoint: str) -> dict[str, bool]:
+    """Plain http for servers on this machine; elsewhere the library itself reads AWS_ALLOW_HTTP=true."""
+    return {"allow_http": True} if urlsplit(endpoint).hostname in _LOOPBACK else {}
+
+
 @cache
-def _require_answer(bucket: str, endpoint: str, options: tuple[str, ...]) -> None:
+def _require_answer(bucket: str, endpoint: str) -> None:
     """Ask a bucket once a process, and try nothing again: later requests may wait minutes for a service to come back.
 
     Raises:
@@ -55,7 +61,7 @@ def _require_answer(bucket: str, endpoint: str, options: tuple[str, ...]) -> Non
     """
     limit = timedelta(seconds=answer_limit_s())
     limits: dict[str, Any] = {"timeout": limit, "connect_timeout": limit}
-    known: Any = {**limits, **dict.fromkeys(options, True)}
+    known: Any = {**limits, **_options(endpoint)}
     once = S3Store(bucket, client_options=known, retry_config={"max_retries": 0, "retry_timeout": _ONCE})
     try:
         obstore.head(once, ".mycanvas-knock")
@@ -148,6 +154,7 @@ class ObjectStore(Store):
 @contextmanager
 def _explain_errors(uri: str, path: str) -> Iterator[None]:
     where = f"{uri}/{path}"
+    _require_answer(uri.removeprefix("s3://").partition("/")[0], _endpoint())
     try:
         yield
     except FileNotFoundError as error:

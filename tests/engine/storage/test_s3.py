@@ -125,7 +125,7 @@ def test_a_server_that_listens_and_never_answers_is_given_up(uri, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(EnvironmentProblem, match=r"STORE_FAILED(.|\n)*no answer within 0.5 s"):
-            open_store(uri)
+            open_store(uri).read("a")
 
 
 def test_a_server_that_is_gone_is_explained(uri, monkeypatch):
