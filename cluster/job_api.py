@@ -6,12 +6,11 @@ Ray's client sends a token only where `RAY_AUTH_MODE=token` is set, and then say
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, final
 
+from cluster.auth_token import find_token
 from engine.errors import EnvironmentProblem, UsageError
 from engine.limits import answer_limit_s
 
@@ -36,7 +35,7 @@ def connect(address: str) -> Any:
         try:
             return client(address)
         except AuthenticationError as error:
-            token, _ = _token()
+            token, _ = find_token()
             if ASKS not in str(error) or not token:
                 raise
             return client(address, headers={"Authorization": f"Bearer {token}"})
@@ -71,7 +70,7 @@ def _explain(address: str, said: str) -> EnvironmentProblem:
     if ASKS in said:
         return EnvironmentProblem("RAY_TOKEN", "the cluster asks for a token, and none is here", where=where, fix=_HOW)
     if REFUSES in said:
-        what = f"the cluster refuses the token of {_token()[1]}"
+        what = f"the cluster refuses the token of {find_token()[1]}"
         return EnvironmentProblem("RAY_TOKEN", what, where=where, fix=_HOW)
     fix = "give the address of its dashboard, http://head:8265"
     if NO_AGENT in said:
@@ -81,14 +80,3 @@ def _explain(address: str, said: str) -> EnvironmentProblem:
         )
     what = "the cluster does not take jobs from here"
     return EnvironmentProblem("RAY_UNREACHABLE", what, where=where, why=said, fix=fix)
-
-
-def _token() -> tuple[str, str]:
-    """The token that Ray's own tools would use, and where it was found; empty where there is none."""
-    if token := os.environ.get("RAY_AUTH_TOKEN", ""):
-        return token, "RAY_AUTH_TOKEN"
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    try:
-        return path.read_text().strip(), str(path)
-    except (OSError, ValueError):
-        return "", str(path)

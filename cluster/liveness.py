@@ -10,15 +10,17 @@ import contextlib
 import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import final
 
 from engine.errors import EnvironmentProblem, MyCanvasError
+from engine.ticking import tick
 
-EVERY_S, ANSWER_S = 1.0, 5.0
+RAYLET = "its raylet on this machine"
+EVERY_S, SHARED_EVERY_S = 1.0, 5.0  # each look is a line of 130 bytes in the raylet's log, which may be somebody else's
+ANSWER_S = 5.0
 PATIENCE_S = 45.0  # with a control service that others restart; Ray's core ends this process after 60 s
 
 
@@ -39,16 +41,14 @@ def raise_when_lost(*, private: bool) -> Iterator[None]:
         yield
         return
     watch = _Watch(node.gcs_address, node.raylet_socket_name, 0.0 if private else PATIENCE_S)
-    threading.Thread(target=watch.run, daemon=True).start()
     try:
-        try:
+        with tick(EVERY_S if private else SHARED_EVERY_S, watch.check):
             yield
-        finally:
-            watch.end()
     except MyCanvasError:
         raise
     except (Exception, SystemExit) as error:
-        signal.alarm(0)  # on SIGTERM Ray's C++ core sets one that ends this process after 3 s; unwinding may take 8
+        if isinstance(error, SystemExit):
+            signal.alarm(0)  # on SIGTERM Ray's C++ core sets one that ends this process after 3 s; unwinding takes 8
         lost = watch.lost or watch.look()
         if not lost:
             raise
@@ -64,45 +64,32 @@ def raise_when_lost(*, private: bool) -> Iterator[None]:
 @final
 @dataclass(slots=True)
 class _Watch:
-    """Looks every second; what is lost is told to the main thread as SIGTERM is, so that it unwinds."""
+    """Looks now and then; what is lost is told to the main thread as SIGTERM is, so that it unwinds."""
 
     gcs_address: str
     raylet_socket: str
     patience_s: float
     lost: str = ""
-    _over: threading.Event = field(default_factory=threading.Event)
-    _telling: threading.Lock = field(default_factory=threading.Lock)
+    seen: float = field(default_factory=time.monotonic)
 
-    def run(self) -> None:
-        """Look until something is lost, or the block is over."""
-        seen = time.monotonic()
-        while not self._over.wait(EVERY_S):
-            lost = self.look()
-            if not lost:
-                seen = time.monotonic()
-            elif lost == self.raylet_name or time.monotonic() - seen > self.patience_s:
-                with self._telling:
-                    if not self._over.is_set() and callable(signal.getsignal(signal.SIGTERM)):
-                        self.lost = lost
-                        os.kill(os.getpid(), signal.SIGTERM)
-                return
+    def check(self) -> None:
+        """Tell the main thread of a loss, once."""
+        if self.lost:
+            return
+        lost = self.look()
+        if not lost:
+            self.seen = time.monotonic()
+        elif lost == RAYLET or time.monotonic() - self.seen > self.patience_s:
+            self.lost = lost
+            if callable(signal.getsignal(signal.SIGTERM)):
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def look(self) -> str:
         """What does not answer; empty where all does. A process that is stopped still answers."""
         host, _, port = self.gcs_address.rpartition(":")
         if not _listens(socket.AF_UNIX, self.raylet_socket):
-            return self.raylet_name
+            return RAYLET
         return "" if _listens(socket.AF_INET, (host, int(port))) else f"its control service (GCS) at {self.gcs_address}"
-
-    def end(self) -> None:
-        """The block is over: nothing is told after this."""
-        with self._telling:
-            self._over.set()
-
-    @property
-    def raylet_name(self) -> str:
-        """The part of Ray on this machine, as a person reads it."""
-        return "its raylet on this machine"
 
 
 def _listens(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:

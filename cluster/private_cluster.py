@@ -1,11 +1,10 @@
-"""A private cluster on this machine: its options, where it listens, and its token."""
+"""A private cluster on this machine: its options, where it listens, and how long it may take to start."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import time
 import traceback
@@ -18,7 +17,6 @@ from engine.errors import MyCanvasError
 
 PREFIX, OWNER = "mc", "owner.pid"
 LOOPBACK = "127.0.0.1"
-AUTH_MODE, AUTH_TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 SOURCE_CPUS = 1
 """Kept from the pools: the tasks that hand out unit numbers need a core by the books, and wait for ever without one."""
 
@@ -128,26 +126,6 @@ def _a_child_ended() -> bool:
         return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
         return False
-
-
-@contextlib.contextmanager
-def with_token() -> Iterator[None]:
-    """A private cluster asks for a token whatever the environment says: other users of the machine reach loopback.
-
-    Ray reads this once, when it is imported.
-    """
-    if os.environ.get(AUTH_MODE) != "disabled" or "ray" in sys.modules:
-        yield
-        return
-    before = os.environ.get(AUTH_TOKEN)
-    os.environ.update({AUTH_MODE: "token", AUTH_TOKEN: os.urandom(32).hex()})
-    try:
-        yield
-    finally:
-        os.environ[AUTH_MODE] = "disabled"
-        os.environ.pop(AUTH_TOKEN)
-        if before is not None:
-            os.environ[AUTH_TOKEN] = before
 
 
 def end_half_started(error: Exception) -> None:

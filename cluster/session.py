@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.auth_token import close_token_file, with_token
 from cluster.liveness import raise_when_lost
-from cluster.private_cluster import SOURCE_CPUS, cores, end_half_started, private_options, with_token
+from cluster.private_cluster import SOURCE_CPUS, cores, end_half_started, private_options
 from cluster.waiting import tell_waiting
 from engine.errors import EnvironmentProblem, UsageError
 from engine.limits import answer_limit_s
@@ -84,7 +85,7 @@ def _connection(address: str, cpus: int | None, gpus: int | None) -> Iterator[Ca
     with scope as options:
         _connect(address, options)
         _silence()
-        _close_token_file()
+        close_token_file()
         try:
             with raise_when_lost(private=address == LOCAL):
                 resources = ray.cluster_resources()
@@ -200,11 +201,3 @@ def _divert_native_stderr() -> None:
     if sys.stderr is sys.__stderr__:
         sys.stderr = python_stderr
     sys.__stderr__ = python_stderr  # type: ignore[misc]
-
-
-def _close_token_file() -> None:
-    """Ray writes the cluster's token readable by everyone on the machine (0644)."""
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
-    with contextlib.suppress(OSError):
-        if path.stat().st_mode & 0o077:
-            path.chmod(0o600)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, final
 
 from cluster.job_api import NO_AGENT, connect, explain_errors
+from cluster.waiting import tell_waiting
 from engine.errors import EnvironmentProblem, UsageError
 
 PREFIX = "mycanvas-"
@@ -111,8 +112,8 @@ class Submissions:
         """
         name = f"{QUESTION}{uuid.uuid4().hex[:12]}"
         until = time.monotonic() + limit_s
-        self._start(name, command, folder, {}, {})
-        with explain_errors(self._address):
+        with tell_waiting("the cluster's Python to answer"), explain_errors(self._address):
+            self._start(name, command, folder, {}, {})
             try:
                 while str(self._client.get_job_status(name).value) not in ENDED:
                     if time.monotonic() > until:
@@ -120,8 +121,8 @@ class Submissions:
                     time.sleep(LOOK_EVERY_S)
                 return str(self._client.get_job_logs(name))
             finally:
-                self._client.stop_job(name)
-                with suppress(RuntimeError):  # it has just been stopped, and Ray keeps the line in its list
+                with suppress(RuntimeError):  # a line that is left in Ray's list is no reason to refuse a run
+                    self._client.stop_job(name)
                     self._client.delete_job(name)
 
     def _start(

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
+
+from engine.ticking import tick
 
 TELL_EVERY_S = 4.0
 
 
-@contextmanager
-def tell_waiting(what: str) -> Iterator[None]:
+def tell_waiting(what: str) -> AbstractContextManager[None]:
     """Say every four seconds what is waited for, to whoever looks on at a terminal, while the block runs."""
-    over = threading.Event()
+    began = time.monotonic()
 
     def tell() -> None:
-        began = time.monotonic()
-        while not over.wait(TELL_EVERY_S):
-            sys.stderr.write(f"waiting for {what}  {time.monotonic() - began:.0f} s\n")
+        sys.stderr.write(f"waiting for {what}  {time.monotonic() - began:.0f} s\n")
 
-    if sys.stderr.isatty():
-        threading.Thread(target=tell, daemon=True).start()
-    try:
-        yield
-    finally:
-        over.set()
+    return tick(TELL_EVERY_S, tell) if sys.stderr.isatty() else nullcontext()

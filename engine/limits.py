@@ -1,4 +1,4 @@
-"""How large things of strangers may be before they are read; each limit can be raised by a variable of its name."""
+"""How large things of strangers may be, and how long they may take to answer; each limit has a variable of its name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 MAX_UNITS, MAX_TEXT = "MYCANVAS_MAX_UNITS", "MYCANVAS_MAX_TEXT_BYTES"
 MAX_WORDS, MAX_NUMBERS = "MYCANVAS_MAX_WORDS", "MYCANVAS_MAX_NUMBERS"
+ANSWER_S = 30.0
 LIMITS: Mapping[str, int] = {
     "MYCANVAS_MAX_PIXELS": 8192 * 8192,  # of one stored image or mask: the largest cut-out that `segment` makes
     "MYCANVAS_MAX_ROWS": 5_000_000,  # of one Parquet file: a summary of 1,000 units of 4,096 samples has 4.1 million
@@ -32,4 +33,4 @@ def how_to_raise(name: str, found: int) -> str:
 def answer_limit_s() -> float:
     """Seconds in which somebody must answer where a cluster, a bucket or a hub should be; `MYCANVAS_ANSWER_S`."""
     said = os.environ.get("MYCANVAS_ANSWER_S", "")
-    return float(said) if said.replace(".", "", 1).isdecimal() else 30.0
+    return (float(said) if said.replace(".", "", 1).isdecimal() else 0.0) or ANSWER_S

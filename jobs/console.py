@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from engine.ticking import tick
 
 Format = Literal["auto", "human", "json", "quiet"]
 LINE_EVERY_S = 10.0
@@ -63,20 +64,16 @@ class Progress:
     @contextmanager
     def watch(self) -> Iterator[None]:
         """While the block runs, also say that nothing comes: a worker starts, is slow, or is stopped."""
-        over = threading.Event()
-
-        def look() -> None:
-            while not over.wait(1.0):
-                self.look()
-
-        teller = threading.Thread(target=look, daemon=True)
-        teller.start()
         try:
-            yield
+            with tick(1.0, self.look):
+                yield
         finally:
-            over.set()
-            teller.join()
             self.close()
+
+    def say(self, text: str) -> None:
+        """A line for the person, below the bar as it is now."""
+        self.close()
+        self.console.say(text)
 
     def look(self) -> None:
         """Show the bar where there is a terminal, and how long nothing has come."""

@@ -129,13 +129,15 @@ def _cluster_needs() -> Iterator[Finding]:
 
 def _token() -> Finding:
     """A Ray cluster without a token runs anyone's code."""
-    if os.environ.get("RAY_AUTH_MODE") == "disabled":
+    from cluster.auth_token import AUTH_MODE, is_open_to_others, token_file
+
+    if os.environ.get(AUTH_MODE) == "disabled":
         what = "RAY_AUTH_MODE=disabled: whoever reaches a cluster that you start runs code as you"
         return Finding("ray token", "warn", what, "unset it; a private cluster asks for a token all the same")
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", Path.home() / ".ray" / "auth_token"))
+    path = token_file()
     if not path.exists():
         return Finding("ray token", "ok", "none yet; a private cluster makes its own")
-    if path.stat().st_mode & 0o077:
+    if is_open_to_others(path):
         return Finding("ray token", "warn", f"{path} can be read by others", f"chmod 600 {path}")
     return Finding("ray token", "ok", "readable by you alone")
 

@@ -17,7 +17,7 @@ from engine.run.pool import Pool
 from engine.storage.commits import CommittedUnits, Receipt, list_committed
 from engine.storage.extents import Extents
 from engine.storage.open_store import open_store
-from jobs.console import Console
+from jobs.console import Console, Progress
 
 Make = Callable[[Sequence[Pool], Sequence[int], CommittedUnits], Iterator[Receipt]]
 """Makes the units that are not done, with this many replicas of each pool, inside a session."""
@@ -130,18 +130,18 @@ def make_missing(work: Work, capacity: Capacity, console: Console) -> Tally:
         console.say(f"resume  {work.done.count:,} of {units:,} units are committed, {work.missing:,} to do")
     progress = console.progress(work.label, work.rows_left)
     with progress.watch():
-        for receipt in _receipts(work, capacity, console):
+        for receipt in _receipts(work, capacity, progress):
             tally = tally.plus(receipt)
             progress.advance(receipt.rows, f"{tally.failed} failed" if tally.failed else "")
             _watch(work, tally.failed)
     return tally
 
 
-def _receipts(work: Work, capacity: Capacity, console: Console) -> Iterator[Receipt]:
+def _receipts(work: Work, capacity: Capacity, progress: Progress) -> Iterator[Receipt]:
     if not capacity.ray:
         yield from work.make_here(work.done)
         return
-    with claimed_replicas(work.pools, capacity, f"{work.label} into {work.out}", console.say) as sizes:
+    with claimed_replicas(work.pools, capacity, f"{work.label} into {work.out}", progress.say) as sizes:
         yield from work.make(work.pools, sizes, work.done)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, final
 
 from engine.errors import EnvironmentProblem
+from engine.limits import answer_limit_s
 
-LIMIT_S = 30.0  # without a byte
 BLOCK = 1 << 20
 Tell = Callable[[int], None]
 """Is given the bytes that came."""
@@ -100,7 +100,7 @@ def _fetch_rest(wanted: HttpsFile, part: Path, tell: Tell) -> None:
     if have >= wanted.size:
         have = 0
     ask = urllib.request.Request(wanted.url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310 - https
-    with urllib.request.build_opener(_HttpsOnly).open(ask, timeout=LIMIT_S) as answer:
+    with urllib.request.build_opener(_HttpsOnly).open(ask, timeout=answer_limit_s()) as answer:
         goes_on = have > 0 and answer.status == 206
         have = have if goes_on else 0
         tell(have)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from engine.errors import EnvironmentProblem
@@ -17,9 +18,9 @@ def from_hub(model: str, revision: str, files: Sequence[str] = SAFE_FILES, *, fe
     Raises:
         EnvironmentProblem: WEIGHTS_MISSING.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
 
-    silence = _hub_silence() if fetch else ""
+    silence = _hub_silence(constants.ENDPOINT) if fetch and not constants.HF_HUB_OFFLINE else ""
     try:
         here = not fetch or bool(silence)
         return Path(snapshot_download(model, revision=revision, allow_patterns=list(files), local_files_only=here))
@@ -32,14 +33,13 @@ def from_hub(model: str, revision: str, files: Sequence[str] = SAFE_FILES, *, fe
         ) from None
 
 
-def _hub_silence() -> str:
-    """Why nothing should be asked of the hub; empty where it answers. Its client has no limit of its own for that."""
-    from huggingface_hub import constants, get_session
+@cache
+def _hub_silence(endpoint: str) -> str:
+    """Why nothing should be asked of a hub; empty where it answers. Its client has no limit of its own for that."""
+    from huggingface_hub import get_session
 
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
     try:
-        get_session().head(constants.ENDPOINT, timeout=answer_limit_s())
+        get_session().head(endpoint, timeout=answer_limit_s())
     except Exception as error:  # noqa: BLE001  each version of the client has another network library
-        return f"{constants.ENDPOINT} does not answer: {str(error) or type(error).__name__}".splitlines()[0]
+        return f"{endpoint} does not answer: {str(error) or type(error).__name__}".splitlines()[0]
     return ""

@@ -68,7 +68,7 @@ class CustomDiffusion(TrainingSpec):
         base = StableDiffusion(self.base, self.revision, device)
         rows = add_concepts(base, data.words, composition=self.prompts.composition_token)
         weights = choose_weights(base, self.method, self.rank)
-        before = {name: weight.detach().cpu().clone() for name, weight in weights.items()}
+        before = {name: weight.detach().cpu().clone() for name, weight in weights.items() if self.method == "kv"}
         task = Denoise(
             base, weights, rows, (data.rows, classes), batch=self.batch, prior_weight=self.prior_weight,
             side=self.side, seed=self.seed, crew=Crew(context.rank, context.world_size),

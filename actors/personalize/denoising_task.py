@@ -35,9 +35,9 @@ class Denoise(TrainingTask):
     """Rows of concepts, and as many of their classes where there are any.
 
     Args:
-        base: frozen, but for `weights` and `rows`.
+        base: frozen, but for `weights` and `token_rows`.
         weights: trained weights of the UNet by name.
-        rows: trained rows of each text encoder.
+        token_rows: trained embedding rows of each text encoder.
         data: rows of concepts, then those of classes, which may be none.
         batch: rows of concepts in a step, on all workers together.
         prior_weight: of the rows of classes.
@@ -50,7 +50,7 @@ class Denoise(TrainingTask):
         self,
         base: StableDiffusion,
         weights: dict[str, nn.Parameter],
-        rows: Sequence[TokenRows],
+        token_rows: Sequence[TokenRows],
         data: tuple[TrainingRows, TrainingRows | None],
         *,
         batch: int,
@@ -61,7 +61,7 @@ class Denoise(TrainingTask):
     ) -> None:
         self.base, self.data, self.batch, self.prior_weight = base, data, batch, prior_weight
         self.side, self.seed, self.crew = side, seed, crew
-        self.net = nn.ModuleDict({"rows": nn.ModuleList(rows), "unet": _Named(weights)})
+        self.net = nn.ModuleDict({"token_rows": nn.ModuleList(token_rows), "unet": _Named(weights)})
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """This worker's part of the sum over the global batch, times the workers: gradients are averaged over them."""

@@ -90,10 +90,16 @@ def read_classes(uri: str, words: tuple[ConceptWords, ...], seed: int, *, flip: 
 
 
 def is_dataset(uri: str) -> bool:
-    """Whether a place holds rows of this engine; else it is a folder of photos."""
+    """Whether a place holds rows of this engine; else it is a folder of photos.
+
+    Raises:
+        UsageError: ROWS_KIND for rows of a kind that is not known.
+    """
     try:
         open_dataset(uri).record()
-    except UsageError:
+    except UsageError as error:
+        if error.code != "DATASET_EMPTY":
+            raise
         return False
     return True
 

@@ -131,9 +131,7 @@ def read_extents(store: Store) -> Extents:
 
 def mark_ended(store: Store, units: int) -> None:
     """Write down that all of the first `units` units were committed: one that is not there later is gone."""
-    path = ended_path(units)
-    if not store.exists(path):
-        store.create(path, seal(ENDED, {"units": units}))
+    store.create(ended_path(units), seal(ENDED, {"units": units}))
 
 
 def ended_units(store: Store) -> int:

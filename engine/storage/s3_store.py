@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 NO_BUCKET = "NoSuchBucket"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_ONCE = timedelta(seconds=1)
 _CREATE_ATTEMPTS = 5
 _READERS, _AHEAD = 16, 256  # requests at once; files that are read ahead
 _BUFFER = 256 * 1024  # holds the footer of a shard in one request
@@ -54,22 +54,23 @@ def _options(endpoint: str) -> dict[str, bool]:
 
 @cache
 def _require_answer(bucket: str, endpoint: str) -> None:
-    """Ask a bucket once a process, and try nothing again: later requests may wait minutes for a service to come back.
+    """Ask a bucket once a process, and try nothing again: later requests wait minutes for a service to come back.
 
     Raises:
-        EnvironmentProblem: STORE_FAILED where nothing has answered after `engine.limits.answer_limit_s` seconds.
+        EnvironmentProblem: STORE_FAILED where nothing has answered after `engine.limits.answer_limit_s` seconds; what
+            fails sooner is left to the request itself, which is tried again.
     """
-    limit = timedelta(seconds=answer_limit_s())
-    limits: dict[str, Any] = {"timeout": limit, "connect_timeout": limit}
-    known: Any = {**limits, **_options(endpoint)}
-    once = S3Store(bucket, client_options=known, retry_config={"max_retries": 0, "retry_timeout": _ONCE})
-    try:
+    limit, began = answer_limit_s(), time.monotonic()
+    known: Any = {
+        "timeout": timedelta(seconds=limit),
+        "connect_timeout": timedelta(seconds=limit),
+        **_options(endpoint),
+    }
+    once = S3Store(bucket, client_options=known, retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)})
+    with suppress(FileNotFoundError, BaseError):
         obstore.head(once, ".mycanvas-knock")
-    except (FileNotFoundError, PermissionDeniedError, UnauthenticatedError):
-        return  # somebody answered
-    except BaseError as error:
-        where = f"s3://{bucket} at {endpoint or 'AWS'}"
-        raise store_failed(where, f"no answer within {answer_limit_s():g} s: {_first_line(error)}") from error
+    if time.monotonic() - began >= limit:
+        raise store_failed(f"s3://{bucket} at {endpoint or 'AWS'}", f"no answer within {limit:g} s")
 
 
 @final

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cluster.auth_token import close_token_file
 from cluster.private_cluster import SOURCE_CPUS, private_options
-from cluster.session import QUIET_ENVIRONMENT, _close_token_file, check_readable, session
+from cluster.session import QUIET_ENVIRONMENT, check_readable, session
 from engine.errors import EnvironmentProblem, UsageError
 from tests.support.processes.ray_cluster import CPUS, GPUS
 from tests.support.processes.ray_head import free_port
@@ -63,17 +64,26 @@ def starting():
             time.sleep(0.01)
         raylets[0].suspend()
         yield driver, raylets[0]
-        assert driver.stdout.readline() == b"in\n"
         assert driver.wait(60) == 0
 
 
 @pytest.mark.slow
 def test_a_node_that_is_slow_to_start_is_waited_for():
     """Ray waits 30 s for a node; five of twenty starts on a busy machine were given up after three times that."""
-    with starting() as (_, raylet):
+    with starting() as (driver, raylet):
         time.sleep(45)
         assert raylet.is_running()
         raylet.resume()
+        assert driver.stdout.readline() == b"in\n"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_node_that_never_comes_is_ended_and_another_one_started():
+    """Ray leaves its processes behind when it gives up."""
+    with starting() as (driver, raylet):
+        assert driver.stdout.readline() == b"in\n"
+        assert raylet not in [child for child in driver.children() if child.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.slow
@@ -84,6 +94,7 @@ def test_a_node_that_dies_while_it_starts_is_followed_by_another_one():
         while not [child for child in driver.children() if "raylet" in child.name() and child != raylet]:
             time.sleep(0.1)
         assert raylet not in [child for child in driver.children() if child.status() != psutil.STATUS_ZOMBIE]
+        assert driver.stdout.readline() == b"in\n"
 
 
 def test_the_logs_of_a_private_cluster_are_kept_for_an_error_without_a_name():
@@ -165,10 +176,10 @@ def test_the_token_of_a_cluster_is_readable_by_its_owner_alone(tmp_path, monkeyp
     token.write_text("0" * 32)
     token.chmod(0o644)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
-    _close_token_file()
+    close_token_file()
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     token.unlink()
-    _close_token_file()
+    close_token_file()
     assert not token.exists()
 
 

@@ -127,6 +127,18 @@ def test_when_nothing_comes_that_is_said(capsys, monkeypatch):
     assert sys.stderr.getvalue().endswith("\n")
 
 
+def test_what_is_said_beside_a_bar_has_a_line_of_its_own(monkeypatch):
+    """A run that waits for its share says so while its bar is drawn each second."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    progress = Console().progress("compose", 4)
+    progress.look()
+    progress.say("waiting for a share")
+    progress.look()
+    progress.close()
+    lines = [line.rpartition("\x1b[K")[2] for line in sys.stderr.getvalue().split("\n")]
+    assert [line[:24] for line in lines] == ["╌" * 24, "waiting for a share", "╌" * 24, ""]
+
+
 def test_a_run_with_nothing_to_do_shows_no_bar(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     Console().progress("compose", 0).close()
