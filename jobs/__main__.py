@@ -1,5 +1,5 @@
 """`python -m jobs`: the `mycanvas` command where the engine is a folder and not installed."""
 
-from jobs.cli.main import main
+from jobs.cli.process import run
 
-main()
+run()

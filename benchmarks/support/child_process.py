@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-MYCANVAS = (sys.executable, "-c", "from jobs.cli.main import main; main()")
+MYCANVAS = (sys.executable, "-c", "from jobs.cli.process import run; run()")
 _TAIL = 2000  # bytes of stderr that are worth repeating
 
 

@@ -87,7 +87,7 @@ def test_all_commands_are_there():
 
 def test_help_imports_nothing_heavy():
     script = (
-        "import sys; sys.argv = ['mycanvas', '--help']; from jobs.cli.main import main; main();"
+        "import sys; sys.argv = ['mycanvas', '--help']; from jobs.cli.process import run; run();"
         f"print('LOADED', *(name for name in {HEAVY} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -254,7 +254,7 @@ def test_an_ended_command_has_its_exit_code_and_says_how_to_go_on(tmp_path, sign
     words = ["toybox", "--concepts", "1000", "--size", "64", "--out", str(tmp_path / "toys")]
     script = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        f"sys.argv = ['mycanvas', *{words!r}]; from jobs.cli.main import main; main()"
+        f"sys.argv = ['mycanvas', *{words!r}]; from jobs.cli.process import run; run()"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, cwd=ROOT)
     while not list(tmp_path.glob("toys/photos/*/*.jpg")):

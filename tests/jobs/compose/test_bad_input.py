@@ -143,7 +143,7 @@ def test_a_resume_with_another_recipe_is_refused_with_the_difference(tmp_path, o
 
 def mycanvas(*arguments):
     """The command in a process of its own."""
-    words = [sys.executable, "-c", "from jobs.cli.main import main; main()", *map(str, arguments)]
+    words = [sys.executable, "-c", "from jobs.cli.process import run; run()", *map(str, arguments)]
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 
 
