@@ -109,7 +109,9 @@ def _trainer(
         train_in_worker,
         train_loop_config={"spec": spec, "storage": storage, "resources": resources},
         scaling_config=ScalingConfig(
-            num_workers=resources.num_workers, use_gpu=resources.use_gpu, resources_per_worker={"CPU": cpus} | gpus
+            num_workers=(resources.num_workers, resources.max_workers) if resources.elastic else resources.num_workers,
+            use_gpu=resources.use_gpu,
+            resources_per_worker={"CPU": cpus} | gpus,
         ),
         run_config=RunConfig(
             name=spec.run,

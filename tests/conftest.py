@@ -1,9 +1,11 @@
 import os
 import secrets
+import sys
 from pathlib import Path
 
 import pytest
 
+from jobs.cli.main import main
 from tests.support.processes.ray_cluster import ray_cluster
 
 TESTS = Path(__file__).parent
@@ -43,3 +45,20 @@ def ray_address():
 def _no_proxy_for_loopback(monkeypatch):
     """Servers of tests listen on loopback, and no proxy knows them."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call `mycanvas` in this process; the exit code and what it said on stdout and stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mycanvas", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

@@ -45,6 +45,7 @@ FACTS: Mapping[str, ModelFact] = {
     "diffusers/stable-diffusion-xl-1.0-inpainting-0.1": ModelFact("openrail++", 6.9),
     "stabilityai/stable-diffusion-xl-refiner-1.0": ModelFact("openrail++", 6.1),
     "stabilityai/stable-diffusion-xl-base-1.0": ModelFact("openrail++", 6.9),
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": ModelFact("creativeml-openrail-m", 4.3),
     "madebyollin/taesdxl": ModelFact("mit", 0.01),
     "Tongyi-MAI/Z-Image-Turbo": ModelFact("apache-2.0", 33.0),
     "black-forest-labs/FLUX.2-klein-4B": ModelFact("apache-2.0", 16.0),

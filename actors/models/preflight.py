@@ -21,6 +21,7 @@ from engine.run.stage import Spec
 PATH_LIKE = ("/", "./", "../", "~")
 NAMING = {
     "model": "revision",
+    "base": "revision",
     "weights": "",
     "detector": "detector_revision",
     "sam": "sam_revision",
@@ -85,6 +86,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             Landmark("conv_in.weight", 1, _UNET, "in_channels"),
         ),
     ),
+    "stable_diffusion": Architecture("model_index.json", "_class_name", "StableDiffusion(XL)?Pipeline"),
     "flow": Architecture("model_index.json", "_class_name", "|".join(FLOWS.values())),
     "open_clip": Architecture(
         _CLIP,

@@ -3,7 +3,8 @@
     concepts.safetensors              clip_l, for SDXL also clip_g: a row for each token, float32
     pytorch_lora_weights.safetensors  methods kv-lora and attn-lora, as `load_lora_weights` of diffusers reads it
     kv.safetensors                    method kv: what is added to each attn2.to_k and attn2.to_v of the UNet
-    manifest.json                     tokens and concepts, method, base with its hash, hashes of the files
+    manifest.json                     tokens and concepts, method, base, data and spec, licences, hashes of the files
+    README.md                         the model card
 
 Plain diffusers reads all of it: docs/train.md shows how. Nothing is a pickle.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,51 +22,74 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from actors.models.weights import read_tensors
+from actors.personalize.custom_diffusion import Method
+from actors.personalize.manifest import MANIFEST, damage, read_manifest
+from actors.personalize.model_card import model_card
 from actors.personalize.stable_diffusion import StableDiffusion
-from actors.personalize.trainables import ADAPTER, Method, TokenRows
-from engine.errors import EnvironmentProblem, UsageError
+from actors.personalize.trainables import ADAPTER, TokenRows
+from engine.errors import UsageError
 from engine.rows.values import Model
 from engine.storage.hashes import digest
+from engine.storage.open_store import open_store
 from planners.train.prompts import COMPOSITION_TOKEN, ConceptWords
 
-EMBEDDINGS, KV, LORA, MANIFEST = (
-    "concepts.safetensors", "kv.safetensors", "pytorch_lora_weights.safetensors", "manifest.json",
+EMBEDDINGS, KV, LORA, CARD = (
+    "concepts.safetensors", "kv.safetensors", "pytorch_lora_weights.safetensors", "README.md",
 )  # fmt: skip
 ENCODERS = "clip_l", "clip_g"
 """The names by which embeddings of SDXL's two encoders are passed on; SD has the first alone."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactFacts:
+    """What the manifest says of a training.
+
+    Attributes:
+        method: what was trained.
+        words: of the concepts.
+        composition: whether there is a token for the arrangement.
+        base: the model, with its hash.
+        base_from: where it was read: folder, shipped name or hub id, and its commit.
+        side: of the pictures in pixels.
+        licenses: of all sources.
+        spec: all hyperparameters, as JSON.
+        data: where the rows were, how many, and a hash of which.
+        metrics: of the last look.
+    """
+
+    method: Method
+    words: tuple[ConceptWords, ...]
+    composition: bool
+    base: Model
+    base_from: tuple[str, str]
+    side: int
+    licenses: tuple[str, ...] = ()
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> list[str]:
+        """All new tokens, in the order of their embeddings."""
+        return [*(each.token for each in self.words), *([COMPOSITION_TOKEN] if self.composition else [])]
+
+
 def save_artifact(
-    folder: Path,
-    base: StableDiffusion,
-    rows: Sequence[TokenRows],
-    before: Mapping[str, Tensor],
-    *,
-    method: Method,
-    words: Sequence[ConceptWords],
-    composition: bool,
-    base_model: Model,
-    facts: Mapping[str, Any],
+    folder: Path, base: StableDiffusion, rows: Sequence[TokenRows], before: Mapping[str, Tensor], facts: ArtifactFacts
 ) -> None:
     """Write a folder; `before` are the base's own keys and values, for method kv."""
     folder.mkdir(parents=True, exist_ok=True)
     embeddings = {name: _plain(each.rows) for name, each in zip(ENCODERS, rows, strict=False)}
     save_file(embeddings, folder / EMBEDDINGS)
-    if method == "kv":
-        changed = {name: _plain(base.unet.get_parameter(name)) - before[name] for name in sorted(before)}
+    if facts.method == "kv":
+        changed = {name: _plain(base.unet.get_parameter(name)) - before[name].float() for name in sorted(before)}
         save_file(changed, folder / KV)
     else:
         _save_lora(folder, base.unet)
-    tokens = [*(each.token for each in words), *([COMPOSITION_TOKEN] if composition else [])]
-    manifest = {
-        "tokens": tokens,
-        "concepts": [asdict(each) for each in words],
-        "method": method,
-        "base": asdict(base_model),
-        "files": {path.name: digest(path.read_bytes()) for path in sorted(folder.glob("*.safetensors"))},
-        **facts,
-    }
+    files = {path.name: digest(path.read_bytes()) for path in sorted(folder.glob("*.safetensors"))}
+    manifest = {**asdict(facts), "tokens": facts.tokens, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    (folder / CARD).write_text(model_card(manifest, two_encoders=base.is_xl), encoding="utf-8")
 
 
 def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:
@@ -112,13 +136,11 @@ def read_artifact(folder: Path) -> dict[str, Any]:
     Raises:
         EnvironmentProblem: ARTIFACT_DAMAGED.
     """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
-        changed = [name for name, known in manifest["files"].items() if digest((folder / name).read_bytes()) != known]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damage(folder, str(error)) from error
-    if changed:
-        raise _damage(folder, f"{changed[0]} is not what was saved")
+    manifest = read_manifest(open_store(str(folder)))
+    for name, known in manifest["files"].items():
+        file = folder / name
+        if not file.is_file() or digest(file.read_bytes()) != known:
+            raise damage(str(folder), f"{name} is not what was saved")
     return manifest
 
 
@@ -134,8 +156,3 @@ def _save_lora(folder: Path, unet: Any) -> None:
 
 def _plain(tensor: Tensor) -> Tensor:
     return tensor.detach().float().cpu().contiguous().clone()
-
-
-def _damage(folder: Path, why: str) -> EnvironmentProblem:
-    fix = "train it again, or restore it from a copy"
-    return EnvironmentProblem("ARTIFACT_DAMAGED", "is no whole artifact", where=str(folder), why=why, fix=fix)

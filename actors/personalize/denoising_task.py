@@ -7,13 +7,17 @@ worker that has it: any number of workers makes the same step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actors.personalize.looks import Looks
 from actors.personalize.stable_diffusion import StableDiffusion
 from actors.personalize.trainables import TokenRows
 from actors.personalize.training_rows import Shown, TrainingRows
@@ -44,6 +48,8 @@ class Denoise(TrainingTask):
         side: of pictures in pixels.
         seed: root seed.
         crew: this worker.
+        parts: in which a worker computes its rows.
+        looks: what is drawn on the way; None on all workers but one.
     """
 
     def __init__(
@@ -58,26 +64,56 @@ class Denoise(TrainingTask):
         side: int,
         seed: int,
         crew: Crew,
+        parts: int = 1,
+        looks: Looks | None = None,
     ) -> None:
         self.base, self.data, self.batch, self.prior_weight = base, data, batch, prior_weight
-        self.side, self.seed, self.crew = side, seed, crew
+        self.side, self.seed, self.crew, self.parts, self.looks = side, seed, crew, parts, looks
+        self._waited = 0.0  # s for pictures, since they were last told
         self.net = nn.ModuleDict({"token_rows": nn.ModuleList(token_rows), "unet": _Named(weights)})
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
-        """This worker's part of the sum over the global batch, times the workers: gradients are averaged over them."""
-        concepts, classes = self.data
-        losses = [self._part(concepts, "concepts", step, rank)]
-        if classes is not None:
-            losses.append(self.prior_weight * self._part(classes, "classes", step, rank))
-        names = "concept_loss", "prior_loss"
-        values = {name: float(loss.detach()) for name, loss in zip(names, losses, strict=False)}
-        return torch.stack(losses).sum(), values
+        """All parts of `losses` at once."""
+        parts = list(self.losses(step, rank))
+        return torch.stack([loss for loss, _ in parts]).sum(), {
+            name: sum(values[name] for _, values in parts) for name in parts[0][1]
+        }
 
-    def _part(self, rows: TrainingRows, kind: str, step: int, rank: int) -> Tensor:
-        taken = EpochOrder(len(rows), self.batch, derive(self.seed, kind)).step(step)
-        mine = share(self.batch, rank, self.crew.world_size)
-        places = range(self.batch)[mine]
+    def losses(self, step: int, rank: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
+        """This worker's parts of the sum over the global batch, times the workers: gradients are averaged over them."""
+        concepts, classes = self.data
+        for part in range(self.parts):
+            losses = [self._part(concepts, "concepts", step, rank, part)]
+            if classes is not None:
+                losses.append(self.prior_weight * self._part(classes, "classes", step, rank, part))
+            names = "concept_loss", "prior_loss"
+            values = {name: float(loss.detach()) for name, loss in zip(names, losses, strict=False)}
+            yield torch.stack(losses).sum(), values | {"wait_s": self._waited}
+            self._waited = 0.0
+
+    def after(self, step: int, rank: int) -> None:
+        """Look, where it is time."""
+        del rank
+        if self.looks is not None:
+            self.looks.after(step)
+
+    def batch_of(self, step: int) -> str:
+        """The ids of the step's rows of concepts."""
+        rows = self.data[0]
+        return "rows " + ", ".join(rows.name(int(number)) for number in self._rows_of(rows, "concepts", step))
+
+    def _rows_of(self, rows: TrainingRows, kind: str, step: int) -> NDArray[np.int64]:
+        return EpochOrder(len(rows), self.batch, derive(self.seed, kind)).step(step)
+
+    def _part(self, rows: TrainingRows, kind: str, step: int, rank: int, part: int) -> Tensor:
+        taken = self._rows_of(rows, kind, step)
+        mine = range(self.batch)[share(self.batch, rank, self.crew.world_size)]
+        places = mine[share(len(mine), part, self.parts)]
+        if not places:  # fewer rows than parts: nothing to compute, and a gradient of zero
+            return next(self.net.parameters()).sum() * 0.0
+        began = time.perf_counter()
         shown = [rows.show(int(taken[place]), f"{step}/{place}", self.side) for place in places]
+        self._waited += time.perf_counter() - began
         generators = [torch.Generator().manual_seed(derive(self.seed, kind, step, place)) for place in places]
         errors = self._errors(shown, generators)
         masks = torch.stack([torch.from_numpy(one.mask) for one in shown]).to(errors.device).unsqueeze(1)

@@ -25,18 +25,19 @@ class Conditions:
 
 @final
 class StableDiffusion:
-    """A pipeline's networks, frozen, in float32.
+    """A pipeline's networks, frozen, in float32; with `half`, but for the autoencoder, in bfloat16.
 
     Args:
         model: a folder, ``shipped:micro/generator``, or a hub id.
         revision: the commit of a hub id.
         device: where the networks are.
+        half: whether UNet and text encoders are kept in bfloat16.
 
     Raises:
         UsageError, EnvironmentProblem: those of `actors.models.weights.local_weights`.
     """
 
-    def __init__(self, model: str, revision: str, device: torch.device) -> None:
+    def __init__(self, model: str, revision: str, device: torch.device, *, half: bool = False) -> None:
         forbid_code()
         quiet()
         from diffusers import DDPMScheduler, DiffusionPipeline
@@ -59,11 +60,17 @@ class StableDiffusion:
         self.scheduler: Any = DDPMScheduler.from_config(pipe.scheduler.config)
         for net in self.networks():
             net.to(device).eval().requires_grad_(requires_grad=False)
+        for net in (self.unet, *self.encoders) if half else ():
+            net.to(torch.bfloat16)
 
     @property
     def is_xl(self) -> bool:
         """Whether there are two text encoders, whose states stand side by side."""
         return getattr(self.pipe, "text_encoder_2", None) is not None
+
+    def spare_memory(self) -> None:
+        """Keep less of the UNet's forward pass, and compute it again in the backward pass (Chen et al. 2016)."""
+        self.unet.enable_gradient_checkpointing()
 
     def networks(self) -> list[nn.Module]:
         """All of them: the UNet, the autoencoder, the text encoders."""

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
+from actors.personalize.custom_diffusion import Method
 from actors.personalize.stable_diffusion import StableDiffusion
 from engine.errors import UsageError
 from planners.train.prompts import COMPOSITION_TOKEN, ConceptWords
 
-Method = Literal["kv", "kv-lora", "attn-lora"]
 ADAPTER = "concepts"
 _KV = re.compile(r".*attn2\.to_[kv]")
 _TARGETS = {"kv-lora": r".*attn2\.(to_k|to_v)", "attn-lora": r".*attn[12]\.(to_k|to_v|to_q|to_out\.0)"}
@@ -36,12 +36,13 @@ class TokenRows(nn.Module):
         encoder.resize_token_embeddings(max(len(tokenizer), table.num_embeddings), mean_resizing=False)
         grown: nn.Embedding = encoder.get_input_embeddings()
         grown.requires_grad_(requires_grad=False)
-        self.rows = nn.Parameter(torch.stack(started).to(grown.weight.device))
+        self.rows = nn.Parameter(torch.stack(started).to(grown.weight.device, torch.float32))
         grown.register_forward_hook(self._put_rows)
 
     def _put_rows(self, _table: nn.Module, inputs: tuple[Tensor, ...], looked_up: Tensor) -> Tensor:
         for place, number in enumerate(self.ids):
-            looked_up = torch.where((inputs[0] == number).unsqueeze(-1), self.rows[place], looked_up)
+            row = self.rows[place].to(looked_up.dtype)
+            looked_up = torch.where((inputs[0] == number).unsqueeze(-1), row, looked_up)
         return looked_up
 
 
@@ -81,7 +82,10 @@ def choose_weights(base: StableDiffusion, method: Method, rank: int) -> dict[str
     for name, layer in base.unet.named_modules():
         if _KV.fullmatch(name):
             layer.register_forward_hook(_detach_first_token)
-    return {name: weight for name, weight in base.unet.named_parameters() if weight.requires_grad}
+    trained = {name: weight for name, weight in base.unet.named_parameters() if weight.requires_grad}
+    for weight in trained.values():  # bfloat16 has 8 bits: a step of 1e-4 of a weight would be rounded away
+        weight.data = weight.data.float()
+    return trained
 
 
 def _detach_first_token(_layer: nn.Module, _inputs: tuple[Tensor, ...], states: Tensor) -> Tensor:

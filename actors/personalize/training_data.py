@@ -2,71 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from hashlib import blake2b
 
 from actors.personalize.training_rows import Composed, ComposedRow, EncodedPhoto, Photos, TrainingRows
 from engine.dataset.views import open_dataset
-from engine.errors import UsageError
-from engine.photos.listing import list_photos, read_file
+from engine.errors import SampleError, UsageError
+from engine.photos.decode_photo import decode_photo
+from engine.photos.listing import Photo, list_photos, read_file
 from engine.rows.composition import Composition
 from engine.rows.schema import from_table
 from engine.rows.values import ACCEPTED
-from planners.train.prompts import ConceptWords, PromptStrategies, name_concepts
+from engine.storage.hashes import digest
+from planners.train.prompts import ConceptWords, PromptStrategies, name_concepts, require_places
 
 COLUMNS = "sample_id", "unit_id", "seed", "image", "caption_template", "background_prompt", "objects", "status"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Rows, the concepts on them, and the licences of all sources."""
+    """Rows and what is known of them.
+
+    Attributes:
+        rows: that are trained on.
+        words: of the concepts on them.
+        licenses: of all sources.
+        fingerprint: a hash of which rows these are.
+        left_out: what cannot be trained on, and why: it costs no other row.
+    """
 
     rows: TrainingRows
     words: tuple[ConceptWords, ...]
     licenses: tuple[str, ...]
+    fingerprint: str
+    left_out: tuple[str, ...] = ()
+
+
+def read_data(
+    uri: str, seed: int, how: PromptStrategies, *, augment: bool, flip: bool, pixels: bool = True
+) -> TrainingData:
+    """The accepted rows of a dataset or a view, or the photos of a folder.
+
+    Args:
+        uri: of shards, of a view, or of a folder of photos.
+        seed: root seed.
+        how: the paper's prompt strategies, for composed rows.
+        augment: show photos near and far.
+        flip: mirror half of the rows.
+        pixels: whether composed rows can be shown; False only looks whether all is as it should be.
+
+    Raises:
+        UsageError, SampleError: those of `read_photos` and `read_composed`.
+    """
+    if is_dataset(uri):
+        return read_composed(uri, seed, how, flip=flip, pixels=pixels)
+    return read_photos(uri, seed, augment=augment, flip=flip)
 
 
 def read_photos(uri: str, seed: int, *, augment: bool, flip: bool) -> TrainingData:
-    """Photos of concepts, a folder each, as `compose` reads them.
+    """Photos of concepts, a folder each, as `compose` reads them. Each is decoded once to see that it can be.
 
     Raises:
-        UsageError: those of `engine.photos.listing.list_photos`, TRAIN_CONCEPTS.
-        SampleError: PHOTO_UNREADABLE.
+        UsageError: those of `engine.photos.listing.list_photos`, TRAIN_CONCEPTS, TRAIN_EMPTY.
     """
-    listed = list_photos(uri)
-    words = name_concepts({photo.concept: photo.class_name for photo in listed})
+    read: list[tuple[Photo, bytes]] = []
+    left_out: list[str] = []
+    for photo in list_photos(uri):
+        try:
+            data = read_file(photo.source)
+            decode_photo(data, where=photo.source)
+            read.append((photo, data))
+        except SampleError as error:
+            left_out.append(str(error))
+    if not read:
+        raise UsageError("TRAIN_EMPTY", "has no photo that can be read", where=uri, why=left_out[0])
+    words = name_concepts({photo.concept: photo.class_name for photo, _ in read})
     by_concept = {each.concept: each for each in words}
-    encoded = [EncodedPhoto(each.source, read_file(each.source), by_concept[each.concept]) for each in listed]
-    licenses = tuple(sorted({each.license for each in listed}))
-    return TrainingData(Photos(encoded, seed, augment=augment, flip=flip), words, licenses)
+    encoded = [EncodedPhoto(photo.source, data, by_concept[photo.concept]) for photo, data in read]
+    licenses = tuple(sorted({photo.license for photo, _ in read}))
+    known = _fingerprint(f"{photo.words.concept} {digest(photo.data)}" for photo in encoded)
+    rows = Photos(encoded, seed, augment=augment, flip=flip)
+    return TrainingData(rows, words, licenses, known, tuple(left_out))
 
 
-def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool) -> TrainingData:
-    """The accepted rows of a dataset, or of a view of one.
+def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool, pixels: bool = True) -> TrainingData:
+    """The accepted rows of a dataset, or of a view of one; without `pixels`, rows that cannot be shown.
 
     Raises:
         UsageError: DATASET_EMPTY, ROWS_KIND, TRAIN_EMPTY, TRAIN_CONCEPTS.
-        SampleError: TRAIN_CAPTION.
     """
     dataset = open_dataset(uri)
     dataset.require(Composition)
     rows: list[ComposedRow] = []
     classes: dict[str, str] = {}
     licenses: set[str] = set()
-    for table in dataset.tables(COLUMNS):
+    left_out: list[str] = []
+    for table in dataset.tables(COLUMNS if pixels else [name for name in COLUMNS if name != "image"]):
         for row in from_table(Composition, table, table.column_names):
-            if row.status != ACCEPTED or row.image is None:
+            if row.status != ACCEPTED or (pixels and row.image is None):
+                continue
+            try:
+                require_places(row.caption_template, len(row.objects))
+            except SampleError as error:
+                left_out.append(f"{row.sample_id}: {error}")
                 continue
             classes |= {each.concept: each.class_name for each in row.objects}
             licenses |= {each.license for each in row.objects}
-            concepts = tuple(each.concept for each in row.objects)
-            rows.append(ComposedRow(row.sample_id, row.image, row.caption_template, concepts, row.background_prompt))
+            rows.append(_composed_row(row))
     if not rows:
         fix = "filter less, or look at what the gate rejected: `mycanvas stats`"
-        raise UsageError("TRAIN_EMPTY", "has no accepted row to train on", where=uri, fix=fix)
+        why = next(iter(left_out), "")
+        raise UsageError("TRAIN_EMPTY", "has no accepted row to train on", where=uri, why=why, fix=fix)
     words = name_concepts(classes)
-    return TrainingData(Composed(rows, words, how, seed, flip=flip), words, tuple(sorted(licenses)))
+    known = _fingerprint(f"{row.sample_id} {row.template}" for row in rows)
+    made = Composed(rows, words, how, seed, flip=flip)
+    return TrainingData(made, words, tuple(sorted(licenses)), known, tuple(left_out))
+
+
+def _composed_row(row: Composition) -> ComposedRow:
+    return ComposedRow(
+        row.sample_id,
+        row.image or b"",
+        row.caption_template,
+        tuple(each.concept for each in row.objects),
+        tuple(each.box for each in row.objects),
+        row.background_prompt,
+    )
+
+
+def _fingerprint(lines: Iterable[str]) -> str:
+    return blake2b("\n".join(sorted(lines)).encode(), digest_size=8).hexdigest()
 
 
 def read_classes(uri: str, words: tuple[ConceptWords, ...], seed: int, *, flip: bool) -> Photos:
@@ -102,8 +168,3 @@ def is_dataset(uri: str) -> bool:
             raise
         return False
     return True
-
-
-def facts(data: TrainingData) -> dict[str, Any]:
-    """What the manifest says of the data."""
-    return {"rows": len(data.rows), "licenses": list(data.licenses)}

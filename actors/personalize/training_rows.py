@@ -6,11 +6,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compose.paste import box_window
 from engine.photos.decode_photo import decode_photo
 from engine.photos.images import decode, resize
 from engine.rows.values import Pixels
@@ -47,6 +49,14 @@ class TrainingRows(ABC):
     def show(self, number: int, draw: str, side: int) -> Shown:
         """A row as it is seen under `draw`, at `side` pixels."""
 
+    @abstractmethod
+    def name(self, number: int) -> str:
+        """Its id, for messages."""
+
+    @abstractmethod
+    def references(self, concept: str, most: int) -> list[Pixels]:
+        """Up to `most` pictures of a concept, HxWx3 uint8: what drawings of it are compared with."""
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedPhoto:
@@ -70,6 +80,13 @@ class Photos(TrainingRows):
     def __len__(self) -> int:
         return len(self._photos)
 
+    def name(self, number: int) -> str:
+        return self._photos[number].photo_id
+
+    def references(self, concept: str, most: int) -> list[Pixels]:
+        shown = [photo for photo in self._photos if photo.words.concept == concept][:most]
+        return [decode_photo(photo.data, where=photo.photo_id).pixels[..., :3] for photo in shown]
+
     def show(self, number: int, draw: str, side: int) -> Shown:
         photo = self._photos[number]
         augment = self._augment and not self._of_class
@@ -92,12 +109,13 @@ class Photos(TrainingRows):
 
 @dataclass(frozen=True, slots=True)
 class ComposedRow:
-    """A row of a dataset: its id, encoded image, caption template, the concepts of its objects, its background."""
+    """A row of a dataset: its id, encoded image, caption template, concepts and boxes of its objects, background."""
 
     sample_id: str
     image: bytes
     template: str
     concepts: tuple[str, ...]
+    boxes: tuple[tuple[float, float, float, float], ...]
     background: str
 
 
@@ -133,12 +151,24 @@ class Composed(TrainingRows):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def name(self, number: int) -> str:
+        return self._rows[number].sample_id
+
+    def references(self, concept: str, most: int) -> list[Pixels]:
+        shown = (row for row in self._rows if concept in row.concepts)
+        return [_crop(decode(row.image), row.boxes[row.concepts.index(concept)]) for row in islice(shown, most)]
+
     def show(self, number: int, draw: str, side: int) -> Shown:
         row, prompt = self._rows[number], self._prompts[number]
         flip = self._flip and not _SIDES.search(prompt)
         view = draw_view(self._seed, f"{draw}/{row.sample_id}", augment=False, flip=flip)
         pixels = _square(decode(row.image), side)
         return Shown(pixels[:, ::-1] if view.flip else pixels, prompt, np.ones((side // LATENT,) * 2, np.float32))
+
+
+def _crop(pixels: Pixels, box: tuple[float, float, float, float]) -> Pixels:
+    rows, columns = box_window(box, pixels.shape[0])
+    return pixels[rows, columns]
 
 
 def _square(pixels: Pixels, side: int) -> Pixels:

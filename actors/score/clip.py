@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from actors.score.references import ImageScorer, References
 from engine.compose.paste import box_window
-from engine.metrics.similarity import cosine, cp_clip, cp_clip_assigned, similarities
+from engine.metrics.similarity import Embeddings, cosine, cp_clip, cp_clip_assigned, similarities
 from engine.photos.library import Library
 from engine.rows.composition import Composition
 from engine.rows.scores import ClipColumns
@@ -55,8 +55,8 @@ def clip_judge(scorer: ClipScorer, library: Library, limit: int) -> ClipJudge:
         for number, row in enumerate(rows):
             own = crops[first : first + len(row.placements)]
             first += len(row.placements)
-            known = [references.others(key) for key in placed_cutouts(row, library)]
-            table = similarities(own, known) if all(len(each) for each in known) else None
+            known = references_of(row, references, library) if row.placements else []
+            table = similarities(own, known) if known and all(len(each) for each in known) else None
             scores.append(
                 ClipScores(
                     clip_score=cosine(images[number], texts[2 * number]),
@@ -69,6 +69,13 @@ def clip_judge(scorer: ClipScorer, library: Library, limit: int) -> ClipJudge:
         return scores
 
     return judge
+
+
+def references_of(row: Composition, references: References, library: Library) -> list[Embeddings]:
+    """What each concept of a row is compared with: photos other than the pasted one; all, where none was pasted."""
+    if not row.placements:
+        return [references.of_concept(concept) for concept in row.concepts]
+    return [references.others(key) for key in placed_cutouts(row, library)]
 
 
 def placed_cutouts(row: Composition, library: Library) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from engine.metrics.detection import Detections, best_scores, surest_surplus, surplus, visible_box
 from engine.photos.library import Library
 from engine.rows.composition import Composition
@@ -35,6 +37,9 @@ class Recognised(DetectionColumns):
     labels: tuple[int, ...] = ()
 
 
+NOTHING = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+"""What is found where nothing is asked for."""
+
 DetectionJudge = Callable[[Sequence[Composition], Sequence[Pixels]], list[Recognised]]
 
 
@@ -48,9 +53,12 @@ def detection_judge(detector: Detector, library: Library) -> DetectionJudge:
     """What the detector recognises in a batch; each row is asked for the classes of its own cast."""
 
     def judge(rows: Sequence[Composition], stored: Sequence[Pixels]) -> list[Recognised]:
-        classes = [[library.cutouts[at.cutout_id].class_name for at in row.placements] for row in rows]
+        classes = [_classes(row, library) for row in rows]
         queries = [list(dict.fromkeys(names)) for names in classes]
-        answers = detector.detect(stored, queries)
+        asked_of = [number for number, names in enumerate(queries) if names]
+        said = detector.detect([stored[number] for number in asked_of], [queries[number] for number in asked_of])
+        heard = dict(zip(asked_of, said, strict=True))
+        answers = [heard.get(number, NOTHING) for number in range(len(rows))]
         return [
             _recognise(row, found, [asked.index(name) for name in names], detector.threshold)
             for row, found, names, asked in zip(rows, answers, classes, queries, strict=True)
@@ -59,7 +67,17 @@ def detection_judge(detector: Detector, library: Library) -> DetectionJudge:
     return judge
 
 
+def _classes(row: Composition, library: Library) -> list[str]:
+    """Of what was placed; of a picture in which nothing was placed, of the concepts that its words name."""
+    if row.placements:
+        return [library.cutouts[at.cutout_id].class_name for at in row.placements]
+    known = {info.concept: info.class_name for info in library.cutouts.values()}
+    return [known[concept] for concept in row.concepts if concept in known]
+
+
 def _recognise(row: Composition, found: Detections, labels: Sequence[int], threshold: float) -> Recognised:
+    if not row.placements:
+        return Recognised(scores=(), found=found, labels=tuple(labels))
     boxes = [visible_box(layer) for layer in row.layers]
     scores = best_scores(found, boxes, labels)
     return Recognised(

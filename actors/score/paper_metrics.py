@@ -15,7 +15,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.score.clip import crop, placed_cutouts
+from actors.score.clip import crop, references_of
 from actors.score.identity import Likeness, of_objects
 from actors.score.references import ImageScorer, References
 from actors.score.scorers import Loaded, ModelScores
@@ -77,7 +77,7 @@ class ScoredBatch:
         assert found is not None
         believed = np.flatnonzero(found.scores >= detector.threshold)
         crops = clip.embed_images([crop(pixels, found.boxes[number]) for number in believed])
-        known = [self.references["clip"].others(key) for key in placed_cutouts(row, self.library)]
+        known = references_of(row, self.references["clip"], self.library)
         best = np.isin(believed, top_boxes(found, said.recognised.labels, detector.threshold))
         table = similarity.similarities(crops, known) if all(len(each) for each in known) else None
         return DetectedCrops(table, best, len(row.concepts))
@@ -138,7 +138,8 @@ def _whole(batch: ScoredBatch, images: Sequence[NDArray[np.float32] | None], mod
     found: list[Likeness] = []
     for row, image in zip(batch.rows, images, strict=True):
         assert image is not None
-        found.append(tuple(_mean(image, references, key) for key in placed_cutouts(row, batch.library)))
+        known = references_of(row, references, batch.library)
+        found.append(tuple(mean_cosine(image, each) if len(each) else None for each in known))
     return found
 
 

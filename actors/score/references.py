@@ -61,6 +61,11 @@ class References:
         vectors = [self._embed(other) for other in ids[: self._limit]]
         return np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
 
+    def of_concept(self, concept: str) -> Embeddings:
+        """NxD, of the first `limit` cut-outs of a concept: what a picture is held against in which none was placed."""
+        vectors = [self._embed(key) for key in self._by_concept.get(concept, ())[: self._limit]]
+        return np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
+
     def vector_of(self, cutout_id: str) -> NDArray[np.float32]:
         """D, of the very cut-out."""
         vector: NDArray[np.float32] = self._embed(cutout_id)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import final
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from actors.training.averaging import GradientAverage
 from actors.training.checkpoint import TrainingProgress, restore, save
 from actors.training.ema import Ema
 from actors.training.optimizer import Optimizers
@@ -44,6 +46,21 @@ class TrainingTask(ABC):
 
         Draws its own batch from ``rng(seed, part, f"{step}/{rank}")``, so that a resume replays it; autocast is on.
         """
+
+    def losses(self, step: int, rank: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
+        """The same in parts that add up, each of which is forgotten before the next: gradient accumulation."""
+        yield self.loss(step, rank)
+
+    parts: int = 1
+    """How many `losses` gives."""
+
+    def after(self, step: int, rank: int) -> None:  # noqa: B027 - most tasks have nothing to do here
+        """Called when `step` steps are taken, before they are reported."""
+
+    def batch_of(self, step: int) -> str:
+        """What the step was shown, on all processes together, for a message; empty where rows have no names."""
+        del step
+        return ""
 
 
 def best_device() -> torch.device:
@@ -79,6 +96,7 @@ class _Run:
     def __init__(self, task: TrainingTask, schedule: Schedule, context: TrainContext, device: torch.device) -> None:
         self.task, self.schedule, self.context, self.device = task, schedule, context, device
         self.weights = [weight for weight in task.net.parameters() if weight.requires_grad]
+        self.average = GradientAverage(self.weights, context.world_size)
         self.optimizer = Optimizers(task.net, schedule)
         self.ema = Ema(task.net, schedule.ema)
         self.progress = (
@@ -94,31 +112,35 @@ class _Run:
         torch.manual_seed(derive(self.task.seed, "step", number, self.context.rank))
         rate = learning_rate(self.schedule, number)
         self.optimizer.zero_grad()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.bf16):
-            loss, values = self.task.loss(number, self.context.rank)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = self._gradient(loss.detach())
+        values = self._backward(number)
+        norm = self._gradient(values["loss"])
         self._update(norm, rate)
-        for name, value in {"loss": loss.item(), "gradient": norm, **values}.items():
+        for name, value in {"gradient": norm, **values}.items():
             self._sums[name].append(value)
         self.progress.step += 1
+        self.task.after(self.progress.step, self.context.rank)
         self._tell(rate)
 
-    def _gradient(self, loss: Tensor) -> float:
-        """Average the gradients of all processes, clip them; their norm, nan where loss or gradient is not finite."""
-        finite = torch.isfinite(loss).float()
-        if self.context.world_size > 1:
-            dist.all_reduce(finite, dist.ReduceOp.MIN)
-            for weight in self.weights:
-                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-            flat = torch.cat([weight.grad.flatten() for weight in self.weights if weight.grad is not None])
-            dist.all_reduce(flat)
-            flat /= self.context.world_size
-            pieces = torch.split(flat, [weight.numel() for weight in self.weights])
-            for weight, piece in zip(self.weights, pieces, strict=True):
-                weight.grad = piece.view_as(weight)
+    def _backward(self, number: int) -> dict[str, float]:
+        """Gradients of all parts of the step's loss, averaged over the processes; the loss, and values to log."""
+        sums: defaultdict[str, float] = defaultdict(float)
+        parts = self.task.losses(number, self.context.rank)
+        for part in range(1, self.task.parts + 1):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.schedule.bf16):
+                loss, values = next(parts)
+            if part == self.task.parts:
+                self.average.begin()
+            spoilt = torch.where(torch.isfinite(loss.detach()), 1.0, math.nan)  # every process must see it, and skip
+            (loss * spoilt).backward()  # type: ignore[no-untyped-call]
+            for name, value in {"loss": loss.item(), **values}.items():
+                sums[name] += value
+        self.average.finish()
+        return sums
+
+    def _gradient(self, loss: float) -> float:
+        """Clip the gradients; their norm, nan where a process's loss or the gradient is not finite."""
         norm = float(nn.utils.clip_grad_norm_(self.weights, self.schedule.clip))
-        return norm if finite.item() and math.isfinite(norm) else math.nan
+        return norm if math.isfinite(loss) and math.isfinite(norm) else math.nan
 
     def _update(self, norm: float, rate: float) -> None:
         if math.isfinite(norm):
@@ -133,6 +155,7 @@ class _Run:
             raise UsageError(
                 "TRAINING_DIVERGED",
                 f"{SKIPS_ALLOWED} losses in a row were not finite, the last at step {self.progress.step}",
+                where=self.task.batch_of(self.progress.step),
                 why="the learning rate is too high, or a batch holds what it should not",
                 fix="a lower schedule.lr, a longer schedule.warmup, or schedule.bf16=false",
             )

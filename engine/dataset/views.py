@@ -95,15 +95,16 @@ class Dataset:
         with open_shard(self.store, path) as shard:
             return record_of(shard.schema_arrow, self.uri)
 
-    def require(self, record: type) -> None:
-        """Refuse what has no rows, or rows of another kind.
+    def require(self, *records: type) -> None:
+        """Refuse what has no rows, or rows of none of these kinds.
 
         Raises:
             UsageError: DATASET_EMPTY, ROWS_KIND.
         """
         found = self.record()
-        if found is not record:
-            what = f"the rows are of the kind {kind_of(found)!r}, not {kind_of(record)!r}"
+        if found not in records:
+            wanted = " or ".join(repr(kind_of(each)) for each in records)
+            what = f"the rows are of the kind {kind_of(found)!r}, not {wanted}"
             raise UsageError("ROWS_KIND", what, where=self.uri, fix="give the output of another command")
 
 

@@ -18,6 +18,7 @@ RECORDS: Registry[type] = Registry(
         "background_embedding": "engine.rows.backgrounds:BackgroundEmbedding",
         "composition": "engine.rows.composition:Composition",
         "cutout": "engine.rows.cutout:Cutout",
+        "generated_image": "engine.rows.generated:GeneratedImage",
         "painted_background": "engine.rows.backgrounds:PaintedBackground",
         "phrase_embedding": "engine.rows.backgrounds:PhraseEmbedding",
         "scene_proposal": "engine.rows.proposals:SceneProposal",

@@ -19,13 +19,13 @@ def local_path(store: Store) -> Path | None:
 
 
 def put_folder(store: Store, path: str, folder: Path) -> dict[str, str]:
-    """Put every file below `folder` under `path`, each in one step; those that lie there already are replaced.
+    """Put every file below `folder` under `path`, or at the root where it is empty; what lies there is replaced.
 
     Returns:
         Relative name to `engine.storage.hashes.digest` of each file, sorted by name.
     """
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
-    return {name: _put_file(store, f"{path}/{name}", folder / name) for name in names}
+    return {name: _put_file(store, f"{path}/{name}".lstrip("/"), folder / name) for name in names}
 
 
 def _put_file(store: Store, path: str, file: Path) -> str:

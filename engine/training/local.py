@@ -12,7 +12,7 @@ from typing import final
 from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from engine.training.recorder import RunRecorder
-from engine.training.reports import TrainingReport
+from engine.training.reports import ReportLog, TrainingReport
 from engine.training.resources import TrainingStorage
 from engine.training.spec import TrainingSpec
 
@@ -63,11 +63,20 @@ def open_local_context(
 def train_locally(
     spec: TrainingSpec, storage: TrainingStorage, *, threads: int = 1, tell: Tell = lambda _: None
 ) -> None:
-    """Train in this process; the same call again goes on from the last checkpoint.
+    """Train in this process; the same call again goes on from the last checkpoint. `tell` is given what was logged.
 
     Raises:
         MyCanvasError: what the spec raises.
-        Damaged: CHECKPOINT_DAMAGED.
+        Damaged: CHECKPOINT_DAMAGED, TRAINING_LOG_DAMAGED.
     """
-    with open_local_context(spec.run, storage, threads=threads, tell=tell) as context:
-        spec.train(context)
+    log = ReportLog(open_store(storage.work), spec.run)
+
+    def note(report: TrainingReport) -> None:
+        log.append(report)
+        tell(report)
+
+    try:
+        with open_local_context(spec.run, storage, threads=threads, tell=note) as context:
+            spec.train(context)
+    finally:
+        log.flush()

@@ -20,18 +20,26 @@ class TrainingResources:
     """The processes that train together, as Ray Train's `ScalingConfig` has them.
 
     Attributes:
-        num_workers: processes.
+        num_workers: processes; where `max_workers` is more, at least so many.
+        max_workers: as many where there is room for them, as nodes come and go; 0: never more than `num_workers`.
         cpus_per_worker: CPU cores of each, and the threads that it computes with.
         use_gpu: whether each has a GPU.
     """
 
     num_workers: int = 1
+    max_workers: int = 0
     cpus_per_worker: int = 1
     use_gpu: bool = False
 
     def __str__(self) -> str:
         each = "1 GPU" if self.use_gpu else f"{self.cpus_per_worker} CPU core{'s' * (self.cpus_per_worker > 1)}"
-        return f"{self.num_workers} x {each}"
+        most = f" to {self.max_workers}" if self.elastic else ""
+        return f"{self.num_workers}{most} x {each}"
+
+    @property
+    def elastic(self) -> bool:
+        """Whether the number of processes may change on the way."""
+        return self.max_workers > self.num_workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

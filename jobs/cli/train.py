@@ -1,4 +1,4 @@
-"""The commands that train and measure models: micro train, micro evaluate."""
+"""The commands that train models, draw with them and measure them: train, sample, micro train, micro evaluate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.options import Address, Output, group
+from jobs.cli.options import Address, Output, Overrides, group
 from jobs.console import Console
 
 WEIGHTS, TOYSETS, WORK = "weights/micro", "toysets", "out/micro"
@@ -18,6 +18,67 @@ Toysets = Annotated[str, typer.Option(help="folder of the rendered Toybox sets; 
 commands = group()
 micro = group("Train and measure the small models that ship with the engine.")
 commands.add_typer(micro, name="micro")
+
+
+@commands.command()
+def train(
+    training: Annotated[str, typer.Argument(help="name of a built-in training, or a YAML file", metavar="SPEC")],
+    out: Annotated[str, typer.Option(help="the artifact: a folder or s3://…; checkpoints lie in OUT/runs")],
+    data: Annotated[str, typer.Option(help="a dataset of ours, or a view of one")] = "",
+    photos: Annotated[str, typer.Option(help="or photos of the concepts, a folder each")] = "",
+    workers: Annotated[str, typer.Option(help="processes that train together: 4, or 2..8 as nodes come and go")] = "1",
+    cores: Annotated[int | None, typer.Option(min=1, help="CPU cores of each process; none: all")] = None,
+    override: Overrides = None,
+    address: Address = "local",
+    output: Output = "auto",
+) -> None:
+    """Teach a base model the concepts of a dataset, or of photos; the same command again goes on.
+
+    Example: mycanvas train micro-custom-diffusion --photos toybox/photos --out out/toys
+    """
+    from jobs.train.train import TrainRequest, lines_of, one_source, parse_workers
+    from jobs.train.train import train as job
+    from jobs.train.trainings import load
+
+    request = TrainRequest(
+        training=load(training, override or ()), data=one_source(data, photos), out=out, address=address,
+        workers=parse_workers(workers), cores=cores,
+    )  # fmt: skip
+    console = Console(output)
+    manifest = job(request, console)
+    console.result({"out": out, **manifest}, lines_of(manifest, out))
+
+
+@commands.command()
+def sample(
+    model: Annotated[str, typer.Argument(help="what `train` made; or a base: folder, shipped name or hub id")],
+    prompts: Annotated[Path, typer.Option(help="file with a prompt on each line; {concept} stands for its token")],
+    out: Annotated[str, typer.Option(help="dataset of the pictures: a folder or s3://…")],
+    per_prompt: Annotated[int, typer.Option(min=1, help="pictures of each prompt")] = 4,
+    side: Annotated[int | None, typer.Option(min=64, help="of a picture in pixels; none: as it was trained")] = None,
+    revision: Annotated[str, typer.Option(help="commit of a base on the hub")] = "",
+    base: Annotated[str, typer.Option(help="where the artifact's base lies, if not where it says")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="of every picture")] = 0,
+    override: Overrides = None,
+    address: Address = "local",
+    output: Output = "auto",
+) -> None:
+    """Draw prompts with what was trained, or with a base: a dataset that score, filter, stats and gallery take.
+
+    Example: mycanvas sample out/toys --prompts prompts.txt --out out/toys-samples --set steps=30
+    """
+    from actors.personalize.drawing import Drawing
+    from engine.run.recipe_parse import spec_from_overrides
+    from jobs.train.sample import SampleRequest
+    from jobs.train.sample import sample as job
+
+    request = SampleRequest(
+        model=model, prompts=prompts, each=per_prompt, out=out, revision=revision, base=base, side=side, seed=seed,
+        drawing=spec_from_overrides(Drawing, override or (), see="docs/train.md"), address=address,
+    )  # fmt: skip
+    made = job(request, Console(output))
+    lines = [f"{made['pictures']:,} pictures of {made['prompts']:,} prompts", f"next: mycanvas gallery {out}"]
+    Console(output).result(made, lines)
 
 
 @micro.command("train")

@@ -20,9 +20,9 @@ from engine.run.recipe import Recipe
 from engine.seeds import rng
 from engine.storage.open_store import open_store
 from engine.storage.store import Store
-from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.compose.recipes import show
 from jobs.console import Console
+from jobs.listed_run import ListedRun, fill_listed, read_rows
 from jobs.run_loop import new_run_id
 from planners.chat.scene_question import THINGS, Proposal, read_proposal
 from planners.compose.casting import ensembles

@@ -17,6 +17,8 @@ from engine.dataset.views import empty, open_dataset
 from engine.errors import UsageError
 from engine.photos.cast import open_cast
 from engine.rows.added_scores import AddedScores
+from engine.rows.composition import Composition
+from engine.rows.generated import GeneratedImage
 from engine.run.in_process import make_in_process
 from engine.run.pipeline import Pipeline
 from engine.run.pool import COMMIT, Pool
@@ -50,7 +52,8 @@ def score(
         uri: of a dataset; of a view, the scores are of its whole dataset.
         spec: which scores.
         name: what their columns are called after.
-        library: the cut-outs that it was composed from; empty: in the folder ``library`` of the dataset.
+        library: the cut-outs that it was composed from; empty: in the folder ``library`` of the dataset. Of pictures
+            that a model drew, only `spec.metrics` are compared with cut-outs, and then it must be given.
         pool: what one process needs.
         budget: how many rows may fail; beyond it the scores do not become columns.
         address: of Ray.
@@ -58,14 +61,17 @@ def score(
 
     Raises:
         OverBudget: FAILURES.
-        UsageError: SCORE_NAME, SCORE_NOTHING, SCORE_LIBRARY, DATASET_EMPTY, RUN_CHANGED where other scores are called
-            so, and those of `actors.models.licences.check_recipe`.
+        UsageError: SCORE_NAME, SCORE_NOTHING, SCORE_LIBRARY, DATASET_EMPTY, ROWS_KIND, RUN_CHANGED where other scores
+            are called so, and those of `actors.models.licences.check_recipe`.
     """
-    store = open_dataset(uri).store
+    dataset = open_dataset(uri)
+    dataset.require(Composition, GeneratedImage)
+    store = dataset.store
     _require(spec, name)
     check_recipe((spec,), spec.accept_licence, here=address in ON_THIS_MACHINE)
     cutouts = open_store(library or f"{store.uri}/library").uri
-    known = _library(store.uri, cutouts) if spec.compares else ""
+    compares = spec.compares and (bool(library or spec.metrics) or dataset.record() is Composition)
+    known = _library(store.uri, cutouts) if compares else ""
     place = score_store(store, name)
     done = _todo(store, place)
     asked = spec.affects_data(besides={"batch_size", "accept_licence"})

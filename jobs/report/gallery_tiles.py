@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from engine.rows.composition import Composition, PlacedObject
 from engine.rows.cutout import Cutout
+from engine.rows.generated import GeneratedImage
 from engine.rows.metric import metric_fields
 from engine.rows.values import Model
 from jobs.report.gallery_pictures import Mask, Pictures, crop_mask, pictures
@@ -131,6 +132,12 @@ def cutout_tile(row: Cutout, thumb: int, large: int | None) -> Tile:
     )
 
 
+def generated_tile(row: GeneratedImage, thumb: int, large: int | None) -> Tile:
+    """The tile of a picture that a model drew."""
+    plain = plain_tile(row, thumb, large)
+    return replace(plain, caption=row.prompt, concepts=row.concepts)
+
+
 def _tile_object(item: PlacedObject) -> TileObject:
     return TileObject(
         name=item.concept,
@@ -179,5 +186,9 @@ def _box(box: tuple[float, ...]) -> str:
     return " ".join(f"{value:.3f}" for value in box)
 
 
-TILES: Mapping[type, Callable[[Any, int, int | None], Tile]] = {Composition: composition_tile, Cutout: cutout_tile}
+TILES: Mapping[type, Callable[[Any, int, int | None], Tile]] = {
+    Composition: composition_tile,
+    Cutout: cutout_tile,
+    GeneratedImage: generated_tile,
+}
 """How rows of a kind are shown, where it is not by their columns alone."""

@@ -5,6 +5,7 @@ A modifier token is a new word, such as ``<new1>``, whose embedding is trained (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from planners.compose.captions import slots, thing
 
 COMPOSITION_TOKEN = "<composition>"  # noqa: S105  a word
 MOST_CONCEPTS = 10
+_TOKEN = re.compile(r"<[^<>\s]{1,32}> ?")
+_PLACE = re.compile(r"\{([^{}]{1,80})\}")
 RARE_WORDS = ("ktn", "pll", "ucd", "mpk", "fdk", "bnh", "vtx", "sks", "zwx", "qtp")
 """What new tokens start from: words of one token each in CLIP's vocabulary that mean next to nothing."""
 
@@ -78,6 +81,25 @@ def class_prompt(words: ConceptWords) -> str:
     return f"photo of {thing(words.class_name)}"
 
 
+def require_places(template: str, objects: int) -> Sequence[str]:
+    """The places that a caption template has for its objects, each once.
+
+    Raises:
+        SampleError: TRAIN_CAPTION where the template lacks an object or names one that the row has not.
+    """
+    places = slots(objects)
+    lacking = [place for place in places if template.count(place) != 1]
+    if lacking or template.count("{obj_") != len(places):
+        what = f"has no place for {', '.join(lacking)}" if lacking else "names more objects than the row has"
+        raise SampleError(
+            "TRAIN_CAPTION",
+            f"the caption {what}",
+            where=template[:120],
+            fix="use rows that this engine captioned, or `filter` them out",
+        )
+    return places
+
+
 def composed_prompt(
     template: str, concepts: Sequence[str], background: str, words: Mapping[str, ConceptWords], how: PromptStrategies
 ) -> str:
@@ -93,16 +115,7 @@ def composed_prompt(
     Raises:
         SampleError: TRAIN_CAPTION where the template lacks an object or names one that the row has not.
     """
-    places = slots(len(concepts))
-    lacking = [place for place in places if template.count(place) != 1]
-    if lacking or template.count("{obj_") != len(places):
-        what = f"has no place for {', '.join(lacking)}" if lacking else "names more objects than the row has"
-        raise SampleError(
-            "TRAIN_CAPTION",
-            f"the caption {what}",
-            where=template[:120],
-            fix="use rows that this engine captioned, or `filter` them out",
-        )
+    places = require_places(template, len(concepts))
     text = template
     for place, concept in zip(places, concepts, strict=True):
         text = text.replace(place, f"a {words[concept].phrase}")
@@ -111,3 +124,32 @@ def composed_prompt(
     if how.repeat_concepts:
         text = ", ".join([text, *(words[concept].phrase for concept in concepts)])
     return f"{COMPOSITION_TOKEN} {text}" if how.composition_token else text
+
+
+def fill_prompt(text: str, words: Sequence[ConceptWords]) -> str:
+    """A prompt whose ``{concept}`` became ``<new1> class``.
+
+    Raises:
+        UsageError: PROMPT_CONCEPT for one that is not among `words`.
+    """
+    known = {each.concept: each.phrase for each in words}
+
+    def phrase(place: re.Match[str]) -> str:
+        if place[1] not in known:
+            there = f"there are: {', '.join(f'{{{name}}}' for name in known)}" if known else "a base knows no concepts"
+            fix = f"{there}; or write the words themselves"
+            raise UsageError("PROMPT_CONCEPT", f"there is no concept {place[1]!r}", where=text[:120], fix=fix)
+        return known[place[1]]
+
+    return _PLACE.sub(phrase, text)
+
+
+def without_tokens(prompt: str) -> str:
+    """A prompt as a model reads it that knows no tokens: ``<new1> dog`` becomes ``dog``."""
+    return _TOKEN.sub("", prompt).strip()
+
+
+def named_in(prompt: str, words: Sequence[ConceptWords]) -> tuple[str, ...]:
+    """The concepts whose tokens a prompt has, in its order."""
+    places = {each.concept: prompt.find(each.token) for each in words}
+    return tuple(sorted((concept for concept, place in places.items() if place >= 0), key=lambda name: places[name]))

@@ -18,8 +18,8 @@ from engine.rows.backgrounds import PhraseEmbedding
 from engine.run.recipe_parse import validate_spec
 from engine.run.recipe_yaml import Origins
 from engine.storage.open_store import open_store
-from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.console import Console
+from jobs.listed_run import ListedRun, fill_listed, read_rows
 from planners.compose.background_retrieval import retrieve
 
 

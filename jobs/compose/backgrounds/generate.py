@@ -15,8 +15,8 @@ from engine.rows.backgrounds import PaintedBackground
 from engine.storage.open_store import open_store
 from engine.storage.store import Store
 from engine.text_file import read_text_file
-from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.console import Console
+from jobs.listed_run import ListedRun, fill_listed, read_rows
 from planners.compose.captions import printable
 
 PICTURES_PER_UNIT = 4

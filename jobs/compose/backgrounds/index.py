@@ -17,8 +17,8 @@ from engine.storage.commits import failure_files
 from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
 from engine.storage.store import Store
-from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.console import Console
+from jobs.listed_run import ListedRun, fill_listed, read_rows
 
 PHOTOS_PER_UNIT = 64
 

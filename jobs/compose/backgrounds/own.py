@@ -15,8 +15,8 @@ from engine.rows.backgrounds import EmptiedPhoto
 from engine.rows.cutout import Cutout
 from engine.rows.values import ACCEPTED
 from engine.storage.open_store import open_store
-from jobs.compose.listed_run import ListedRun, fill_listed, read_rows
 from jobs.console import Console
+from jobs.listed_run import ListedRun, fill_listed, read_rows
 
 FOLDER = "emptied"
 """In the library: a photo is emptied once, whatever is made of it."""

@@ -15,6 +15,7 @@ from tests.support.data.photos import concept_folder
 from tests.support.models.tiny_bases import tiny_sd
 
 SHORT = Schedule(steps=4, lr=1e-3, warmup=0, ema=0.0, checkpoint_every=2, log_every=1, bf16=False)
+QUICK = {"every": 2, "pictures": 1, "drawing": {"steps": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +24,12 @@ def base(tmp_path_factory):
 
 
 def train(base, data, folder, tell=lambda _: None, **fields):
-    spec = CustomDiffusion(**{"base": base, "side": 64, "batch": 2, "rank": 2, "schedule": SHORT, **fields})
+    spec = CustomDiffusion(
+        **{"base": base, "side": 64, "batch": 2, "rank": 2, "schedule": SHORT, "look": QUICK, **fields}
+    )
     storage = TrainingStorage(data=str(data), out=f"{folder}/out", work=f"{folder}/work")
     train_locally(spec, storage, tell=tell)
-    made = folder / "out" / "custom-diffusion"
+    made = folder / "out"
     return made, json.loads((made / "manifest.json").read_text())
 
 
@@ -35,8 +38,8 @@ def test_photos_with_prior_preservation_become_an_artifact(base, tmp_path):
     made, manifest = train(base, photos, tmp_path, said.append, prior=str(photos), method="kv")
     assert [report.step for report in said] == [1, 2, 3, 4]
     assert {"concept_loss", "prior_loss"} < said[0].metrics.keys()
-    assert manifest["tokens"] == [f"<new{number}>" for number in range(1, len(manifest["concepts"]) + 1)]
-    assert manifest["rows"] > 0
+    assert manifest["tokens"] == [f"<new{number}>" for number in range(1, len(manifest["words"]) + 1)]
+    assert manifest["data"]["rows"] > 0
     assert manifest["licenses"]
     assert all(change.abs().sum() > 0 for change in load_file(made / "kv.safetensors").values())
     assert load_file(made / "concepts.safetensors")["clip_l"].shape == (len(manifest["tokens"]), 32)
@@ -47,8 +50,8 @@ def test_accepted_rows_of_a_dataset_are_trained_with_the_papers_words(base, tmp_
     words = {"composition_token": True, "repeat_concepts": True, "state_background": True}
     made, manifest = train(base, data, tmp_path, prompts=words)
     assert manifest["tokens"] == ["<new1>", "<new2>", "<composition>"]
-    assert [each["concept"] for each in manifest["concepts"]] == ["dog", "mug"]
-    assert manifest["rows"] == 4, "two of six are rejected"
+    assert [each["concept"] for each in manifest["words"]] == ["dog", "mug"]
+    assert manifest["data"]["rows"] == 4, "two of six are rejected"
     assert (made / "pytorch_lora_weights.safetensors").is_file()
 
 

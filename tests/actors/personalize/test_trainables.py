@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from actors.models.weights import local_weights
-from actors.personalize.artifact import apply_artifact, save_artifact
+from actors.personalize.artifact import ArtifactFacts, apply_artifact, save_artifact
 from actors.personalize.denoising_task import Crew, Denoise
 from actors.personalize.stable_diffusion import StableDiffusion
 from actors.personalize.trainables import add_concepts, choose_weights
@@ -123,8 +123,10 @@ def test_an_artifact_makes_of_plain_diffusers_what_was_trained(models, family, m
     made = Setup(models[family], method)
     before = {name: weight.detach().clone() for name, weight in made.weights.items()} if method == "kv" else {}
     made.train()
-    known = {"method": method, "words": WORDS, "composition": True, "base_model": BASE, "facts": {"steps": 3}}
-    save_artifact(tmp_path, made.base, made.rows, before, **known)
+    facts = ArtifactFacts(
+        method=method, words=WORDS, composition=True, base=BASE, base_from=(models[family], ""), side=SIDE
+    )
+    save_artifact(tmp_path, made.base, made.rows, before, facts)
     pipe = DiffusionPipeline.from_pretrained(local_weights(models[family]), dtype=torch.float32)
     untouched = drawn(pipe, "photo of a mug")
     tokens = apply_artifact(tmp_path, pipe, BASE)

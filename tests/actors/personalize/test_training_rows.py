@@ -8,6 +8,7 @@ from planners.train.prompts import PromptStrategies, name_concepts
 
 WORDS = name_concepts({"my mug": "mug", "rex": "dog"})
 SIDE = 64
+BOXES = ((0.0, 0.0, 0.5, 0.5), (0.5, 0.25, 1.0, 1.0))
 
 
 def picture(seed=0, height=SIDE, width=SIDE):
@@ -46,7 +47,7 @@ def test_what_a_row_shows_follows_from_its_draw_alone():
 
 
 def composed(template, flip=True):
-    row = ComposedRow("0000000001", encode_png(picture()), template, ("rex", "my mug"), "on a beach")
+    row = ComposedRow("0000000001", encode_png(picture()), template, ("rex", "my mug"), BOXES, "on a beach")
     return Composed([row], WORDS, PromptStrategies(), 7, flip=flip)
 
 
@@ -69,3 +70,10 @@ def test_a_picture_whose_caption_says_left_or_right_is_never_mirrored():
 def test_a_row_whose_caption_lacks_an_object_is_named():
     with pytest.raises(SampleError, match=r"TRAIN_CAPTION(.|\n)*obj_2"):
         composed("{obj_1} alone")
+
+
+def test_what_drawings_are_compared_with_are_photos_of_a_concept_or_its_boxes():
+    assert len(photos().references("rex", 3)) == 3
+    assert photos().references("my mug", 3) == []
+    (mug,) = composed("{obj_1} and {obj_2}").references("my mug", 4)
+    assert np.array_equal(mug, decode(encode_png(picture()))[16:, 32:])

@@ -16,7 +16,7 @@ from typer.main import get_command
 from engine.errors import EXIT_INTERRUPTED, EXIT_STOPPED, Damaged
 from engine.storage.manifest import write_manifest
 from engine.storage.open_store import open_store
-from jobs.cli.main import app, main
+from jobs.cli.main import app
 from tests.support.data.gallery_rows import HOSTILE, commit, composition, failed, hostile
 from tests.support.data.photos import concept_folder, write
 from tests.support.data.units import make_run
@@ -35,23 +35,6 @@ def commands(command=None, path=()):
 
 
 COMMANDS = list(commands())
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Call `mycanvas` in this process; the exit code and what it said on stdout and stderr."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mycanvas", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def dataset(folder):
@@ -75,7 +58,8 @@ def test_every_command_shows_an_example_that_it_would_accept(run, path, command)
 
 def test_all_commands_are_there():
     assert {" ".join(path) for path, _ in COMMANDS} == {
-        "demo", "segment", "compose", "recipe list", "recipe show", "recipe schema", "init", "stats", "verify", "gc",
+        "demo", "train", "sample", "segment", "compose", "recipe list", "recipe show", "recipe schema", "init", "stats",
+        "verify", "gc",
         "gallery", "doctor", "toybox", "micro train", "micro evaluate", "submit", "status", "logs", "stop", "layout",
         "models list", "models pull", "models check", "models dummy", "backgrounds index", "backgrounds generate",
         "scenes propose", "filter", "query", "score", "compact", "export",

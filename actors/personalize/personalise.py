@@ -1,0 +1,62 @@
+"""One worker's part of a personalisation: data, base, what is trained of it, the loop, and on rank 0 the artifact."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from actors.models.provenance import identify
+from actors.models.weights import local_weights
+from actors.personalize.artifact import ArtifactFacts, save_artifact
+from actors.personalize.custom_diffusion import BASES, CustomDiffusion
+from actors.personalize.denoising_task import Crew, Denoise
+from actors.personalize.looks import Looks
+from actors.personalize.trainables import add_concepts, choose_weights
+from actors.personalize.training_data import read_classes, read_data
+from actors.training.loop import best_device, fit
+from engine.seeds import derive
+from engine.storage.folders import put_folder
+from engine.storage.open_store import open_store
+from engine.training.context import TrainContext
+from planners.train.epoch_order import require_work
+
+
+def personalise(spec: CustomDiffusion, context: TrainContext) -> None:
+    """Train; see `CustomDiffusion.train`."""
+    torch.set_num_threads(context.threads)
+    torch.manual_seed(derive(spec.seed, spec.name))  # LoRAs begin with random numbers
+    data = read_data(context.data, spec.seed, spec.prompts, augment=spec.augment, flip=spec.flip)
+    require_work(len(data.rows), spec.batch, context.world_size)
+    classes = read_classes(spec.prior, data.words, spec.seed, flip=spec.flip) if spec.prior else None
+    device = best_device()
+    base = BASES.resolve(spec.backend)(spec.base, spec.revision, device, half=spec.half)
+    rows = add_concepts(base, data.words, composition=spec.prompts.composition_token)
+    weights = choose_weights(base, spec.method, spec.rank)
+    if spec.gradient_checkpointing:
+        base.spare_memory()
+    before = {name: weight.detach().cpu().clone() for name, weight in weights.items() if spec.method == "kv"}
+    looks = Looks(spec, base, data, context.out) if context.rank == 0 else None
+    task = Denoise(
+        base, weights, rows, (data.rows, classes), batch=spec.batch, prior_weight=spec.prior_weight, side=spec.side,
+        seed=spec.seed, crew=Crew(context.rank, context.world_size), parts=spec.accumulate, looks=looks,
+    )  # fmt: skip
+    fit(task, spec.schedule, context, device=device)
+    if looks is not None:
+        looks.take(spec.schedule.steps)
+        facts = ArtifactFacts(
+            method=spec.method,
+            words=data.words,
+            composition=spec.prompts.composition_token,
+            base=identify(spec.base, local_weights(spec.base, spec.revision)),
+            base_from=(spec.base, spec.revision),
+            side=spec.side,
+            licenses=data.licenses,
+            spec=spec.model_dump(mode="json"),
+            data={"uri": context.data, "rows": len(data.rows), "fingerprint": data.fingerprint},
+            metrics=looks.metrics,
+        )
+        with tempfile.TemporaryDirectory(prefix="mc-artifact-") as scratch:
+            save_artifact(Path(scratch), base, rows, before, facts)
+            put_folder(open_store(context.out), "", Path(scratch))

@@ -1,0 +1,183 @@
+"""`mycanvas train`: rows or photos in; concepts taught to a base, a report and what draws them out.
+
+Everything that can be wrong with spec, data and base is found before a worker starts; running it again is the resume.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, final
+
+from actors.models.licences import check_recipe
+from actors.personalize.manifest import MANIFEST, read_manifest
+from actors.personalize.training_data import TrainingData, read_classes, read_data
+from cluster.session import LOCAL, NONE, ON_THIS_MACHINE, Capacity, check_readable, session
+from cluster.training import train as train_on_cluster
+from engine.errors import UsageError
+from engine.storage.lock import claim
+from engine.storage.open_store import open_store
+from engine.storage.store import Store
+from engine.training.checkpoints import Checkpoints
+from engine.training.local import train_locally
+from engine.training.reports import TrainingReport, read_reports
+from engine.training.resources import TrainingResources, TrainingStorage
+from jobs.console import Console, Progress
+from jobs.train.tensorboard import put_tensorboard
+from jobs.train.training_report import PAGE, put_report
+from jobs.train.trainings import Training
+from planners.train.epoch_order import require_work
+from planners.train.prompts import fill_prompt
+
+TOLD = 5  # of what is left out
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Processes that train together: at least `least`, and up to `most` as nodes come and go."""
+
+    least: int = 1
+    most: int = 1
+
+
+def parse_workers(text: str) -> Workers:
+    """``4`` or ``2..8``.
+
+    Raises:
+        UsageError: TRAIN_WORKERS.
+    """
+    found = re.fullmatch(r"(\d{1,5})(?:\.\.(\d{1,5}))?", text.strip())
+    least, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= least <= most:
+        fix = "4, or 2..8 for as many as there are room for"
+        raise UsageError("TRAIN_WORKERS", f"{text!r} is no number of workers", where="--workers", fix=fix)
+    return Workers(least, most)
+
+
+def one_source(data: str, photos: str) -> str:
+    """The one place to train from.
+
+    Raises:
+        UsageError: TRAIN_DATA where there are two or none.
+    """
+    if bool(data) == bool(photos):
+        what = "both --data and --photos are given" if data else "there is nothing to train on"
+        fix = "--data DATASET, rows of compose or a view of them; or --photos DIR, a folder for each concept"
+        raise UsageError("TRAIN_DATA", what, where="--data, --photos", fix=fix)
+    return data or photos
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """What the user asked for."""
+
+    training: Training
+    data: str
+    out: str
+    address: str = LOCAL
+    workers: Workers = Workers()
+    cores: int | None = None
+
+
+def train(request: TrainRequest, console: Console) -> dict[str, Any]:
+    """Train, or go on; what the artifact's manifest says.
+
+    Raises:
+        UsageError, SampleError: those of `actors.personalize.training_data.read_data`; TRAIN_WORKERS, PROMPT_CONCEPT,
+            TRAINING_DIVERGED, RUN_CHANGED, and those of `actors.models.licences.check_recipe`.
+        EnvironmentProblem: those of the cluster and of the base; TRAINING_FAILED.
+    """
+    spec = request.training.spec
+    check_recipe((spec,), spec.accept_licence, here=request.address in ON_THIS_MACHINE)
+    data = survey(request, console)
+    store = open_store(request.out)
+    claim(store, {"data": {"training": spec.model_dump(mode="json"), "rows": data.fingerprint}})
+    storage = TrainingStorage(data=request.data, out=request.out, work=request.out)
+    if store.exists(MANIFEST):
+        console.say("trained already; another --out trains anew")
+    elif request.address == NONE:
+        watcher = _Watcher(request, store, console)
+        with watcher.progress.watch():
+            train_locally(spec, storage.absolute(), threads=request.cores or 1, tell=watcher)
+    else:
+        with session(request.address) as capacity:
+            if capacity.shared:
+                check_readable(storage.absolute().data, purpose="the data")
+            watcher = _Watcher(request, store, console)
+            with watcher.progress.watch():
+                train_on_cluster(spec, storage, resources_of(request, capacity), watcher)
+    put_report(store, request.training.name, read_reports(store, spec.run))
+    put_tensorboard(store, read_reports(store, spec.run))
+    return read_manifest(store)
+
+
+def survey(request: TrainRequest, console: Console) -> TrainingData:
+    """What will be trained on, looked at before anything starts.
+
+    Raises:
+        UsageError, SampleError: as `train`.
+    """
+    spec = request.training.spec
+    data = read_data(request.data, spec.seed, spec.prompts, augment=spec.augment, flip=spec.flip, pixels=False)
+    for told in data.left_out[:TOLD]:
+        console.say(f"left out  {told}")
+    if len(data.left_out) > TOLD:
+        console.say(f"left out  {len(data.left_out) - TOLD:,} more")
+    require_work(len(data.rows), spec.batch, request.workers.most)
+    for text in spec.look.prompts:
+        fill_prompt(text, data.words)
+    if spec.prior:
+        read_classes(spec.prior, data.words, spec.seed, flip=spec.flip)
+    console.say(f"rows    {len(data.rows):,}   {request.data}")
+    for each in data.words:
+        console.say(f"concept {each.concept}   in prompts: {each.phrase}")
+    return data
+
+
+def resources_of(request: TrainRequest, capacity: Capacity) -> TrainingResources:
+    """What each worker gets: a GPU where there is one for each, and the cores of the cluster shared out."""
+    least, most = request.workers.least, request.workers.most
+    return TrainingResources(
+        num_workers=least,
+        max_workers=most,
+        cpus_per_worker=request.cores or max(int(capacity.cpus) // most, 1),
+        use_gpu=capacity.gpus >= least,
+    )
+
+
+@final
+class _Watcher:
+    """Shows how far a training is, and renews its page."""
+
+    def __init__(self, request: TrainRequest, store: Store, console: Console) -> None:
+        self._training, self._store = request.training, store
+        steps = Checkpoints(store, request.training.spec.run).steps()
+        self._at = steps[-1] if steps else 0
+        if self._at:
+            console.say(f"resume  from step {self._at:,}")
+        self.progress: Progress = console.progress("steps", request.training.spec.schedule.steps - self._at)
+
+    def __call__(self, report: TrainingReport) -> None:
+        done, self._at = report.step - self._at, report.step
+        self.progress.advance(done, f"loss {report.metrics.get('loss', float('nan')):.4f}")
+        if report.saved:
+            put_report(self._store, self._training.name, read_reports(self._store, self._training.spec.run))
+
+
+def lines_of(manifest: dict[str, Any], out: str) -> list[str]:
+    """What a person is told at the end."""
+    words = manifest["words"]
+    lines = [f"{each['concept']}   {each['token']} {each['class_name']}" for each in words]
+    names, matrix = manifest["metrics"].get("concepts", []), manifest["metrics"].get("identity", [])
+    lines += [
+        f"drawn {name}: {json.dumps(dict(zip(names, row, strict=True)))}"
+        for name, row in zip(names, matrix, strict=True)
+    ]
+    first = words[0]
+    prompt = f"a photo of a {first['token']} {first['class_name']}"
+    return [
+        *lines,
+        f"report  {open_store(out).uri}/{PAGE}",
+        f"next: echo '{prompt}' > prompts.txt && mycanvas sample {out} --prompts prompts.txt --out {out}-samples",
+    ]

@@ -1,0 +1,218 @@
+"""`mycanvas train` and `sample` as their user runs them, on a base of random weights."""
+
+import json
+import re
+
+import pytest
+
+from engine.dataset.views import open_dataset
+from engine.errors import UsageError
+from engine.storage.open_store import open_store
+from engine.training.checkpoints import Checkpoints
+from jobs.train.train import Workers, one_source, parse_workers
+from jobs.train.trainings import built_in, load
+from tests.support.data.gallery_rows import commit, composition
+from tests.support.data.photos import concept_folder
+from tests.support.models.tiny_bases import tiny_sd
+
+QUICK = (
+    "side=64", "batch=2", "rank=2", "schedule.steps=4", "schedule.checkpoint_every=2", "schedule.log_every=1",
+    "schedule.bf16=false", "look.every=2", "look.pictures=2", "look.drawing.steps=2",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return str(tiny_sd(tmp_path_factory.mktemp("base")))
+
+
+def words(tiny, out, *options, **changes):
+    sets = [f"base={tiny}", *QUICK, *(f"{name}={value}" for name, value in changes.items())]
+    flags = [word for each in sets for word in ("--set", each)]
+    return ["train", "micro-custom-diffusion", "--out", out, "--address", "none", *options, *flags]
+
+
+def test_photos_become_an_artifact_with_a_page_and_a_log(run, base, tmp_path):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    code, said, err = run(*words(base, out, "--photos", photos), "--format", "json")
+    assert code == 0, err
+    manifest = json.loads(said)
+    store = open_store(str(out))
+    assert {entry.path for entry in store.list("") if "runs/" not in entry.path} >= {
+        "manifest.json", "README.md", "report.html", "concepts.safetensors", "pytorch_lora_weights.safetensors",
+        "looks/step-000000002.jpg", "looks/step-000000004.json", "tensorboard/events.out.tfevents.0.mycanvas",
+    }  # fmt: skip
+    names = manifest["metrics"]["concepts"]
+    assert [each["concept"] for each in manifest["words"]] == names
+    assert [len(row) for row in manifest["metrics"]["identity"]] == [len(names)] * len(names)
+    page = (out / "report.html").read_text()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    assert [look["step"] for look in data["looks"]] == [2, 4]
+    assert [step for step, _ in data["curve"]] == [1, 2, 3, 4]
+    assert "of 4 steps" in data["summary"]
+    card = (out / "README.md").read_text()
+    assert f"`{manifest['words'][0]['token']} {manifest['words'][0]['class_name']}`" in card
+
+
+def test_the_same_command_goes_on_and_another_is_refused(run, base, tmp_path):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    code, _, err = run(*words(base, out, "--photos", photos))
+    assert code == 0, err
+    first = (out / "manifest.json").read_bytes()
+    (out / "manifest.json").unlink()  # as if it was killed before the artifact was put
+    code, _, err = run(*words(base, out, "--photos", photos))
+    assert code == 0, err
+    assert "resume  from step 4" in err
+    assert (out / "manifest.json").read_bytes() == first
+    code, _, err = run(*words(base, out, "--photos", photos))
+    assert code == 0, err
+    assert "trained already" in err
+    code, _, err = run(*words(base, out, "--photos", photos, **{"schedule.lr": 0.5}))
+    assert code == 2
+    assert "RUN_CHANGED" in err
+
+
+def test_a_dataset_is_trained_on_and_the_artifact_draws_a_dataset(run, base, tmp_path):
+    data, out, drawn = (
+        commit(tmp_path / "data", [composition(number) for number in range(6)]),
+        tmp_path / "o",
+        tmp_path / "d",
+    )
+    code, _, err = run(*words(base, out, "--data", data, method="kv"))
+    assert code == 0, err
+    assert "concept dog   in prompts: <new1> toy" in err
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("# fixed\na photo of a {dog}\n\na {dog} beside a <new2> mug\n")
+    asked = [
+        "sample",
+        out,
+        "--prompts",
+        prompts,
+        "--per-prompt",
+        "3",
+        "--out",
+        drawn,
+        "--set",
+        "steps=2",
+        "--address",
+        "none",
+    ]
+    code, _, err = run(*asked)
+    assert code == 0, err
+    rows = [row for table in open_dataset(str(drawn)).tables() for row in table.to_pylist()]
+    assert [row["prompt"] for row in rows] == ["a photo of a <new1> toy"] * 3 + ["a <new1> toy beside a <new2> mug"] * 3
+    assert rows[3]["caption"] == "a toy beside a mug"
+    assert rows[3]["concepts"] == ["dog", "mug"]
+    assert len({row["image"]["bytes"] for row in rows}) == 6
+    assert {row["status"] for row in rows} == {"accepted"}
+    assert len(rows[0]["models"]) == 2
+    before = {path: path.stat().st_mtime_ns for path in drawn.glob("data/*")}
+    code, _, err = run(*asked)
+    assert code == 0, err
+    assert {path: path.stat().st_mtime_ns for path in drawn.glob("data/*")} == before, "committed once"
+    _curate(run, drawn, tmp_path)
+
+
+def _curate(run, drawn, tmp_path):
+    """What comes out is a dataset like any other."""
+    scorer = ["--with", "clip={model: shipped:micro/scorer}", "--address", "none"]
+    code, _, err = run("score", drawn, "--name", "micro", *scorer)
+    assert code == 0, err
+    code, said, err = run("stats", drawn, "--format", "json")
+    assert code == 0, err
+    assert json.loads(said)["scores"]["clip_score__micro"]["count"] == 6
+    best = tmp_path / "best"
+    chosen = ("--where", "clip_score__micro > -1", "--top", "2", "--by", "clip_score__micro", "--out", best)
+    code, _, err = run("filter", drawn, *chosen)
+    assert code == 0, err
+    page = tmp_path / "page.html"
+    code, _, err = run("gallery", best, "-o", page)
+    assert code == 0, err
+    assert "\\u003cnew1\\u003e toy" in page.read_text()
+
+
+def test_a_base_draws_the_same_lines_without_tokens(run, base, tmp_path):
+    prompts, drawn = tmp_path / "prompts.txt", tmp_path / "drawn"
+    prompts.write_text("a photo of a <new1> dog\n")
+    code, _, err = run(
+        "sample", base, "--prompts", prompts, "--per-prompt", "1", "--side", "64", "--out", drawn, "--set", "steps=1",
+        "--address", "none",
+    )  # fmt: skip
+    assert code == 0, err
+    ((row,),) = (table.to_pylist() for table in open_dataset(str(drawn)).tables())
+    assert (row["prompt"], row["artifact"]) == ("a photo of a dog", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", "PROMPTS_EMPTY"), ("# nothing\n", "PROMPTS_EMPTY"), ("a {rex}\n", "PROMPT_CONCEPT")]
+)
+def test_prompts_that_cannot_be_drawn_are_refused_before_a_model_is_read(run, base, tmp_path, text, code):
+    (tmp_path / "prompts.txt").write_text(text)
+    _, _, err = run("sample", base, "--prompts", tmp_path / "prompts.txt", "--out", tmp_path / "o", "--address", "none")
+    assert code in err
+
+
+def test_what_cannot_be_trained_is_refused_before_a_worker_starts(run, base, tmp_path):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    for options, changes, code in (
+        (["--photos", photos, "--workers", "3"], {}, "TRAIN_WORKERS"),
+        (["--photos", photos, "--data", photos], {}, "TRAIN_DATA"),
+        ([], {}, "TRAIN_DATA"),
+        (["--photos", photos], {"look.prompts": "['a {nobody}']"}, "PROMPT_CONCEPT"),
+        (["--photos", photos], {"methods": "kv"}, "RECIPE_KEY"),
+        (["--photos", photos], {"backend": "unknown"}, "RECIPE_VALUE"),
+        (["--photos", photos], {"base": "no/such"}, "WEIGHTS_UNPINNED"),
+    ):
+        status, _, err = run(*words(base, out, *options, **changes))
+        assert status == 2, err
+        assert code in err
+    assert not out.exists()
+
+
+def test_a_photo_that_cannot_be_read_is_left_out_and_said(run, base, tmp_path):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    (tmp_path / "photos" / "zebra").mkdir()
+    (tmp_path / "photos" / "zebra" / "0.jpg").write_bytes(b"no picture")
+    code, _, err = run(*words(base, out, "--photos", photos))
+    assert code == 0, err
+    assert "left out  IMAGE_UNREADABLE" in err
+    assert "zebra" not in (out / "README.md").read_text()
+    for each in list((tmp_path / "photos").glob("*/*")):
+        each.write_bytes(b"no picture")
+    _, _, err = run(*words(base, tmp_path / "other", "--photos", photos))
+    assert "TRAIN_EMPTY" in err
+
+
+def test_every_built_in_training_is_a_spec():
+    for name in built_in():
+        training = load(name)
+        assert training.description
+        assert training.spec.batch % training.spec.accumulate == 0
+    with pytest.raises(UsageError, match="did you mean 'custom-diffusion-sdxl'"):
+        load("custom-difusion-sdxl")
+
+
+def test_workers_are_a_number_or_a_range():
+    assert parse_workers("4") == Workers(4, 4)
+    assert parse_workers("2..8") == Workers(2, 8)
+    for text in ("0", "8..2", "two", "1..", "-1"):
+        with pytest.raises(UsageError, match="TRAIN_WORKERS"):
+            parse_workers(text)
+    assert one_source("", "photos") == "photos"
+
+
+def test_a_training_stopped_halfway_goes_on_from_its_checkpoint(run, base, tmp_path):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    code, _, err = run(*words(base, out, "--photos", photos))
+    assert code == 0, err
+    whole = (out / "concepts.safetensors").read_bytes()
+    store = open_store(str(out))
+    (name,) = {path.name for path in (out / "runs").iterdir()}
+    checkpoints = Checkpoints(store, name)
+    for entry in list(store.list(f"runs/{name}/step-{checkpoints.steps()[-1]:09d}")):
+        store.delete(entry.path)
+    (out / "manifest.json").unlink()
+    code, _, err = run(*words(base, out, "--photos", photos))
+    assert code == 0, err
+    assert "resume  from step 2" in err
+    assert (out / "concepts.safetensors").read_bytes() == whole
