@@ -1,14 +1,13 @@
-"""The worker side of a training: its context over Ray Train, and the way of its reports to the driver."""
+"""The worker side of a training: its context over Ray Train."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
 import ray.train
-from ray.train import UserCallback
 from ray.train.collective import broadcast_from_rank_zero
 from ray.util.queue import Queue
 
@@ -20,25 +19,13 @@ from engine.training.resources import TrainingResources, TrainingStorage
 from engine.training.spec import TrainingSpec
 
 
-@final
-class ForwardReports(UserCallback):  # type: ignore[misc]  # ray has no types
-    """Hands what rank 0 reports to the driver. Ray Train calls it in its controller, a process beside the driver's."""
-
-    def __init__(self, reports: Queue) -> None:
-        self._reports = reports
-
-    def after_report(self, run_context: Any, metrics: Sequence[Mapping[str, Any]], checkpoint: Any) -> None:
-        """Called when all ranks have reported; `metrics` are by rank."""
-        del run_context, checkpoint  # ours lie behind a store
-        self._reports.put(dict(metrics[0]))
-
-
 def train_in_worker(config: Mapping[str, Any]) -> str:
     """What every worker does; the problem that ended it as text, or nothing."""
     spec: TrainingSpec = config["spec"]
     with tempfile.TemporaryDirectory(prefix="mc-train-") as scratch:
         try:
-            spec.train(RayTrainContext(spec.run, config["storage"], config["resources"], Path(scratch)))
+            given = config["storage"], config["resources"], Path(scratch), config["reports"]
+            spec.train(RayTrainContext(spec.run, *given))
         except MyCanvasError as error:
             if ray.train.get_context().get_world_size() > 1:  # the others wait for this one: Ray ends them all
                 raise
@@ -48,16 +35,19 @@ def train_in_worker(config: Mapping[str, Any]) -> str:
 
 @final
 class RayTrainContext:
-    """The context of one worker. Rank 0 stores checkpoints; Ray Train carries the reports.
+    """The context of one worker. Rank 0 stores checkpoints and reports.
 
     Args:
         run: name of the run.
         storage: where it reads and writes.
         resources: what each worker has.
         scratch: an empty folder on this disk, for the checkpoint to go on from.
+        reports: to the driver.
     """
 
-    def __init__(self, run: str, storage: TrainingStorage, resources: TrainingResources, scratch: Path) -> None:
+    def __init__(
+        self, run: str, storage: TrainingStorage, resources: TrainingResources, scratch: Path, reports: Queue
+    ) -> None:
         context = ray.train.get_context()
         self.rank: int = context.get_world_rank()
         self.world_size: int = context.get_world_size()
@@ -66,6 +56,7 @@ class RayTrainContext:
         found = self._fetch(scratch)
         self.checkpoint = found.folder if found else None
         self._recorder = RunRecorder(self._checkpoints, found)
+        self._reports = reports
 
     def _fetch(self, scratch: Path) -> Checkpoint | None:
         """The last checkpoint that rank 0 can read, on this disk: all ranks go on from the same one."""
@@ -76,5 +67,9 @@ class RayTrainContext:
         return found if self.rank == 0 or step is None else self._checkpoints.fetch(step, scratch / "checkpoint")
 
     def report(self, step: int, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
-        """Store the checkpoint, then report to Ray Train, which waits until it has taken the report before."""
-        ray.train.report(self._recorder.record(step, metrics, checkpoint).to_row())
+        """Store the checkpoint, then tell the driver.
+
+        Not by `ray.train.report`, which waits until the controller has looked: half a second, in which nobody trains.
+        """
+        if self.rank == 0:
+            self._reports.put(self._recorder.record(step, metrics, checkpoint).to_row())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DEATHS_ALLOWED = 3  # of worker processes; errors of ours are never tried again
 ENVIRONMENT = {
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # a report waits for the next check; by default they are 2 s apart
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # the end waits for the next check; by default they are 2 s apart
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # importing torch on a busy machine takes its time
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # checkpoints are made by the step: a warning would change nothing
 }
@@ -59,7 +59,7 @@ def train(
 
 
 def _open_queue() -> Queue:
-    """A queue beside the driver, from Ray Train's controller to it: neither outlives the other."""
+    """A queue beside the driver, from the worker of rank 0 to it."""
     import ray
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -102,12 +102,12 @@ def _trainer(
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    from cluster.train_worker import ForwardReports, train_in_worker
+    from cluster.train_worker import train_in_worker
 
     cpus, gpus = resources.cpus_per_worker, {"GPU": 1} if resources.use_gpu else {}
     return TorchTrainer(
         train_in_worker,
-        train_loop_config={"spec": spec, "storage": storage, "resources": resources},
+        train_loop_config={"spec": spec, "storage": storage, "resources": resources, "reports": queue},
         scaling_config=ScalingConfig(
             num_workers=(resources.num_workers, resources.max_workers) if resources.elastic else resources.num_workers,
             use_gpu=resources.use_gpu,
@@ -117,7 +117,6 @@ def _trainer(
             name=spec.run,
             storage_path=scratch,
             failure_config=FailureConfig(max_failures=DEATHS_ALLOWED),
-            callbacks=[ForwardReports(queue)],
             worker_runtime_env={"env_vars": {**CPU_ENVIRONMENT, "OMP_NUM_THREADS": str(cpus)}},
         ),
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, final
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from actors.personalize.drawing import Drawing
 from actors.score.scorers import IdentitySpec
@@ -83,6 +84,12 @@ class CustomDiffusion(TrainingSpec):
     prompts: PromptStrategies = Field(default=PromptStrategies(), description="how composed rows are worded")
     look: Look = Field(default=Look(), description="what is drawn while it trains")
     schedule: Schedule = Field(default=PAPER)
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _on_the_papers(cls, given: Any) -> Any:
+        """What is not said of the schedule is as the paper has it, and not as other trainings have it."""
+        return {**asdict(PAPER), **given} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _half_needs_bf16(self) -> Self:

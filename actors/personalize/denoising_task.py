@@ -88,8 +88,8 @@ class Denoise(TrainingTask):
                 losses.append(self.prior_weight * self._part(classes, "classes", step, rank, part))
             names = "concept_loss", "prior_loss"
             values = {name: float(loss.detach()) for name, loss in zip(names, losses, strict=False)}
-            yield torch.stack(losses).sum(), values | {"wait_s": self._waited}
-            self._waited = 0.0
+            values["wait_s"], self._waited = self._waited, 0.0
+            yield torch.stack(losses).sum(), values
 
     def after(self, step: int, rank: int) -> None:
         """Look, where it is time."""

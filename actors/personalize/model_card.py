@@ -11,11 +11,12 @@ LOAD_LORA = 'pipe.load_lora_weights(folder, weight_name="pytorch_lora_weights.sa
 LOAD_KV = """for name, change in load_file(f"{folder}/kv.safetensors").items():
     pipe.unet.get_parameter(name).data += change"""
 LOAD = """```python
+import torch
 from diffusers import DiffusionPipeline
 from safetensors.torch import load_file
 
 folder = "."  # of this card
-pipe = DiffusionPipeline.from_pretrained({base!r}{revision})
+pipe = DiffusionPipeline.from_pretrained({base!r}{revision}, dtype=torch.float32)
 {weights}
 tokens = {tokens!r}
 rows = load_file(f"{{folder}}/concepts.safetensors")
