@@ -29,6 +29,7 @@ ROOMS = {
     "curate": "speed",
     "gate": "quality",
     "bombs": "survival",
+    "trainer": "training",
 }
 LATEST = Path(__file__).parent / "results" / "latest.json"
 

@@ -1,0 +1,1 @@
+"""Rates, latencies and memory, as ratios of two runs on one machine."""
