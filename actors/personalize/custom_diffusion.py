@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, final
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from actors.personalize.drawing import Drawing
+from actors.personalize.draw.drawing import Drawing
 from actors.score.scorers import IdentitySpec
 from engine.registry import Registry
 from engine.run.stage import Spec
@@ -77,6 +77,9 @@ class CustomDiffusion(TrainingSpec):
     prior: str = Field(default="", description="photos of the classes, a folder each; empty: no prior preservation")
     prior_weight: float = Field(default=1.0, ge=0, description="of the loss on them")
     augment: bool = Field(default=True, description="show photos near and far; false for faces")
+    views: int = Field(
+        default=0, ge=0, le=64, description="near and far views of each photo, encoded once; 0: new ones at every step"
+    )
     flip: bool = Field(default=True, description="mirror half of the rows")
     accept_licence: tuple[str, ...] = Field(
         default=(), description="models that may be used though their licence is restricted"
@@ -101,7 +104,7 @@ class CustomDiffusion(TrainingSpec):
         """Train on `context.data`; rank 0 puts the artifact into `context.out`.
 
         Raises:
-            UsageError, SampleError: those of `actors.personalize.training_data`; TRAIN_WORKERS, TRAIN_TOKEN,
+            UsageError, SampleError: those of `actors.personalize.rows.training_data`; TRAIN_WORKERS, TRAIN_TOKEN,
                 TRAINING_DIVERGED.
             EnvironmentProblem: those of the base's weights.
         """

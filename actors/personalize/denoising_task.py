@@ -8,7 +8,7 @@ worker that has it: any number of workers makes the same step.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actors.personalize.looks import Looks
-from actors.personalize.stable_diffusion import StableDiffusion
+from actors.personalize.rows.latent_table import LatentTable
+from actors.personalize.rows.training_rows import TrainingRows
+from actors.personalize.stable_diffusion import Conditions, StableDiffusion
 from actors.personalize.trainables import TokenRows
-from actors.personalize.training_rows import Shown, TrainingRows
 from actors.training.loop import TrainingTask
-from engine.seeds import derive
+from engine.seeds import derive, rng
 from planners.train.epoch_order import EpochOrder, share
 
 
@@ -50,6 +51,7 @@ class Denoise(TrainingTask):
         crew: this worker.
         parts: in which a worker computes its rows.
         looks: what is drawn on the way; None on all workers but one.
+        latents: of the rows that are encoded already, by kind, ``concepts`` or ``classes``.
     """
 
     def __init__(
@@ -66,9 +68,12 @@ class Denoise(TrainingTask):
         crew: Crew,
         parts: int = 1,
         looks: Looks | None = None,
+        latents: Mapping[str, LatentTable] | None = None,
     ) -> None:
         self.base, self.data, self.batch, self.prior_weight = base, data, batch, prior_weight
         self.side, self.seed, self.crew, self.parts, self.looks = side, seed, crew, parts, looks
+        self._latents = latents or {}
+        self._known: dict[str, Conditions] = {}  # of prompts without a token, which stay
         self._waited = 0.0  # s for pictures, since they were last told
         self.net = nn.ModuleDict({"token_rows": nn.ModuleList(token_rows), "unet": _Named(weights)})
 
@@ -112,24 +117,48 @@ class Denoise(TrainingTask):
         if not places:  # fewer rows than parts: nothing to compute, and a gradient of zero
             return next(self.net.parameters()).sum() * 0.0
         began = time.perf_counter()
-        shown = [rows.show(int(taken[place]), f"{step}/{place}", self.side) for place in places]
+        views = [self._view(rows, kind, step, place) for place in places]
+        told = [rows.tell(int(taken[place]), view, self.side) for place, view in zip(places, views, strict=True)]
+        moments = self._moments(rows, kind, [int(taken[place]) for place in places], views)
         self._waited += time.perf_counter() - began
         generators = [torch.Generator().manual_seed(derive(self.seed, kind, step, place)) for place in places]
-        errors = self._errors(shown, generators)
-        masks = torch.stack([torch.from_numpy(one.mask) for one in shown]).to(errors.device).unsqueeze(1)
+        errors = self._errors(moments, [prompt for prompt, _ in told], generators, stays=kind == "classes")
+        masks = torch.stack([torch.from_numpy(mask) for _, mask in told]).to(errors.device).unsqueeze(1)
         area = masks.sum((1, 2, 3)).clamp(min=1) * errors.shape[1]
         return ((errors * masks).sum((1, 2, 3)) / area).sum() * self.crew.world_size / self.batch
 
-    def _errors(self, shown: Sequence[Shown], generators: Sequence[torch.Generator]) -> Tensor:
+    def _view(self, rows: TrainingRows, kind: str, step: int, place: int) -> str | int:
+        """The view of the row at a place of the global batch."""
+        if not rows.variants:
+            return f"{step}/{place}"
+        return int(rng(self.seed, "variant", f"{kind}/{step}/{place}").integers(rows.variants))
+
+    def _moments(self, rows: TrainingRows, kind: str, numbers: Sequence[int], views: Sequence[str | int]) -> Tensor:
+        """Moments of latents (N, 2C, h, w): those that are encoded already, or of pictures that are encoded now."""
+        pairs = zip(numbers, views, strict=True)
+        if kind in self._latents:
+            return torch.stack([self._latents[kind].moments(number, int(view)) for number, view in pairs])
+        return self.base.moments([rows.show(number, view, self.side).pixels for number, view in pairs])
+
+    def _errors(
+        self, moments: Tensor, prompts: Sequence[str], generators: Sequence[torch.Generator], *, stays: bool
+    ) -> Tensor:
         """Squared errors (N, C, h, w), each row with noise and a time of its own."""
-        pairs = zip(shown, generators, strict=True)
-        latents = torch.cat([self.base.latents([one.pixels], each) for one, each in pairs])
+        latents = self.base.latents(moments, generators)
         shape = latents.shape[1:]
         noise = torch.stack([torch.randn(shape, generator=each) for each in generators]).to(latents.device)
         most = int(self.base.scheduler.config.num_train_timesteps)
         times = torch.cat([torch.randint(most, (1,), generator=each) for each in generators]).to(latents.device)
-        conditions = self.base.encode([one.prompt for one in shown], self.side)
+        conditions = self._encode_once(prompts) if stays else self.base.encode(prompts, self.side)
         return self.base.errors(latents, noise, times, conditions)
+
+    @torch.no_grad()
+    def _encode_once(self, prompts: Sequence[str]) -> Conditions:
+        """Conditions of prompts that no training changes."""
+        for prompt in prompts:
+            if prompt not in self._known:
+                self._known[prompt] = self.base.encode([prompt], self.side)
+        return Conditions.join([self._known[prompt] for prompt in prompts])
 
 
 @final

@@ -16,9 +16,9 @@ from typing import Any, final
 import numpy as np
 
 from actors.personalize.custom_diffusion import CustomDiffusion
-from actors.personalize.drawing import draw
+from actors.personalize.draw.drawing import draw
+from actors.personalize.rows.training_data import TrainingData
 from actors.personalize.stable_diffusion import StableDiffusion
-from actors.personalize.training_data import TrainingData
 from actors.score.references import ImageScorer
 from actors.score.scorers import IDENTITY_SCORERS
 from engine.metrics.similarity import mean_cosine

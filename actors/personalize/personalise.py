@@ -13,11 +13,15 @@ from actors.personalize.artifact import ArtifactFacts, save_artifact
 from actors.personalize.custom_diffusion import BASES, CustomDiffusion
 from actors.personalize.denoising_task import Crew, Denoise
 from actors.personalize.looks import Looks
+from actors.personalize.rows.encode_stage import LATENTS, latent_stages
+from actors.personalize.rows.latent_table import LatentTable, open_latents
+from actors.personalize.rows.training_data import TrainingData, read_classes, read_data
+from actors.personalize.rows.training_rows import Photos, TrainingRows
 from actors.personalize.trainables import add_concepts, choose_weights
-from actors.personalize.training_data import read_classes, read_data
 from actors.training.loop import best_device, fit
 from engine.seeds import derive
 from engine.storage.folders import put_folder
+from engine.storage.lock import LOCK
 from engine.storage.open_store import open_store
 from engine.training.context import TrainContext
 from planners.train.epoch_order import require_work
@@ -27,7 +31,7 @@ def personalise(spec: CustomDiffusion, context: TrainContext) -> None:
     """Train; see `CustomDiffusion.train`."""
     torch.set_num_threads(context.threads)
     torch.manual_seed(derive(spec.seed, spec.name))  # LoRAs begin with random numbers
-    data = read_data(context.data, spec.seed, spec.prompts, augment=spec.augment, flip=spec.flip)
+    data = read_data(context.data, spec.seed, spec.prompts, augment=spec.augment, flip=spec.flip, views=spec.views)
     require_work(len(data.rows), spec.batch, context.world_size)
     classes = read_classes(spec.prior, data.words, spec.seed, flip=spec.flip) if spec.prior else None
     device = best_device()
@@ -38,11 +42,14 @@ def personalise(spec: CustomDiffusion, context: TrainContext) -> None:
         base.spare_memory()
     before = {name: weight.detach().cpu().clone() for name, weight in weights.items() if spec.method == "kv"}
     looks = Looks(spec, base, data, context.out) if context.rank == 0 else None
-    task = Denoise(
-        base, weights, rows, (data.rows, classes), batch=spec.batch, prior_weight=spec.prior_weight, side=spec.side,
-        seed=spec.seed, crew=Crew(context.rank, context.world_size), parts=spec.accumulate, looks=looks,
-    )  # fmt: skip
-    fit(task, spec.schedule, context, device=device)
+    with tempfile.TemporaryDirectory(prefix="mc-latents-") as scratch:
+        latents = _open_latents(spec, context, (data, classes), int(base.vae.config.latent_channels), Path(scratch))
+        task = Denoise(
+            base, weights, rows, (data.rows, classes), batch=spec.batch, prior_weight=spec.prior_weight,
+            side=spec.side, seed=spec.seed, crew=Crew(context.rank, context.world_size), parts=spec.accumulate,
+            looks=looks, latents=latents,
+        )  # fmt: skip
+        fit(task, spec.schedule, context, device=device)
     if looks is not None:
         looks.take(spec.schedule.steps)
         facts = ArtifactFacts(
@@ -60,3 +67,23 @@ def personalise(spec: CustomDiffusion, context: TrainContext) -> None:
         with tempfile.TemporaryDirectory(prefix="mc-artifact-") as scratch:
             save_artifact(Path(scratch), base, rows, before, facts)
             put_folder(open_store(context.out), "", Path(scratch))
+
+
+def _open_latents(
+    spec: CustomDiffusion,
+    context: TrainContext,
+    read: tuple[TrainingData, Photos | None],
+    channels: int,
+    scratch: Path,
+) -> dict[str, LatentTable]:
+    """The latents that were encoded before the training; rows without are encoded when they are shown."""
+    found = {}
+    data, classes = read
+    for kind, stage in latent_stages(spec, context.data, data, classes).items():
+        root = f"{context.out}/{LATENTS}"
+        if not open_store(f"{root}/{stage.key}").exists(LOCK):
+            continue
+        rows: TrainingRows | None = data.rows if kind == "concepts" else classes
+        assert rows is not None
+        found[kind] = open_latents(root, stage, rows, channels, scratch / kind)
+    return found

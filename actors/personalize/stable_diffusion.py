@@ -22,6 +22,17 @@ class Conditions:
     pooled: Tensor | None = None
     sizes: Tensor | None = None
 
+    @classmethod
+    def join(cls, parts: Sequence[Conditions]) -> Conditions:
+        """Those of several lists of prompts, one behind the other."""
+        pooled = [part.pooled for part in parts if part.pooled is not None]
+        sizes = [part.sizes for part in parts if part.sizes is not None]
+        return cls(
+            torch.cat([part.states for part in parts]),
+            torch.cat(pooled) if pooled else None,
+            torch.cat(sizes) if sizes else None,
+        )
+
 
 @final
 class StableDiffusion:
@@ -101,12 +112,17 @@ class StableDiffusion:
         return self.encoders[number](tokens.to(self.device), output_hidden_states=True)
 
     @torch.no_grad()
-    def latents(self, pictures: Sequence[Pixels], generator: torch.Generator) -> Tensor:
-        """Scaled latents (N, C, side/8, side/8) of pictures of one size, drawn from the autoencoder's posterior."""
+    def moments(self, pictures: Sequence[Pixels]) -> Tensor:
+        """Means, then deviations, of the latents of pictures of one size: (N, 2C, side/8, side/8), float32."""
         pixels = torch.stack([torch.from_numpy(picture.copy()) for picture in pictures]).permute(0, 3, 1, 2)
         found = self.vae.encode(pixels.to(self.device).float() / 127.5 - 1).latent_dist
-        noise = torch.randn(found.mean.shape, generator=generator).to(self.device)
-        scaled: Tensor = (found.mean + found.std * noise) * self.vae.config.scaling_factor
+        return torch.cat([found.mean, found.std], 1).float()
+
+    def latents(self, moments: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Scaled latents (N, C, h, w), drawn from the autoencoder's posterior (N, 2C, h, w), each by its generator."""
+        means, deviations = moments.to(self.device, torch.float32).chunk(2, 1)
+        noise = torch.stack([torch.randn(means.shape[1:], generator=each) for each in generators]).to(self.device)
+        scaled: Tensor = (means + deviations * noise) * self.vae.config.scaling_factor
         return scaled
 
     def errors(self, latents: Tensor, noise: Tensor, times: Tensor, conditions: Conditions) -> Tensor:

@@ -81,7 +81,11 @@ def measure(*, checkpointing: bool) -> dict[str, float]:
                 _step(pipe)
                 optimizer.step()
                 optimizer.zero_grad()
-    return {"weights": weights / GIB, "peak": counted.peak / GIB, "trained": sum(each.numel() for each in trained) / 1e6}
+    return {
+        "weights": weights / GIB,
+        "peak": counted.peak / GIB,
+        "trained": sum(each.numel() for each in trained) / 1e6,
+    }
 
 
 def _make_fake(nets: tuple[nn.Module, ...]) -> None:
@@ -98,9 +102,7 @@ def _step(pipe: Any) -> None:
         with torch.no_grad():
             latents = pipe.vae.encode(torch.zeros(1, 3, SIDE, SIDE)).latent_dist.mean
         ids = torch.ones(1, TOKENS, dtype=torch.long)
-        first, second = (
-            net(ids, output_hidden_states=True) for net in (pipe.text_encoder, pipe.text_encoder_2)
-        )
+        first, second = (net(ids, output_hidden_states=True) for net in (pipe.text_encoder, pipe.text_encoder_2))
         states = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], -1)
         added = {"text_embeds": second.text_embeds, "time_ids": torch.zeros(1, 6)}
         said = pipe.unet(latents, torch.tensor([5]), encoder_hidden_states=states, added_cond_kwargs=added).sample

@@ -45,7 +45,9 @@ def main(photos: Path, steps: int, threads: int) -> None:
 
 
 def _step(pipe, scheduler, files, optimizer):  # noqa: ANN001, ANN202 - a script's function
-    pixels = np.stack([np.asarray(Image.open(file).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)) for file in files])
+    pixels = np.stack(
+        [np.asarray(Image.open(file).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)) for file in files]
+    )
     with torch.autocast("cpu", torch.bfloat16):
         with torch.no_grad():
             found = pipe.vae.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1).latent_dist
@@ -54,7 +56,9 @@ def _step(pipe, scheduler, files, optimizer):  # noqa: ANN001, ANN202 - a script
         prompts = [f"photo of a <new{1 + number % 2}> toy" for number in range(BATCH)]
         read = []
         for tokenizer, encoder in ((pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2)):
-            ids = tokenizer(prompts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+            ids = tokenizer(
+                prompts, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+            ).input_ids
             read.append(encoder(ids, output_hidden_states=True))
         states = torch.cat([each.hidden_states[-2] for each in read], -1)
         added = {"text_embeds": read[1].text_embeds, "time_ids": torch.tensor([[SIDE, SIDE, 0, 0, SIDE, SIDE]] * BATCH)}

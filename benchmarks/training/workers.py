@@ -47,7 +47,9 @@ def main(photos: str, folder: Path) -> None:
     """Print the largest relative difference with what one process trained, by number of processes."""
     context = multiprocessing.get_context("spawn")
     for size in (1, 2, 3):
-        crew = [context.Process(target=work, args=(rank, size, photos, str(folder / str(size)))) for rank in range(size)]
+        crew = [
+            context.Process(target=work, args=(rank, size, photos, str(folder / str(size)))) for rank in range(size)
+        ]
         for each in crew:
             each.start()
         for each in crew:

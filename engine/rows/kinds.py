@@ -19,6 +19,7 @@ RECORDS: Registry[type] = Registry(
         "composition": "engine.rows.composition:Composition",
         "cutout": "engine.rows.cutout:Cutout",
         "generated_image": "engine.rows.generated:GeneratedImage",
+        "latent_moments": "engine.rows.latents:LatentMoments",
         "painted_background": "engine.rows.backgrounds:PaintedBackground",
         "phrase_embedding": "engine.rows.backgrounds:PhraseEmbedding",
         "scene_proposal": "engine.rows.proposals:SceneProposal",

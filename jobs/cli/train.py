@@ -67,7 +67,7 @@ def sample(
 
     Example: mycanvas sample out/toys --prompts prompts.txt --out out/toys-samples --set steps=30
     """
-    from actors.personalize.drawing import Drawing
+    from actors.personalize.draw.drawing import Drawing
     from engine.run.recipe_parse import spec_from_overrides
     from jobs.train.sample import SampleRequest
     from jobs.train.sample import sample as job

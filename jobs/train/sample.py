@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from actors.models.licences import check_recipe
-from actors.personalize.draw_stage import Draw
-from actors.personalize.drawing import Drawing
+from actors.personalize.draw.draw_stage import Draw
+from actors.personalize.draw.drawing import Drawing
 from actors.personalize.manifest import MANIFEST, concepts_of, read_manifest
 from cluster.session import LOCAL, ON_THIS_MACHINE, session
 from engine.errors import UsageError

@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, final
 
 from actors.models.licences import check_recipe
 from actors.personalize.manifest import MANIFEST, read_manifest
-from actors.personalize.training_data import TrainingData, read_classes, read_data
-from cluster.session import LOCAL, NONE, ON_THIS_MACHINE, Capacity, check_readable, session
+from actors.personalize.rows.encode_stage import LATENTS, latent_stages
+from actors.personalize.rows.training_data import TrainingData, read_classes, read_data
+from actors.personalize.rows.training_rows import Photos
+from cluster.session import LOCAL, ON_THIS_MACHINE, Capacity, check_readable, session
 from cluster.training import train as train_on_cluster
 from engine.errors import UsageError
+from engine.rows.latents import LatentMoments
 from engine.storage.lock import claim
 from engine.storage.open_store import open_store
 from engine.storage.store import Store
@@ -24,12 +28,14 @@ from engine.training.local import train_locally
 from engine.training.reports import TrainingReport, read_reports
 from engine.training.resources import TrainingResources, TrainingStorage
 from jobs.console import Console, Progress
+from jobs.listed_run import ListedRun, fill_listed
 from jobs.train.tensorboard import put_tensorboard
 from jobs.train.training_report import PAGE, put_report
 from jobs.train.trainings import Training
 from planners.train.epoch_order import require_work
 from planners.train.prompts import fill_prompt
 
+LATENTS_PER_UNIT = 64  # 4 MB of SD 1.5 at 512 px
 TOLD = 5  # of what is left out
 
 
@@ -84,42 +90,61 @@ def train(request: TrainRequest, console: Console) -> dict[str, Any]:
     """Train, or go on; what the artifact's manifest says.
 
     Raises:
-        UsageError, SampleError: those of `actors.personalize.training_data.read_data`; TRAIN_WORKERS, PROMPT_CONCEPT,
+        UsageError, SampleError: those of `actors.personalize.rows.training_data`; TRAIN_WORKERS, PROMPT_CONCEPT,
             TRAINING_DIVERGED, RUN_CHANGED, and those of `actors.models.licences.check_recipe`.
         EnvironmentProblem: those of the cluster and of the base; TRAINING_FAILED.
     """
     spec = request.training.spec
     check_recipe((spec,), spec.accept_licence, here=request.address in ON_THIS_MACHINE)
-    data = survey(request, console)
+    data, classes = survey(request, console)
     store = open_store(request.out)
     claim(store, {"data": {"training": spec.model_dump(mode="json"), "rows": data.fingerprint}})
     storage = TrainingStorage(data=request.data, out=request.out, work=request.out)
     if store.exists(MANIFEST):
         console.say("trained already; another --out trains anew")
-    elif request.address == NONE:
-        watcher = _Watcher(request, store, console)
-        with watcher.progress.watch():
-            train_locally(spec, storage.absolute(), threads=request.cores or 1, tell=watcher)
     else:
         with session(request.address) as capacity:
             if capacity.shared:
                 check_readable(storage.absolute().data, purpose="the data")
+            encode(request, data, classes, capacity, console)
             watcher = _Watcher(request, store, console)
             with watcher.progress.watch():
-                train_on_cluster(spec, storage, resources_of(request, capacity), watcher)
+                if capacity.ray:
+                    train_on_cluster(spec, storage, resources_of(request, capacity), watcher)
+                else:
+                    train_locally(spec, storage.absolute(), threads=request.cores or 1, tell=watcher)
     put_report(store, request.training.name, read_reports(store, spec.run))
     put_tensorboard(store, read_reports(store, spec.run))
     return read_manifest(store)
 
 
-def survey(request: TrainRequest, console: Console) -> TrainingData:
-    """What will be trained on, looked at before anything starts.
+def encode(
+    request: TrainRequest, data: TrainingData, classes: Photos | None, capacity: Capacity, console: Console
+) -> None:
+    """Commit what is missing of the latents, inside a session; see `actors.personalize.rows.encode_stage`."""
+    storage = TrainingStorage(data=request.data, out=request.out, work=request.out).absolute()
+    for kind, stage in latent_stages(request.training.spec, storage.data, data, classes).items():
+        rows = data.rows if kind == "concepts" or classes is None else classes
+        views = product(range(len(rows)), range(rows.variants))
+        run = ListedRun(
+            record=LatentMoments,
+            columns=("number", "variant"),
+            rows=[{"number": number, "variant": variant} for number, variant in views],
+            stage=stage,
+            out=f"{storage.out}/{LATENTS}/{stage.key}",
+            unit_size=LATENTS_PER_UNIT,
+        )
+        fill_listed(run, capacity, console)
+
+
+def survey(request: TrainRequest, console: Console) -> tuple[TrainingData, Photos | None]:
+    """What will be trained on, and photos of the classes if any, looked at before anything starts.
 
     Raises:
         UsageError, SampleError: as `train`.
     """
     spec = request.training.spec
-    data = read_data(request.data, spec.seed, spec.prompts, augment=spec.augment, flip=spec.flip, pixels=False)
+    data = read_data(request.data, spec.seed, spec.prompts, augment=spec.augment, flip=spec.flip, views=spec.views)
     for told in data.left_out[:TOLD]:
         console.say(f"left out  {told}")
     if len(data.left_out) > TOLD:
@@ -127,12 +152,11 @@ def survey(request: TrainRequest, console: Console) -> TrainingData:
     require_work(len(data.rows), spec.batch, request.workers.most)
     for text in spec.look.prompts:
         fill_prompt(text, data.words)
-    if spec.prior:
-        read_classes(spec.prior, data.words, spec.seed, flip=spec.flip)
+    classes = read_classes(spec.prior, data.words, spec.seed, flip=spec.flip) if spec.prior else None
     console.say(f"rows    {len(data.rows):,}   {request.data}")
     for each in data.words:
         console.say(f"concept {each.concept}   in prompts: {each.phrase}")
-    return data
+    return data, classes
 
 
 def resources_of(request: TrainRequest, capacity: Capacity) -> TrainingResources:

@@ -7,9 +7,9 @@ import torch
 from actors.models.weights import local_weights
 from actors.personalize.artifact import ArtifactFacts, apply_artifact, save_artifact
 from actors.personalize.denoising_task import Crew, Denoise
+from actors.personalize.rows.training_rows import EncodedPhoto, Photos
 from actors.personalize.stable_diffusion import StableDiffusion
 from actors.personalize.trainables import add_concepts, choose_weights
-from actors.personalize.training_rows import EncodedPhoto, Photos
 from engine.errors import EnvironmentProblem, UsageError
 from engine.photos.images import encode_png
 from engine.rows.values import Model

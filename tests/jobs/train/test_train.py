@@ -4,20 +4,25 @@ import json
 import re
 
 import pytest
+import torch
 
+from actors.personalize.rows.latent_table import LatentTable
+from actors.personalize.rows.training_data import read_composed
+from actors.personalize.stable_diffusion import StableDiffusion
 from engine.dataset.views import open_dataset
-from engine.errors import UsageError
+from engine.errors import Damaged, UsageError
 from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from jobs.train.train import Workers, one_source, parse_workers
 from jobs.train.trainings import built_in, load
+from planners.train.prompts import PromptStrategies
 from tests.support.data.gallery_rows import commit, composition
 from tests.support.data.photos import concept_folder
 from tests.support.models.tiny_bases import tiny_sd
 
 QUICK = (
-    "side=64", "batch=2", "rank=2", "schedule.steps=4", "schedule.checkpoint_every=2", "schedule.log_every=1",
-    "schedule.bf16=false", "look.every=2", "look.pictures=2", "look.drawing.steps=2",
+    "method=kv-lora", "side=64", "batch=2", "rank=2", "schedule.steps=4", "schedule.checkpoint_every=2",
+    "schedule.log_every=1", "schedule.bf16=false", "look.every=2", "look.pictures=2", "look.drawing.steps=2",
 )  # fmt: skip
 
 
@@ -181,6 +186,30 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_said(run, base, tmp_path):
         each.write_bytes(b"no picture")
     _, _, err = run(*words(base, tmp_path / "other", "--photos", photos))
     assert "TRAIN_EMPTY" in err
+
+
+def test_pictures_are_encoded_once_and_no_set_is_taken_for_another(run, base, tmp_path):
+    data, out = commit(tmp_path / "data", [composition(number) for number in range(6)]), tmp_path / "o"
+    code, _, err = run(*words(base, out, "--data", data))
+    assert code == 0, err
+    (latents,) = (out / "latents").iterdir()
+    shards = {path: path.stat().st_mtime_ns for path in latents.glob("data/*")}
+    assert shards
+    rows = [row for table in open_dataset(str(latents)).tables() for row in table.to_pylist()]
+    assert sorted((row["number"], row["variant"]) for row in rows) == [(n, v) for n in range(4) for v in range(2)]
+    table = LatentTable(str(latents), 4, 2, (8, 8, 8), tmp_path / "table")
+    tiny = StableDiffusion(base, "", torch.device("cpu"))
+    read = read_composed(data, 0, PromptStrategies(), flip=True).rows
+    wanted = tiny.moments([read.show(2, 1, 64).pixels])[0]
+    torch.testing.assert_close(table.moments(2, 1), wanted, rtol=1e-2, atol=1e-3)
+    with pytest.raises(Damaged, match="LATENTS_SIZE"):
+        LatentTable(str(latents), 4, 2, (8, 16, 16), tmp_path / "other")
+    with pytest.raises(Damaged, match="LATENTS_LACK"):
+        LatentTable(str(latents), 5, 2, (8, 8, 8), tmp_path / "more")
+    (out / "manifest.json").unlink()
+    code, _, err = run(*words(base, out, "--data", data))
+    assert code == 0, err
+    assert {path: path.stat().st_mtime_ns for path in latents.glob("data/*")} == shards
 
 
 def test_every_built_in_training_is_a_spec():

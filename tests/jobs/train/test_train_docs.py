@@ -13,18 +13,11 @@ def test_plain_diffusers_loads_an_artifact_by_the_lines_of_the_page(run, tmp_pat
     two = {name: CONCEPTS[name] for name in list(CONCEPTS)[:2]}
     photos = concept_folder(tmp_path / "photos", two, each=1)
     quick = (
-        "method=kv-lora",
-        "rank=2",
-        "side=128",
-        "batch=2",
-        "schedule.steps=1",
-        "look.drawing.steps=1",
-        "look.pictures=1",
-    )
-    words = [word for each in quick for word in ("--set", each)]
-    code, _, err = run(
-        "train", "micro-custom-diffusion", "--photos", photos, "--out", tmp_path / "out" / "taught", "--address", "none", *words
+        "method=kv-lora", "rank=2", "batch=2", "schedule.steps=1", "look.drawing.steps=1", "look.pictures=1",
     )  # fmt: skip
+    words = [word for each in quick for word in ("--set", each)]
+    taught = ("--photos", photos, "--out", tmp_path / "out" / "taught", "--address", "none")
+    code, _, err = run("train", "micro-custom-diffusion", *taught, *words)
     assert code == 0, err
     (tmp_path / "weights").symlink_to(ROOT / "weights")
     lines = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "train.md").read_text(), re.DOTALL)[1]

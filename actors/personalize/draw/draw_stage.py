@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 from pydantic import Field
 
-from actors.personalize.drawing import Drawing, draw
+from actors.personalize.draw.drawing import Drawing, draw
 from engine.photos.images import encode_jpeg
 from engine.rows.generated import GeneratedImage
 from engine.run.stage import Run, Stage, Worker
@@ -37,7 +37,7 @@ class Draw(Stage):
             UsageError: ARTIFACT_BASE, and those of the weights.
             EnvironmentProblem: ARTIFACT_DAMAGED, and those of the weights.
         """
-        from actors.personalize.pipelines import open_pipeline
+        from actors.personalize.draw.pipelines import open_pipeline
 
         pipe, models = open_pipeline(self.base, self.revision, self.artifact, self.artifact_hash, self.cores)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from actors.personalize.training_rows import Composed, ComposedRow, EncodedPhoto, Photos
+from actors.personalize.rows.training_rows import Composed, ComposedRow, EncodedPhoto, Photos
 from engine.errors import SampleError
 from engine.photos.images import decode, encode_png
 from planners.train.prompts import PromptStrategies, name_concepts
@@ -47,8 +47,8 @@ def test_what_a_row_shows_follows_from_its_draw_alone():
 
 
 def composed(template, flip=True):
-    row = ComposedRow("0000000001", encode_png(picture()), template, ("rex", "my mug"), BOXES, "on a beach")
-    return Composed([row], WORDS, PromptStrategies(), 7, flip=flip)
+    row = ComposedRow("0000000001", 0, template, ("rex", "my mug"), BOXES, "on a beach")
+    return Composed([row], lambda _row: encode_png(picture()), WORDS, PromptStrategies(), 7, flip=flip)
 
 
 def test_a_composed_row_is_its_picture_under_a_caption_with_tokens():

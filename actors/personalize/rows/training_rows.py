@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import islice
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compose.paste import box_window
+from actors.personalize.rows.framing import LATENT, crop, everywhere, far_mask, frame, square
 from engine.photos.decode_photo import decode_photo
-from engine.photos.images import decode, resize
+from engine.photos.images import decode
 from engine.rows.values import Pixels
+from engine.seeds import rng
+from engine.storage.hashes import digest
 from planners.train.photo_views import PhotoView, draw_view
 from planners.train.prompts import ConceptWords, PromptStrategies, class_prompt, composed_prompt, photo_prompt
 
-LATENT = 8  # pixels of one latent
+MIRRORED = 0.5  # of the views
 _SIDES = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 
 
@@ -45,9 +48,18 @@ class TrainingRows(ABC):
     def __len__(self) -> int:
         """How many there are."""
 
+    @property
     @abstractmethod
-    def show(self, number: int, draw: str, side: int) -> Shown:
-        """A row as it is seen under `draw`, at `side` pixels."""
+    def variants(self) -> int:
+        """How many views a row has, the same for all rows; 0: a new one for every draw."""
+
+    @abstractmethod
+    def show(self, number: int, view: str | int, side: int) -> Shown:
+        """A row as it is seen at `side` pixels: in one of its views, or as `view` names a draw."""
+
+    @abstractmethod
+    def tell(self, number: int, view: str | int, side: int) -> tuple[str, NDArray[np.float32]]:
+        """Prompt and mask of what `show` shows, without its pixels."""
 
     @abstractmethod
     def name(self, number: int) -> str:
@@ -72,10 +84,18 @@ class Photos(TrainingRows):
     """Photos of single concepts, near, far and whole as in Custom Diffusion; or of their classes, without the token."""
 
     def __init__(
-        self, photos: Sequence[EncodedPhoto], seed: int, *, augment: bool, flip: bool, of_class: bool = False
+        self,
+        photos: Sequence[EncodedPhoto],
+        seed: int,
+        *,
+        augment: bool,
+        flip: bool,
+        views: int = 0,
+        of_class: bool = False,
     ) -> None:
         self._photos = sorted(photos, key=lambda photo: photo.photo_id)
-        self._seed, self._augment, self._flip, self._of_class = seed, augment, flip, of_class
+        self._seed, self._flip, self._views, self._of_class = seed, flip, views, of_class
+        self._augment = augment and not of_class
 
     def __len__(self) -> int:
         return len(self._photos)
@@ -87,32 +107,38 @@ class Photos(TrainingRows):
         shown = [photo for photo in self._photos if photo.words.concept == concept][:most]
         return [decode_photo(photo.data, where=photo.photo_id).pixels[..., :3] for photo in shown]
 
-    def show(self, number: int, draw: str, side: int) -> Shown:
-        photo = self._photos[number]
-        augment = self._augment and not self._of_class
-        view = draw_view(self._seed, f"{draw}/{photo.photo_id}", augment=augment, flip=self._flip)
-        pixels = _square(decode_photo(photo.data, where=photo.photo_id).pixels[..., :3], side)
-        pixels = pixels[:, ::-1] if view.flip else pixels
-        prompt = class_prompt(photo.words) if self._of_class else photo_prompt(photo.words, view.words)
-        everywhere = np.ones((side // LATENT,) * 2, np.float32)
-        if view.scale == 1:
-            return Shown(pixels, prompt, everywhere)
-        scaled = round(view.scale * side)
-        left, top = round(view.left * side), round(view.top * side)
-        sized = resize(np.ascontiguousarray(pixels), scaled, scaled)
-        if view.scale > 1:
-            return Shown(sized[top : top + side, left : left + side], prompt, everywhere)
-        canvas = np.zeros((side, side, 3), np.uint8)
-        canvas[top : top + scaled, left : left + scaled] = sized
-        return Shown(canvas, prompt, _far_mask(view, side // LATENT))
+    def fingerprint(self) -> str:
+        """16 hex digits over all photos and the concepts on them."""
+        lines = (f"{photo.words.concept} {photo.words.class_name} {digest(photo.data)}" for photo in self._photos)
+        return blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
+
+    @property
+    def variants(self) -> int:
+        return self._views if self._augment else 1 + self._flip
+
+    def _view(self, number: int, view: str | int) -> PhotoView:
+        if isinstance(view, int) and not self._augment:
+            return PhotoView(1.0, 0.0, 0.0, "", bool(view))
+        draw = f"{view}/{self._photos[number].photo_id}"
+        return draw_view(self._seed, draw, augment=self._augment, flip=self._flip)
+
+    def tell(self, number: int, view: str | int, side: int) -> tuple[str, NDArray[np.float32]]:
+        words, seen = self._photos[number].words, self._view(number, view)
+        prompt = class_prompt(words) if self._of_class else photo_prompt(words, seen.words)
+        return prompt, everywhere(side) if seen.scale >= 1 else far_mask(seen, side // LATENT)
+
+    def show(self, number: int, view: str | int, side: int) -> Shown:
+        photo, seen = self._photos[number], self._view(number, view)
+        pixels = square(decode_photo(photo.data, where=photo.photo_id).pixels[..., :3], side)
+        return Shown(frame(pixels, seen, side), *self.tell(number, view, side))
 
 
 @dataclass(frozen=True, slots=True)
 class ComposedRow:
-    """A row of a dataset: its id, encoded image, caption template, concepts and boxes of its objects, background."""
+    """A row of a dataset: its id and unit, caption template, concepts and boxes of its objects, background."""
 
     sample_id: str
-    image: bytes
+    unit_id: int
     template: str
     concepts: tuple[str, ...]
     boxes: tuple[tuple[float, float, float, float], ...]
@@ -125,6 +151,7 @@ class Composed(TrainingRows):
 
     Args:
         rows: of which each object's concept is among `words`.
+        image: reads the encoded picture of a row.
         words: of the concepts.
         how: the paper's prompt strategies.
         seed: root seed.
@@ -137,6 +164,7 @@ class Composed(TrainingRows):
     def __init__(
         self,
         rows: Sequence[ComposedRow],
+        image: Callable[[ComposedRow], bytes],
         words: Sequence[ConceptWords],
         how: PromptStrategies,
         seed: int,
@@ -145,6 +173,7 @@ class Composed(TrainingRows):
     ) -> None:
         known = {each.concept: each for each in words}
         self._rows = sorted(rows, key=lambda row: row.sample_id)
+        self._image = image
         self._prompts = [composed_prompt(row.template, row.concepts, row.background, known, how) for row in self._rows]
         self._seed, self._flip = seed, flip
 
@@ -156,38 +185,21 @@ class Composed(TrainingRows):
 
     def references(self, concept: str, most: int) -> list[Pixels]:
         shown = (row for row in self._rows if concept in row.concepts)
-        return [_crop(decode(row.image), row.boxes[row.concepts.index(concept)]) for row in islice(shown, most)]
+        return [crop(decode(self._image(row)), row.boxes[row.concepts.index(concept)]) for row in islice(shown, most)]
 
-    def show(self, number: int, draw: str, side: int) -> Shown:
+    @property
+    def variants(self) -> int:
+        return 1 + self._flip
+
+    def tell(self, number: int, view: str | int, side: int) -> tuple[str, NDArray[np.float32]]:
+        del view
+        return self._prompts[number], everywhere(side)
+
+    def show(self, number: int, view: str | int, side: int) -> Shown:
         row, prompt = self._rows[number], self._prompts[number]
-        flip = self._flip and not _SIDES.search(prompt)
-        view = draw_view(self._seed, f"{draw}/{row.sample_id}", augment=False, flip=flip)
-        pixels = _square(decode(row.image), side)
-        return Shown(pixels[:, ::-1] if view.flip else pixels, prompt, np.ones((side // LATENT,) * 2, np.float32))
-
-
-def _crop(pixels: Pixels, box: tuple[float, float, float, float]) -> Pixels:
-    rows, columns = box_window(box, pixels.shape[0])
-    return pixels[rows, columns]
-
-
-def _square(pixels: Pixels, side: int) -> Pixels:
-    """The middle of a picture, square, at `side` pixels."""
-    height, width = pixels.shape[:2]
-    edge = min(height, width)
-    top, left = (height - edge) // 2, (width - edge) // 2
-    return resize(np.ascontiguousarray(pixels[top : top + edge, left : left + edge]), side, side)
-
-
-def _far_mask(view: PhotoView, side: int) -> NDArray[np.float32]:
-    """Ones in the latent pixels inside of a far photo but for its edge; where that leaves none, in those that it fills.
-
-    Of a third of 64 px, 2.7 latent pixels, an edge of one on each side would leave nothing to learn from.
-    """
-    for margin, low, high in ((1 / side, np.ceil, np.floor), (0.0, np.rint, np.rint)):
-        x0, y0, x1, y1 = (round(edge * side, 6) for edge in view.trained_box(margin))
-        mask = np.zeros((side, side), np.float32)
-        mask[int(low(y0)) : int(high(y1)), int(low(x0)) : int(high(x1))] = 1
-        if mask.any():
-            break
-    return mask
+        drawn = (
+            view if isinstance(view, int) else rng(self._seed, "mirror", f"{view}/{row.sample_id}").random() < MIRRORED
+        )
+        flip = self._flip and bool(drawn) and not _SIDES.search(prompt)
+        pixels = square(decode(self._image(row)), side)
+        return Shown(pixels[:, ::-1] if flip else pixels, prompt, everywhere(side))

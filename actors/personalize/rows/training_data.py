@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+from typing import final
 
-from actors.personalize.training_rows import Composed, ComposedRow, EncodedPhoto, Photos, TrainingRows
+from actors.personalize.rows.training_rows import Composed, ComposedRow, EncodedPhoto, Photos, TrainingRows
 from engine.dataset.views import open_dataset
-from engine.errors import SampleError, UsageError
+from engine.errors import Damaged, SampleError, UsageError
 from engine.photos.decode_photo import decode_photo
 from engine.photos.listing import Photo, list_photos, read_file
 from engine.rows.composition import Composition
 from engine.rows.schema import from_table
 from engine.rows.values import ACCEPTED
-from engine.storage.hashes import digest
+from engine.storage.parquet import open_shard
+from engine.storage.receipts import data_path
+from engine.storage.store import Store
 from planners.train.prompts import ConceptWords, PromptStrategies, name_concepts, require_places
 
-COLUMNS = "sample_id", "unit_id", "seed", "image", "caption_template", "background_prompt", "objects", "status"
+COLUMNS = "sample_id", "unit_id", "seed", "caption_template", "background_prompt", "objects", "status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,7 @@ class TrainingData:
     left_out: tuple[str, ...] = ()
 
 
-def read_data(
-    uri: str, seed: int, how: PromptStrategies, *, augment: bool, flip: bool, pixels: bool = True
-) -> TrainingData:
+def read_data(uri: str, seed: int, how: PromptStrategies, *, augment: bool, flip: bool, views: int = 0) -> TrainingData:
     """The accepted rows of a dataset or a view, or the photos of a folder.
 
     Args:
@@ -50,17 +52,17 @@ def read_data(
         how: the paper's prompt strategies, for composed rows.
         augment: show photos near and far.
         flip: mirror half of the rows.
-        pixels: whether composed rows can be shown; False only looks whether all is as it should be.
+        views: of each photo; 0: a new one for every draw.
 
     Raises:
         UsageError, SampleError: those of `read_photos` and `read_composed`.
     """
     if is_dataset(uri):
-        return read_composed(uri, seed, how, flip=flip, pixels=pixels)
-    return read_photos(uri, seed, augment=augment, flip=flip)
+        return read_composed(uri, seed, how, flip=flip)
+    return read_photos(uri, seed, augment=augment, flip=flip, views=views)
 
 
-def read_photos(uri: str, seed: int, *, augment: bool, flip: bool) -> TrainingData:
+def read_photos(uri: str, seed: int, *, augment: bool, flip: bool, views: int = 0) -> TrainingData:
     """Photos of concepts, a folder each, as `compose` reads them. Each is decoded once to see that it can be.
 
     Raises:
@@ -81,13 +83,12 @@ def read_photos(uri: str, seed: int, *, augment: bool, flip: bool) -> TrainingDa
     by_concept = {each.concept: each for each in words}
     encoded = [EncodedPhoto(photo.source, data, by_concept[photo.concept]) for photo, data in read]
     licenses = tuple(sorted({photo.license for photo, _ in read}))
-    known = _fingerprint(f"{photo.words.concept} {digest(photo.data)}" for photo in encoded)
-    rows = Photos(encoded, seed, augment=augment, flip=flip)
-    return TrainingData(rows, words, licenses, known, tuple(left_out))
+    rows = Photos(encoded, seed, augment=augment, flip=flip, views=views)
+    return TrainingData(rows, words, licenses, rows.fingerprint(), tuple(left_out))
 
 
-def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool, pixels: bool = True) -> TrainingData:
-    """The accepted rows of a dataset, or of a view of one; without `pixels`, rows that cannot be shown.
+def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool) -> TrainingData:
+    """The accepted rows of a dataset, or of a view of one; their pictures are read when they are shown.
 
     Raises:
         UsageError: DATASET_EMPTY, ROWS_KIND, TRAIN_EMPTY, TRAIN_CONCEPTS.
@@ -98,9 +99,9 @@ def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool, pix
     classes: dict[str, str] = {}
     licenses: set[str] = set()
     left_out: list[str] = []
-    for table in dataset.tables(COLUMNS if pixels else [name for name in COLUMNS if name != "image"]):
+    for table in dataset.tables(COLUMNS):
         for row in from_table(Composition, table, table.column_names):
-            if row.status != ACCEPTED or (pixels and row.image is None):
+            if row.status != ACCEPTED:
                 continue
             try:
                 require_places(row.caption_template, len(row.objects))
@@ -115,24 +116,48 @@ def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool, pix
         why = next(iter(left_out), "")
         raise UsageError("TRAIN_EMPTY", "has no accepted row to train on", where=uri, why=why, fix=fix)
     words = name_concepts(classes)
-    known = _fingerprint(f"{row.sample_id} {row.template}" for row in rows)
-    made = Composed(rows, words, how, seed, flip=flip)
+    lines = sorted(f"{row.sample_id} {row.template}" for row in rows)
+    known = blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
+    made = Composed(rows, ShardImages(dataset.store).read, words, how, seed, flip=flip)
     return TrainingData(made, words, tuple(sorted(licenses)), known, tuple(left_out))
+
+
+@final
+class ShardImages:
+    """Encoded pictures of a dataset's rows, read a shard at a time; the last two shards are kept."""
+
+    def __init__(self, store: Store) -> None:
+        self._shard = lru_cache(maxsize=2)(lambda unit_id: _images(store, unit_id))
+
+    def read(self, row: ComposedRow) -> bytes:
+        """The picture of a row.
+
+        Raises:
+            Damaged: ROWS_GONE, and those of `engine.storage.parquet.open_shard`.
+        """
+        found: bytes | None = self._shard(row.unit_id).get(row.sample_id)
+        if found is None:
+            raise Damaged("ROWS_GONE", f"the picture of {row.sample_id} is not there", where=data_path(row.unit_id))
+        return found
+
+
+def _images(store: Store, unit_id: int) -> dict[str, bytes]:
+    path = data_path(unit_id)
+    with open_shard(store, path) as shard:
+        table = shard.read(columns=["sample_id", "image"])
+    pictures = table.column("image").combine_chunks().field("bytes").to_pylist()
+    return dict(zip(table.column("sample_id").to_pylist(), pictures, strict=True))
 
 
 def _composed_row(row: Composition) -> ComposedRow:
     return ComposedRow(
         row.sample_id,
-        row.image or b"",
+        row.unit_id,
         row.caption_template,
         tuple(each.concept for each in row.objects),
         tuple(each.box for each in row.objects),
         row.background_prompt,
     )
-
-
-def _fingerprint(lines: Iterable[str]) -> str:
-    return blake2b("\n".join(sorted(lines)).encode(), digest_size=8).hexdigest()
 
 
 def read_classes(uri: str, words: tuple[ConceptWords, ...], seed: int, *, flip: bool) -> Photos:

@@ -1,0 +1,1 @@
+"""Drawing with a base, or with what was taught to it."""

@@ -1,0 +1,1 @@
+"""Rows of a training: what it is shown, framed, and encoded once."""
