@@ -1,11 +1,11 @@
-"""One call in a process of the cluster: for work that is no row's, such as measuring a model or writing one.
+"""Calls in processes of the cluster: for work that is no row's, such as measuring a model or writing one.
 
 The function is named and not given, so that the process that asks need not import it, nor the model library behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -34,15 +34,59 @@ def call(function: str, *arguments: Any, cpus: float = 1.0, gpus: float = 0.0, e
     try:
         answer, problem = ray.get(remote.remote(function, arguments))
     except Exception as error:
-        raise EnvironmentProblem(
-            "WORKER_DIED",
-            f"the process that ran {function!r} ended before it answered",
-            why=(str(error).strip() or type(error).__name__).splitlines()[-1],
-            fix="see to memory and GPUs, then run the same command again",
-        ) from error
+        raise _death(function, error) from error
     if problem:
         raise from_json(problem)
     return answer
+
+
+def call_each(
+    function: str,
+    argument_lists: Sequence[tuple[Any, ...]],
+    *,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    env: Mapping[str, str] = {},
+    retries: int = 3,
+) -> Iterator[tuple[int, MyCanvasError | None]]:
+    """Many calls, as many at a time as the cluster has room for; which one ended, as each does, and its problem.
+
+    Args:
+        function: ``"module:attribute"``; calling it again goes on where it was.
+        argument_lists: of each call.
+        cpus: cores of each.
+        gpus: GPUs of each, or a share of one.
+        env: of the workers' processes.
+        retries: how often a call is made again whose process died.
+    """
+    import ray
+
+    remote = ray.remote(num_cpus=cpus, num_gpus=gpus or None, max_retries=retries, runtime_env={"env_vars": dict(env)})(
+        _answer
+    )
+    left = {remote.remote(function, arguments): number for number, arguments in enumerate(argument_lists)}
+    while left:
+        (ended,), _ = ray.wait(list(left), num_returns=1)
+        yield left.pop(ended), _problem_of(ended, function)
+
+
+def _problem_of(ended: Any, function: str) -> MyCanvasError | None:
+    import ray
+
+    try:
+        _, problem = ray.get(ended)
+    except Exception as error:  # noqa: BLE001 - told as the problem of one call; the others go on
+        return _death(function, error)
+    return from_json(problem) if problem else None
+
+
+def _death(function: str, error: Exception) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        "WORKER_DIED",
+        f"the process that ran {function!r} ended before it answered",
+        why=(str(error).strip() or type(error).__name__).splitlines()[-1],
+        fix="see to memory and GPUs, then run the same command again",
+    )
 
 
 def _answer(function: str, arguments: tuple[Any, ...]) -> tuple[Any, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EnvironmentProblem, MyCanvasError, from_json
 from engine.storage.open_store import open_store
+from engine.training.checkpoints import Checkpoints
 from engine.training.reports import ReportLog, TrainingReport
 from engine.training.resources import CPU_ENVIRONMENT, TrainingResources, TrainingStorage
 from engine.training.spec import TrainingSpec
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from ray.train.torch import TorchTrainer
     from ray.util.queue import Queue
 
-DEATHS_ALLOWED = 3  # of worker processes; errors of ours are never tried again
+DEATHS_ALLOWED = 3  # of worker processes without a new checkpoint; errors of ours are never tried again
+RESIZE_EVERY_S = 30.0  # a group that grows begins anew from its last checkpoint
 ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # the end waits for the next check; by default they are 2 s apart
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # importing torch on a busy machine takes its time
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # checkpoints are made by the step: a warning would change nothing
 }
+
 _POLL_S = 0.5
 
 
@@ -86,8 +89,19 @@ def _reports(queue: Queue, thread: threading.Thread) -> Iterator[TrainingReport]
 def _fit(
     spec: TrainingSpec, storage: TrainingStorage, resources: TrainingResources, queue: Queue
 ) -> MyCanvasError | None:
-    """Run the Ray Train job to its end; the problem that ended it, or None."""
+    """Run Ray Train jobs until one ends by itself, or dies without a new checkpoint; its problem, or None."""
     os.environ.update({key: value for key, value in ENVIRONMENT.items() if key not in os.environ})
+    checkpoints = Checkpoints(open_store(storage.work), spec.run)
+    while True:
+        before = checkpoints.steps()
+        problem = _fit_once(spec, storage, resources, queue)
+        if problem is None or problem.code != "TRAINING_FAILED" or checkpoints.steps() == before:
+            return problem
+
+
+def _fit_once(
+    spec: TrainingSpec, storage: TrainingStorage, resources: TrainingResources, queue: Queue
+) -> MyCanvasError | None:
     try:
         with tempfile.TemporaryDirectory(prefix="mc-ray-train-") as scratch:  # for Ray Train's own notes
             problem = _trainer(spec, storage, resources, queue, scratch).fit().return_value
@@ -111,6 +125,7 @@ def _trainer(
         scaling_config=ScalingConfig(
             num_workers=(resources.num_workers, resources.max_workers) if resources.elastic else resources.num_workers,
             use_gpu=resources.use_gpu,
+            elastic_resize_monitor_interval_s=RESIZE_EVERY_S,
             resources_per_worker={"CPU": cpus} | gpus,
         ),
         run_config=RunConfig(

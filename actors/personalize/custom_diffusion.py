@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, final
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from actors.personalize.draw.drawing import Drawing
+from actors.personalize.rows.training_data import RowChoice
 from actors.score.scorers import IdentitySpec
 from engine.registry import Registry
 from engine.run.stage import Spec
@@ -74,6 +75,7 @@ class CustomDiffusion(TrainingSpec):
     half: bool = Field(
         default=False, description="keep what is not trained in bfloat16: half the memory of SDXL; needs schedule.bf16"
     )
+    only: str = Field(default="", description="the one concept that is taught; empty: all of them together")
     prior: str = Field(default="", description="photos of the classes, a folder each; empty: no prior preservation")
     prior_weight: float = Field(default=1.0, ge=0, description="of the loss on them")
     augment: bool = Field(default=True, description="show photos near and far; false for faces")
@@ -99,6 +101,12 @@ class CustomDiffusion(TrainingSpec):
         if self.half and not self.schedule.bf16:
             raise ValueError("half: true needs schedule.bf16: true")
         return self
+
+    @property
+    def choice(self) -> RowChoice:
+        """Which rows, and how they are shown."""
+        names = ("seed", "prompts", "augment", "flip", "views", "only")
+        return RowChoice(**{name: getattr(self, name) for name in names})
 
     def train(self, context: TrainContext) -> None:
         """Train on `context.data`; rank 0 puts the artifact into `context.out`.

@@ -31,7 +31,7 @@ def personalise(spec: CustomDiffusion, context: TrainContext) -> None:
     """Train; see `CustomDiffusion.train`."""
     torch.set_num_threads(context.threads)
     torch.manual_seed(derive(spec.seed, spec.name))  # LoRAs begin with random numbers
-    data = read_data(context.data, spec.seed, spec.prompts, augment=spec.augment, flip=spec.flip, views=spec.views)
+    data = read_data(context.data, spec.choice)
     require_work(len(data.rows), spec.batch, context.world_size)
     classes = read_classes(spec.prior, data.words, spec.seed, flip=spec.flip) if spec.prior else None
     device = best_device()

@@ -168,6 +168,7 @@ class _Run:
             return
         values = {name: math.fsum(found) / len(found) for name, found in self._sums.items()}
         values |= {"lr": rate, "skipped": float(self.progress.skipped)}
+        values["workers"] = float(self.context.world_size)
         values["steps_per_s"] = (step - self._since) / max(time.monotonic() - self._clock, 1e-9)
         with tempfile.TemporaryDirectory(prefix="mc-checkpoint-") as scratch:
             checkpoint = Path(scratch) if saving and self.context.rank == 0 else None

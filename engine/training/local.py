@@ -80,3 +80,8 @@ def train_locally(
             spec.train(context)
     finally:
         log.flush()
+
+
+def train_alone(spec: TrainingSpec, storage: TrainingStorage, threads: int) -> None:
+    """`train_locally`, for a process of a cluster that is called by name."""
+    train_locally(spec, storage, threads=threads)

@@ -27,6 +27,8 @@ def train(
     data: Annotated[str, typer.Option(help="a dataset of ours, or a view of one")] = "",
     photos: Annotated[str, typer.Option(help="or photos of the concepts, a folder each")] = "",
     workers: Annotated[str, typer.Option(help="processes that train together: 4, or 2..8 as nodes come and go")] = "1",
+    concepts: Annotated[str, typer.Option(help="together, or each: an artifact for every concept")] = "together",
+    gpu_share: Annotated[float, typer.Option(min=0.01, max=1, help="of a GPU for each, with --concepts each")] = 1.0,
     cores: Annotated[int | None, typer.Option(min=1, help="CPU cores of each process; none: all")] = None,
     override: Overrides = None,
     address: Address = "local",
@@ -36,7 +38,7 @@ def train(
 
     Example: mycanvas train micro-custom-diffusion --photos toybox/photos --out out/toys
     """
-    from jobs.train.train import TrainRequest, lines_of, one_source, parse_workers
+    from jobs.train.train import TrainRequest, lines_of, one_of, one_source, parse_workers
     from jobs.train.train import train as job
     from jobs.train.trainings import load
 
@@ -45,6 +47,12 @@ def train(
         workers=parse_workers(workers), cores=cores,
     )  # fmt: skip
     console = Console(output)
+    if one_of(concepts, "together", "each") == "each":
+        from jobs.train.train_each import train_each
+
+        made = train_each(request, gpu_share, console)
+        console.result(made, [f"{name}   {folder}" for name, folder in made["artifacts"].items()])
+        return
     manifest = job(request, console)
     console.result({"out": out, **manifest}, lines_of(manifest, out))
 

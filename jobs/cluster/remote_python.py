@@ -17,8 +17,10 @@ from typing import Any
 
 from cluster.submit import Submissions
 from engine.errors import EnvironmentProblem, MyCanvasError
+from jobs.cluster.train_file import TRAINING
 from jobs.compose.recipes import load
 from jobs.console import Console
+from jobs.train.trainings import load as load_training
 
 ANSWER = "mycanvas-facts "
 PACKAGES = ("engine", "planners", "actors", "cluster", "jobs")
@@ -35,9 +37,9 @@ print(%r + json.dumps({"executable": sys.executable, **told}))
 
 
 def facts(recipe: str) -> dict[str, Any]:
-    """What this Python is: versions, the engine's code as a hash, and what is wrong with a recipe here."""
+    """What this Python is: versions, the engine's code as a hash, and what is wrong with a recipe or training here."""
     try:
-        load(recipe)
+        (load_training if Path(recipe).name == TRAINING else load)(recipe)
         wrong = ""
     except MyCanvasError as error:
         wrong = str(error)
@@ -52,7 +54,7 @@ def check_python(submissions: Submissions, address: str, folder: Path, recipe: s
         submissions: the cluster's.
         address: of the cluster, for messages.
         folder: what travels with the run.
-        recipe: file in it.
+        recipe: file in it, a recipe or a training.
         console: told of differences.
 
     Raises:

@@ -61,6 +61,18 @@ def parse_workers(text: str) -> Workers:
     return Workers(least, most)
 
 
+def one_of(text: str, *known: str) -> str:
+    """A word that is known.
+
+    Raises:
+        UsageError: TRAIN_EACH.
+    """
+    if text not in known:
+        fix = f"one of: {', '.join(known)}"
+        raise UsageError("TRAIN_EACH", f"{text!r} is no way to train concepts", where="--concepts", fix=fix)
+    return text
+
+
 def one_source(data: str, photos: str) -> str:
     """The one place to train from.
 
@@ -85,6 +97,11 @@ class TrainRequest:
     workers: Workers = Workers()
     cores: int | None = None
 
+    @property
+    def storage(self) -> TrainingStorage:
+        """Where it reads and writes, for processes with other working folders."""
+        return TrainingStorage(data=self.data, out=self.out, work=self.out).absolute()
+
 
 def train(request: TrainRequest, console: Console) -> dict[str, Any]:
     """Train, or go on; what the artifact's manifest says.
@@ -99,22 +116,27 @@ def train(request: TrainRequest, console: Console) -> dict[str, Any]:
     data, classes = survey(request, console)
     store = open_store(request.out)
     claim(store, {"data": {"training": spec.model_dump(mode="json"), "rows": data.fingerprint}})
-    storage = TrainingStorage(data=request.data, out=request.out, work=request.out)
     if store.exists(MANIFEST):
         console.say("trained already; another --out trains anew")
     else:
         with session(request.address) as capacity:
             if capacity.shared:
-                check_readable(storage.absolute().data, purpose="the data")
+                check_readable(request.storage.data, purpose="the data")
             encode(request, data, classes, capacity, console)
             watcher = _Watcher(request, store, console)
             with watcher.progress.watch():
                 if capacity.ray:
-                    train_on_cluster(spec, storage, resources_of(request, capacity), watcher)
+                    train_on_cluster(spec, request.storage, resources_of(request, capacity), watcher)
                 else:
-                    train_locally(spec, storage.absolute(), threads=request.cores or 1, tell=watcher)
-    put_report(store, request.training.name, read_reports(store, spec.run))
-    put_tensorboard(store, read_reports(store, spec.run))
+                    train_locally(spec, request.storage, threads=request.cores or 1, tell=watcher)
+    return finish(store, request.training)
+
+
+def finish(store: Store, training: Training) -> dict[str, Any]:
+    """Write the page and TensorBoard's log of a training that has ended; its manifest."""
+    reports = read_reports(store, training.spec.run)
+    put_report(store, training.name, reports)
+    put_tensorboard(store, reports)
     return read_manifest(store)
 
 
@@ -122,7 +144,7 @@ def encode(
     request: TrainRequest, data: TrainingData, classes: Photos | None, capacity: Capacity, console: Console
 ) -> None:
     """Commit what is missing of the latents, inside a session; see `actors.personalize.rows.encode_stage`."""
-    storage = TrainingStorage(data=request.data, out=request.out, work=request.out).absolute()
+    storage = request.storage
     for kind, stage in latent_stages(request.training.spec, storage.data, data, classes).items():
         rows = data.rows if kind == "concepts" or classes is None else classes
         views = product(range(len(rows)), range(rows.variants))
@@ -144,7 +166,7 @@ def survey(request: TrainRequest, console: Console) -> tuple[TrainingData, Photo
         UsageError, SampleError: as `train`.
     """
     spec = request.training.spec
-    data = read_data(request.data, spec.seed, spec.prompts, augment=spec.augment, flip=spec.flip, views=spec.views)
+    data = read_data(request.data, spec.choice)
     for told in data.left_out[:TOLD]:
         console.say(f"left out  {told}")
     if len(data.left_out) > TOLD:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+import yaml
+
 from actors.personalize.custom_diffusion import CustomDiffusion
 from actors.personalize.trainings import TRAININGS
 from engine.errors import UsageError
@@ -50,6 +52,13 @@ def load(name: str, overrides: Sequence[str] = ()) -> Training:
     for item in overrides:
         origins = override(tree, item, origins, places={})
     return Training(path.stem, str(tree.pop("description", "")), _spec(tree, origins))
+
+
+def show(training: Training) -> str:
+    """The training as YAML with every default written out."""
+    spec = training.spec
+    tree = {"training": spec.name, "description": training.description, **spec.model_dump(mode="json")}
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
 def _spec(tree: dict[str, object], origins: Origins) -> CustomDiffusion:

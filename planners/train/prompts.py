@@ -101,28 +101,32 @@ def require_places(template: str, objects: int) -> Sequence[str]:
 
 
 def composed_prompt(
-    template: str, concepts: Sequence[str], background: str, words: Mapping[str, ConceptWords], how: PromptStrategies
+    template: str,
+    objects: Sequence[tuple[str, str]],
+    background: str,
+    words: Mapping[str, ConceptWords],
+    how: PromptStrategies,
 ) -> str:
     """The prompt of a composed row.
 
     Args:
         template: the row's `caption_template`, which has ``{obj_1}``, ``{obj_2}``, … for its objects.
-        concepts: of the objects, in that order.
+        objects: concept and class of each, in that order.
         background: the row's `background_prompt`.
-        words: by concept; one that is not trained keeps no place here.
+        words: by concept; an object whose concept is not taught is called by its class.
         how: which strategies.
 
     Raises:
         SampleError: TRAIN_CAPTION where the template lacks an object or names one that the row has not.
     """
-    places = require_places(template, len(concepts))
+    places = require_places(template, len(objects))
     text = template
-    for place, concept in zip(places, concepts, strict=True):
-        text = text.replace(place, f"a {words[concept].phrase}")
+    for place, (concept, kind) in zip(places, objects, strict=True):
+        text = text.replace(place, f"a {words[concept].phrase}" if concept in words else thing(kind))
     if how.state_background and background and background.lower() not in text.lower():
         text = f"{text} {background}"
     if how.repeat_concepts:
-        text = ", ".join([text, *(words[concept].phrase for concept in concepts)])
+        text = ", ".join([text, *(words[concept].phrase for concept, _ in objects if concept in words)])
     return f"{COMPOSITION_TOKEN} {text}" if how.composition_token else text
 
 

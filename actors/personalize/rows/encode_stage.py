@@ -18,12 +18,12 @@ from pydantic import Field
 from actors.models.provenance import fingerprint
 from actors.models.weights import local_weights
 from actors.personalize.custom_diffusion import CustomDiffusion
-from actors.personalize.rows.training_data import TrainingData, read_classes, read_data
+from actors.personalize.rows.training_data import RowChoice, TrainingData, read_classes, read_data
 from actors.personalize.rows.training_rows import Photos, TrainingRows
 from engine.errors import SampleError
 from engine.rows.latents import LatentMoments
 from engine.run.stage import Run, Stage, Worker
-from planners.train.prompts import PromptStrategies, name_concepts
+from planners.train.prompts import name_concepts
 
 LATENTS = "latents"  # folder beside the artifact
 WHERE = ("base", "revision", "data", "batch_size")  # it lies, not what it is
@@ -49,6 +49,7 @@ class EncodeLatents(Stage):
     augment: bool = Field(description="whether photos are shown near and far")
     flip: bool = Field(description="whether half of the views are mirrored")
     views: int = Field(description="of each photo")
+    only: str = Field(default="", description="the one concept whose rows these are")
 
     def affects_data(self, *, besides: Collection[str] = ()) -> dict[str, Any]:
         """All fields but those that say where things lie."""
@@ -69,8 +70,8 @@ class EncodeLatents(Stage):
             return read_classes(
                 self.data, name_concepts({kind: kind for kind in self.classes}), self.seed, flip=self.flip
             )
-        how = PromptStrategies()
-        return read_data(self.data, self.seed, how, augment=self.augment, flip=self.flip, views=self.views).rows
+        choice = RowChoice(seed=self.seed, augment=self.augment, flip=self.flip, views=self.views, only=self.only)
+        return read_data(self.data, choice).rows
 
     def load(self, run: Run) -> Worker:
         """A worker that encodes.
@@ -113,7 +114,9 @@ def latent_stages(
     }
     kinds = tuple(sorted({each.class_name for each in data.words}))
     stages = {
-        "concepts": EncodeLatents(data=uri, rows=data.fingerprint, augment=spec.augment, views=spec.views, **shared)
+        "concepts": EncodeLatents(
+            data=uri, rows=data.fingerprint, augment=spec.augment, views=spec.views, only=spec.only, **shared
+        )
     }
     if classes is not None:
         stages["classes"] = EncodeLatents(

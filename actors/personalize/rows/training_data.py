@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from typing import final
@@ -43,26 +43,37 @@ class TrainingData:
     left_out: tuple[str, ...] = ()
 
 
-def read_data(uri: str, seed: int, how: PromptStrategies, *, augment: bool, flip: bool, views: int = 0) -> TrainingData:
-    """The accepted rows of a dataset or a view, or the photos of a folder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChoice:
+    """Which rows are trained on, and how they are shown.
 
-    Args:
-        uri: of shards, of a view, or of a folder of photos.
+    Attributes:
         seed: root seed.
-        how: the paper's prompt strategies, for composed rows.
+        prompts: the paper's prompt strategies, for composed rows.
         augment: show photos near and far.
         flip: mirror half of the rows.
         views: of each photo; 0: a new one for every draw.
+        only: the one concept that is taught: its photos, or the rows that it is on; empty: all.
+    """
+
+    seed: int = 0
+    prompts: PromptStrategies = field(default_factory=PromptStrategies)
+    augment: bool = True
+    flip: bool = True
+    views: int = 0
+    only: str = ""
+
+
+def read_data(uri: str, choice: RowChoice) -> TrainingData:
+    """The accepted rows of a dataset or a view, or the photos of a folder.
 
     Raises:
         UsageError, SampleError: those of `read_photos` and `read_composed`.
     """
-    if is_dataset(uri):
-        return read_composed(uri, seed, how, flip=flip)
-    return read_photos(uri, seed, augment=augment, flip=flip, views=views)
+    return read_composed(uri, choice) if is_dataset(uri) else read_photos(uri, choice)
 
 
-def read_photos(uri: str, seed: int, *, augment: bool, flip: bool, views: int = 0) -> TrainingData:
+def read_photos(uri: str, choice: RowChoice) -> TrainingData:
     """Photos of concepts, a folder each, as `compose` reads them. Each is decoded once to see that it can be.
 
     Raises:
@@ -71,6 +82,8 @@ def read_photos(uri: str, seed: int, *, augment: bool, flip: bool, views: int = 
     read: list[tuple[Photo, bytes]] = []
     left_out: list[str] = []
     for photo in list_photos(uri):
+        if choice.only and photo.concept != choice.only:
+            continue
         try:
             data = read_file(photo.source)
             decode_photo(data, where=photo.source)
@@ -78,16 +91,17 @@ def read_photos(uri: str, seed: int, *, augment: bool, flip: bool, views: int = 
         except SampleError as error:
             left_out.append(str(error))
     if not read:
-        raise UsageError("TRAIN_EMPTY", "has no photo that can be read", where=uri, why=left_out[0])
+        of = f" of {choice.only!r}" if choice.only else ""
+        raise UsageError("TRAIN_EMPTY", f"has no photo{of} that can be read", where=uri, why=next(iter(left_out), ""))
     words = name_concepts({photo.concept: photo.class_name for photo, _ in read})
     by_concept = {each.concept: each for each in words}
     encoded = [EncodedPhoto(photo.source, data, by_concept[photo.concept]) for photo, data in read]
     licenses = tuple(sorted({photo.license for photo, _ in read}))
-    rows = Photos(encoded, seed, augment=augment, flip=flip, views=views)
+    rows = Photos(encoded, choice.seed, augment=choice.augment, flip=choice.flip, views=choice.views)
     return TrainingData(rows, words, licenses, rows.fingerprint(), tuple(left_out))
 
 
-def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool) -> TrainingData:
+def read_composed(uri: str, choice: RowChoice) -> TrainingData:
     """The accepted rows of a dataset, or of a view of one; their pictures are read when they are shown.
 
     Raises:
@@ -101,7 +115,7 @@ def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool) -> 
     left_out: list[str] = []
     for table in dataset.tables(COLUMNS):
         for row in from_table(Composition, table, table.column_names):
-            if row.status != ACCEPTED:
+            if row.status != ACCEPTED or not _is_chosen(row, choice.only):
                 continue
             try:
                 require_places(row.caption_template, len(row.objects))
@@ -115,11 +129,30 @@ def read_composed(uri: str, seed: int, how: PromptStrategies, *, flip: bool) -> 
         fix = "filter less, or look at what the gate rejected: `mycanvas stats`"
         why = next(iter(left_out), "")
         raise UsageError("TRAIN_EMPTY", "has no accepted row to train on", where=uri, why=why, fix=fix)
-    words = name_concepts(classes)
+    words = name_concepts({choice.only: classes[choice.only]} if choice.only else classes)
     lines = sorted(f"{row.sample_id} {row.template}" for row in rows)
     known = blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
-    made = Composed(rows, ShardImages(dataset.store).read, words, how, seed, flip=flip)
+    made = Composed(rows, ShardImages(dataset.store).read, words, choice.prompts, choice.seed, flip=choice.flip)
     return TrainingData(made, words, tuple(sorted(licenses)), known, tuple(left_out))
+
+
+def concepts_in(uri: str) -> list[str]:
+    """The concepts of accepted rows, or of photos, in order.
+
+    Raises:
+        UsageError: DATASET_EMPTY, ROWS_KIND, and those of `engine.photos.listing.list_photos`.
+    """
+    if not is_dataset(uri):
+        return sorted({photo.concept for photo in list_photos(uri)})
+    dataset = open_dataset(uri)
+    dataset.require(Composition)
+    tables = (table.to_pylist() for table in dataset.tables(("sample_id", "status", "objects")))
+    rows = (row for table in tables for row in table if row["status"] == ACCEPTED)
+    return sorted({each["concept"] for row in rows for each in row["objects"]})
+
+
+def _is_chosen(row: Composition, only: str) -> bool:
+    return not only or only in {each.concept for each in row.objects}
 
 
 @final
@@ -155,6 +188,7 @@ def _composed_row(row: Composition) -> ComposedRow:
         row.unit_id,
         row.caption_template,
         tuple(each.concept for each in row.objects),
+        tuple(each.class_name for each in row.objects),
         tuple(each.box for each in row.objects),
         row.background_prompt,
     )

@@ -135,12 +135,13 @@ class Photos(TrainingRows):
 
 @dataclass(frozen=True, slots=True)
 class ComposedRow:
-    """A row of a dataset: its id and unit, caption template, concepts and boxes of its objects, background."""
+    """A row of a dataset: its id and unit, caption template, concepts, classes and boxes of objects, background."""
 
     sample_id: str
     unit_id: int
     template: str
     concepts: tuple[str, ...]
+    classes: tuple[str, ...]
     boxes: tuple[tuple[float, float, float, float], ...]
     background: str
 
@@ -174,7 +175,10 @@ class Composed(TrainingRows):
         known = {each.concept: each for each in words}
         self._rows = sorted(rows, key=lambda row: row.sample_id)
         self._image = image
-        self._prompts = [composed_prompt(row.template, row.concepts, row.background, known, how) for row in self._rows]
+        self._prompts = [
+            composed_prompt(row.template, list(zip(row.concepts, row.classes, strict=True)), row.background, known, how)
+            for row in self._rows
+        ]
         self._seed, self._flip = seed, flip
 
     def __len__(self) -> int:

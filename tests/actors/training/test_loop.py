@@ -53,7 +53,7 @@ def test_a_training_learns_reports_and_keeps_the_averages(tmp_path):
     assert [report.step for report in said] == sorted({*range(20, 301, 20), *range(50, 301, 50)})
     assert [report.step for report in said if report.saved] == list(range(50, 301, 50))
     assert said[-1].metrics["loss"] < said[0].metrics["loss"] / 5
-    assert said[0].metrics.keys() == {"loss", "gradient", "size", "lr", "skipped", "steps_per_s"}
+    assert said[0].metrics.keys() == {"loss", "gradient", "size", "lr", "skipped", "steps_per_s", "workers"}
     assert said[0].metrics["size"] == 32
     averages = load_file(latest(tmp_path) / "ema.safetensors")
     assert same({name: weights[name] for name in averages}, averages)

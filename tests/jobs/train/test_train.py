@@ -6,8 +6,9 @@ import re
 import pytest
 import torch
 
+from actors.personalize.manifest import read_manifest
 from actors.personalize.rows.latent_table import LatentTable
-from actors.personalize.rows.training_data import read_composed
+from actors.personalize.rows.training_data import RowChoice, concepts_in, read_composed
 from actors.personalize.stable_diffusion import StableDiffusion
 from engine.dataset.views import open_dataset
 from engine.errors import Damaged, UsageError
@@ -15,9 +16,8 @@ from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from jobs.train.train import Workers, one_source, parse_workers
 from jobs.train.trainings import built_in, load
-from planners.train.prompts import PromptStrategies
 from tests.support.data.gallery_rows import commit, composition
-from tests.support.data.photos import concept_folder
+from tests.support.data.photos import CONCEPTS, concept_folder
 from tests.support.models.tiny_bases import tiny_sd
 
 QUICK = (
@@ -164,6 +164,8 @@ def test_what_cannot_be_trained_is_refused_before_a_worker_starts(run, base, tmp
         (["--photos", photos, "--data", photos], {}, "TRAIN_DATA"),
         ([], {}, "TRAIN_DATA"),
         (["--photos", photos], {"look.prompts": "['a {nobody}']"}, "PROMPT_CONCEPT"),
+        (["--photos", photos, "--concepts", "each"], {}, "TRAIN_EACH"),
+        (["--photos", photos, "--concepts", "some"], {}, "TRAIN_EACH"),
         (["--photos", photos], {"methods": "kv"}, "RECIPE_KEY"),
         (["--photos", photos], {"backend": "unknown"}, "RECIPE_VALUE"),
         (["--photos", photos], {"base": "no/such"}, "WEIGHTS_UNPINNED"),
@@ -188,6 +190,37 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_said(run, base, tmp_path):
     assert "TRAIN_EMPTY" in err
 
 
+@pytest.mark.slow  # a process for each concept: 60 s
+def test_each_concept_gets_an_artifact_of_its_own(run, base, tmp_path, ray_address):
+    photos, out = (
+        concept_folder(tmp_path / "photos", {name: CONCEPTS[name] for name in list(CONCEPTS)[:2]}),
+        tmp_path / "o",
+    )
+    asked = [*words(base, out, "--photos", photos, "--concepts", "each", "--cores", "1"), "--address", ray_address]
+    code, said, err = run(*asked, "--format", "json")
+    assert code == 0, err
+    artifacts = json.loads(said)["artifacts"]
+    assert len(artifacts) == 2
+    for concept, folder in artifacts.items():
+        manifest = read_manifest(open_store(folder))
+        assert [each["concept"] for each in manifest["words"]] == [concept]
+        assert open_store(folder).exists("report.html")
+    before = {folder: open_store(folder).read("manifest.json") for folder in artifacts.values()}
+    code, _, err = run(*asked)
+    assert code == 0, err
+    assert {folder: open_store(folder).read("manifest.json") for folder in before} == before
+
+
+def test_one_concept_of_composed_rows_is_taught_and_the_others_keep_their_class(tmp_path):
+    data = commit(tmp_path / "data", [composition(number) for number in range(6)])
+    read = read_composed(data, RowChoice(only="mug"))
+    assert [each.concept for each in read.words] == ["mug"]
+    prompt, _ = read.rows.tell(0, 0, 64)
+    assert "<new1> toy" in prompt
+    assert prompt.count("<new") == 1
+    assert concepts_in(data) == ["dog", "mug"]
+
+
 def test_pictures_are_encoded_once_and_no_set_is_taken_for_another(run, base, tmp_path):
     data, out = commit(tmp_path / "data", [composition(number) for number in range(6)]), tmp_path / "o"
     code, _, err = run(*words(base, out, "--data", data))
@@ -199,7 +232,7 @@ def test_pictures_are_encoded_once_and_no_set_is_taken_for_another(run, base, tm
     assert sorted((row["number"], row["variant"]) for row in rows) == [(n, v) for n in range(4) for v in range(2)]
     table = LatentTable(str(latents), 4, 2, (8, 8, 8), tmp_path / "table")
     tiny = StableDiffusion(base, "", torch.device("cpu"))
-    read = read_composed(data, 0, PromptStrategies(), flip=True).rows
+    read = read_composed(data, RowChoice()).rows
     wanted = tiny.moments([read.show(2, 1, 64).pixels])[0]
     torch.testing.assert_close(table.moments(2, 1), wanted, rtol=1e-2, atol=1e-3)
     with pytest.raises(Damaged, match="LATENTS_SIZE"):

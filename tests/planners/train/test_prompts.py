@@ -37,7 +37,9 @@ def test_photos_have_the_papers_prompts():
 
 
 def composed(template="{obj_2} beside {obj_1} on a beach", background="on a beach", **how):
-    return composed_prompt(template, ["rex", "my pot"], background, BY_CONCEPT, PromptStrategies(**how))
+    return composed_prompt(
+        template, [("rex", "dog"), ("my pot", "pot")], background, BY_CONCEPT, PromptStrategies(**how)
+    )
 
 
 def test_a_composed_row_names_each_object_by_its_token_and_class():
@@ -59,3 +61,11 @@ def test_a_caption_without_a_place_for_each_object_is_named(template):
         composed(template)
     assert caught.value.code == "TRAIN_CAPTION"
     assert caught.value.where == template
+
+
+def test_an_object_that_is_not_taught_is_called_by_its_class():
+    words = {"rex": BY_CONCEPT["rex"]}
+    objects = [("rex", "dog"), ("my pot", "teapot")]
+    how = PromptStrategies(repeat_concepts=True)
+    said = composed_prompt("{obj_2} beside {obj_1}", objects, "", words, how)
+    assert said == f"a teapot beside a {words['rex'].phrase}, {words['rex'].phrase}"

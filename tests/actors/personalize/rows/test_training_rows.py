@@ -47,7 +47,7 @@ def test_what_a_row_shows_follows_from_its_draw_alone():
 
 
 def composed(template, flip=True):
-    row = ComposedRow("0000000001", 0, template, ("rex", "my mug"), BOXES, "on a beach")
+    row = ComposedRow("0000000001", 0, template, ("rex", "my mug"), ("dog", "mug"), BOXES, "on a beach")
     return Composed([row], lambda _row: encode_png(picture()), WORDS, PromptStrategies(), 7, flip=flip)
 
 
