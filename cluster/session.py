@@ -144,12 +144,13 @@ def _unreachable(address: str, error: Exception, *, private: bool) -> Environmen
 
 
 def check_readable(uri: str, *, purpose: str) -> None:
-    """Ask one worker on every node whether it can see `uri`.
+    """Ask one worker on every node whether it can see `uri`; a node that goes meanwhile is not waited for.
 
     Raises:
         UsageError: URI_UNREACHABLE names the node.
     """
     import ray
+    from ray.exceptions import NodeDiedError, TaskUnschedulableError, WorkerCrashedError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     probe = ray.remote(num_cpus=0, max_retries=1)(_readable)
@@ -158,7 +159,11 @@ def check_readable(uri: str, *, purpose: str) -> None:
         probe.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(uri)
         for node in nodes
     ]
-    for node, problem in zip(nodes, ray.get(asked), strict=True):
+    for node, answer in zip(nodes, asked, strict=True):
+        try:
+            problem = ray.get(answer)
+        except (TaskUnschedulableError, NodeDiedError, WorkerCrashedError):
+            continue  # the node went while it was asked, and nothing will run there
         if problem:
             raise UsageError(
                 "URI_UNREACHABLE",

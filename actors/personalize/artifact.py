@@ -86,10 +86,15 @@ def save_artifact(
         save_file(changed, folder / KV)
     else:
         _save_lora(folder, base.unet)
+    write_manifest(folder, facts, two_encoders=base.is_xl)
+
+
+def write_manifest(folder: Path, facts: ArtifactFacts, *, two_encoders: bool) -> None:
+    """Write manifest and model card of a folder whose weights are there."""
     files = {path.name: digest(path.read_bytes()) for path in sorted(folder.glob("*.safetensors"))}
     manifest = {**asdict(facts), "tokens": facts.tokens, "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    (folder / CARD).write_text(model_card(manifest, two_encoders=base.is_xl), encoding="utf-8")
+    (folder / CARD).write_text(model_card(manifest, two_encoders=two_encoders), encoding="utf-8")
 
 
 def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:

@@ -1,4 +1,4 @@
-"""The commands that train models, draw with them and measure them: train, sample, micro train, micro evaluate."""
+"""The commands that train models, draw with them and measure them: train, sample, import, micro train, evaluate."""
 
 from __future__ import annotations
 
@@ -87,6 +87,28 @@ def sample(
     made = job(request, Console(output))
     lines = [f"{made['pictures']:,} pictures of {made['prompts']:,} prompts", f"next: mycanvas gallery {out}"]
     Console(output).result(made, lines)
+
+
+@commands.command("import")
+def import_(
+    path: Annotated[str, typer.Argument(help="delta.bin or delta.ckpt of Custom Diffusion, or a folder of diffusers")],
+    base: Annotated[str, typer.Option(help="that it was trained on: folder, shipped name or hub id")],
+    out: Annotated[str, typer.Option(help="the artifact: a folder or s3://…")],
+    revision: Annotated[str, typer.Option(help="commit of a base on the hub")] = "",
+    kinds: Annotated[list[str] | None, typer.Option("--class", help="what a token is: --class '<new1>=dog'")] = None,
+    side: Annotated[int, typer.Option(min=64, help="of its pictures in pixels")] = 512,
+    address: Address = "local",
+    output: Output = "auto",
+) -> None:
+    """Make an artifact of what another tool trained; pickles are read as tensors alone.
+
+    Example: mycanvas import delta.bin --base models/sd15 --class '<new1>=dog' --out out/imported
+    """
+    from jobs.train.import_artifact import import_artifact
+
+    tokens = import_artifact(path, base, revision, kinds or (), out, side=side, address=address)
+    lines = [*tokens, f"next: mycanvas sample {out} --prompts prompts.txt --out {out}-samples"]
+    Console(output).result({"out": out, "tokens": tokens}, lines)
 
 
 @micro.command("train")

@@ -50,7 +50,7 @@ class ConceptWords:
     @property
     def phrase(self) -> str:
         """Token and class."""
-        return f"{self.token} {self.class_name}"
+        return f"{self.token} {self.class_name}".strip()
 
 
 def name_concepts(classes: Mapping[str, str]) -> tuple[ConceptWords, ...]:

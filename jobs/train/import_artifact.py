@@ -1,0 +1,50 @@
+"""`mycanvas import`: what another tool trained, as an artifact that `sample` and plain diffusers take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cluster.remote_call import call
+from cluster.session import session
+from engine.errors import UsageError
+from engine.storage.open_store import open_store
+
+WORK = "actors.personalize.import_legacy:import_legacy"
+
+
+def import_artifact(
+    path: str, base: str, revision: str, classes: Sequence[str], out: str, *, side: int, address: str
+) -> list[str]:
+    """Write the artifact, in a worker: this process loads no model. Its tokens.
+
+    Args:
+        path: file or folder of the other tool.
+        base: that it was trained on.
+        revision: commit of a hub id.
+        classes: ``<new1>=dog`` and the like.
+        out: URI of the artifact.
+        side: of its pictures in pixels.
+        address: of Ray.
+
+    Raises:
+        UsageError: LEGACY_CLASS, and those of `actors.personalize.import_legacy`.
+        EnvironmentProblem: those of `actors.personalize.import_legacy` and of the cluster.
+    """
+    named = {}
+    for item in classes:
+        token, equals, kind = item.partition("=")
+        if not equals or not kind or not (token.startswith("<") and token.endswith(">")):
+            raise UsageError("LEGACY_CLASS", f"{item!r} names no class", where="--class", fix="--class '<new1>=dog'")
+        named[token] = kind
+    with session(address) as capacity:
+        arguments = (path, (base, revision), named, open_store(out).uri, side)
+        tokens: list[str] = call(WORK, *arguments) if capacity.ray else _here(arguments)
+    return tokens
+
+
+def _here(arguments: tuple[object, ...]) -> list[str]:
+    from importlib import import_module
+
+    module, _, name = WORK.partition(":")
+    made: list[str] = getattr(import_module(module), name)(*arguments)
+    return made
