@@ -28,6 +28,8 @@ WORK: Registry[Callable[[CustomDiffusion, TrainContext], None]] = Registry(
     "training", {"custom-diffusion": "actors.personalize.personalise:personalise"}
 )
 """What a worker does, which is resolved where torch is."""
+GENERATE = "generate"
+"""In place of a folder: the base draws the pictures of classes."""
 Method = Literal["kv", "kv-lora", "attn-lora"]
 
 PAPER = Schedule(
@@ -76,7 +78,10 @@ class CustomDiffusion(TrainingSpec):
         default=False, description="keep what is not trained in bfloat16: half the memory of SDXL; needs schedule.bf16"
     )
     only: str = Field(default="", description="the one concept that is taught; empty: all of them together")
-    prior: str = Field(default="", description="photos of the classes, a folder each; empty: no prior preservation")
+    prior: str = Field(
+        default="", description="photos of the classes, a folder each; generate: drawn by the base; empty: no prior"
+    )
+    prior_images: int = Field(default=200, ge=1, le=10_000, description="of each class, where they are generated")
     prior_weight: float = Field(default=1.0, ge=0, description="of the loss on them")
     augment: bool = Field(default=True, description="show photos near and far; false for faces")
     views: int = Field(
@@ -101,6 +106,11 @@ class CustomDiffusion(TrainingSpec):
         if self.half and not self.schedule.bf16:
             raise ValueError("half: true needs schedule.bf16: true")
         return self
+
+    @property
+    def given_prior(self) -> str:
+        """The folder of photos of classes that was given; empty where there is none, or the base draws them."""
+        return "" if self.prior == GENERATE else self.prior
 
     @property
     def choice(self) -> RowChoice:

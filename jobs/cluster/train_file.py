@@ -41,7 +41,11 @@ def read_train_file(tree: dict[str, object], origins: Origins, path: Path) -> Pa
     training = load(str(beside) if beside.is_file() else run.training, run.set)
     spec = training.spec
     require_work(spec.batch, spec.batch, parse_workers(run.workers).most)
-    for key, place in {"the data": one_source(run.data, run.photos), "out": run.out, "prior": spec.prior}.items():
+    for key, place in {
+        "the data": one_source(run.data, run.photos),
+        "out": run.out,
+        "prior": spec.given_prior,
+    }.items():
         if place:
             require_travels(place, key)
     if run.models:
@@ -58,6 +62,6 @@ def read_train_file(tree: dict[str, object], origins: Origins, path: Path) -> Pa
         metadata={"training": training.name, "out": run.out},
         specs=(spec,),
         accepted=spec.accept_licence,
-        photos={"photos": run.photos, "prior": spec.prior},
+        photos={"photos": run.photos, "prior": spec.given_prior},
         asked=run.model_dump_json(exclude={"training", "set", "code"}) + show(training),
     )

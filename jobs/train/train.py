@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, final
 
 from actors.models.licences import check_recipe
+from actors.personalize.custom_diffusion import GENERATE
 from actors.personalize.manifest import MANIFEST, read_manifest
 from actors.personalize.rows.encode_stage import LATENTS, latent_stages
 from actors.personalize.rows.training_data import TrainingData, read_classes, read_data
@@ -29,6 +30,7 @@ from engine.training.reports import TrainingReport, read_reports
 from engine.training.resources import TrainingResources, TrainingStorage
 from jobs.console import Console, Progress
 from jobs.listed_run import ListedRun, fill_listed
+from jobs.train.prior import draw_prior, prior_folder
 from jobs.train.tensorboard import put_tensorboard
 from jobs.train.training_report import PAGE, put_report
 from jobs.train.trainings import Training
@@ -122,14 +124,37 @@ def train(request: TrainRequest, console: Console) -> dict[str, Any]:
         with session(request.address) as capacity:
             if capacity.shared:
                 check_readable(request.storage.data, purpose="the data")
+            if spec.prior == GENERATE:
+                request, classes = with_prior(request, data, capacity, console)
             encode(request, data, classes, capacity, console)
             watcher = _Watcher(request, store, console)
             with watcher.progress.watch():
                 if capacity.ray:
-                    train_on_cluster(spec, request.storage, resources_of(request, capacity), watcher)
+                    train_on_cluster(request.training.spec, request.storage, resources_of(request, capacity), watcher)
                 else:
-                    train_locally(spec, request.storage, threads=request.cores or 1, tell=watcher)
-    return finish(store, request.training)
+                    train_locally(request.training.spec, request.storage, threads=request.cores or 1, tell=watcher)
+    return finish(store, _as_trained(request))
+
+
+def with_prior(
+    request: TrainRequest, data: TrainingData, capacity: Capacity, console: Console, root: str = ""
+) -> tuple[TrainRequest, Photos]:
+    """The request with pictures of its classes that the base has drawn, inside a session; and those pictures."""
+    training = request.training
+    kinds = sorted({each.class_name for each in data.words})
+    folder = draw_prior(training.spec, kinds, root or request.out, capacity, console)
+    spec = training.spec.model_copy(update={"prior": folder})
+    made = replace(request, training=replace(training, spec=spec))
+    return made, read_classes(folder, data.words, spec.seed, flip=spec.flip)
+
+
+def _as_trained(request: TrainRequest) -> Training:
+    """The training with the folder in which its prior was drawn, by which its run is called."""
+    training = request.training
+    if training.spec.prior != GENERATE:
+        return training
+    prior = prior_folder(training.spec, request.out)
+    return replace(training, spec=training.spec.model_copy(update={"prior": prior}))
 
 
 def finish(store: Store, training: Training) -> dict[str, Any]:
@@ -174,7 +199,8 @@ def survey(request: TrainRequest, console: Console) -> tuple[TrainingData, Photo
     require_work(len(data.rows), spec.batch, request.workers.most)
     for text in spec.look.prompts:
         fill_prompt(text, data.words)
-    classes = read_classes(spec.prior, data.words, spec.seed, flip=spec.flip) if spec.prior else None
+    given = spec.given_prior
+    classes = read_classes(given, data.words, spec.seed, flip=spec.flip) if given else None
     console.say(f"rows    {len(data.rows):,}   {request.data}")
     for each in data.words:
         console.say(f"concept {each.concept}   in prompts: {each.phrase}")

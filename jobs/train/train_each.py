@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from actors.models.licences import check_recipe
+from actors.personalize.custom_diffusion import GENERATE
 from actors.personalize.manifest import MANIFEST
 from actors.personalize.rows.training_data import concepts_in
 from cluster.remote_call import call_each
@@ -35,6 +36,9 @@ def train_each(request: TrainRequest, gpu_share: float, console: Console) -> dic
         UsageError: TRAIN_EACH, and those of `jobs.train.train.train`.
         MyCanvasError: the first problem of a training, once the others have ended.
     """
+    if request.training.spec.prior == GENERATE:
+        fix = "train them together once, or draw a few with `mycanvas sample`, and give the folder: --set prior=DIR"
+        raise UsageError("TRAIN_EACH", "prior=generate is for concepts together", where="--concepts each", fix=fix)
     if request.address == NONE or request.workers.most > 1:
         fix = "leave --workers out, and --address none: each concept is trained by one process of a cluster"
         raise UsageError("TRAIN_EACH", "every concept has one worker", where="--concepts each", fix=fix)

@@ -78,7 +78,12 @@ def photo_prompt(words: ConceptWords, seen: str = "") -> str:
 
 def class_prompt(words: ConceptWords) -> str:
     """The prompt of a photo for prior preservation: the class without the token."""
-    return f"photo of {thing(words.class_name)}"
+    return prompt_of_class(words.class_name)
+
+
+def prompt_of_class(class_name: str) -> str:
+    """The prompt of any picture of a class."""
+    return f"photo of {thing(class_name)}"
 
 
 def require_places(template: str, objects: int) -> Sequence[str]:

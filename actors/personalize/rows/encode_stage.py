@@ -92,6 +92,11 @@ class EncodeLatents(Stage):
         return work
 
 
+def autoencoder_of(spec: CustomDiffusion) -> str:
+    """What tells the base's autoencoder from others: the commit of a hub id, or a hash of its weights."""
+    return spec.revision or fingerprint(local_weights(spec.base) / "vae")
+
+
 def latent_stages(
     spec: CustomDiffusion, uri: str, data: TrainingData, classes: Photos | None
 ) -> dict[str, EncodeLatents]:
@@ -103,11 +108,10 @@ def latent_stages(
         data: those rows.
         classes: photos for prior preservation, if any.
     """
-    own = spec.revision or fingerprint(local_weights(spec.base) / "vae")
     shared = {
         "base": spec.base,
         "revision": spec.revision,
-        "autoencoder": own,
+        "autoencoder": autoencoder_of(spec),
         "side": spec.side,
         "seed": spec.seed,
         "flip": spec.flip,

@@ -14,6 +14,7 @@ from engine.dataset.views import open_dataset
 from engine.errors import Damaged, UsageError
 from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
+from engine.training.reports import read_reports
 from jobs.train.train import Workers, one_source, parse_workers
 from jobs.train.trainings import built_in, load
 from tests.support.data.gallery_rows import commit, composition
@@ -219,6 +220,30 @@ def test_one_concept_of_composed_rows_is_taught_and_the_others_keep_their_class(
     assert "<new1> toy" in prompt
     assert prompt.count("<new") == 1
     assert concepts_in(data) == ["dog", "mug"]
+
+
+def test_the_base_draws_its_classes_once_where_there_are_no_photos_of_them(run, base, tmp_path):
+    two = {name: CONCEPTS[name] for name in list(CONCEPTS)[:2]}
+    photos, out = concept_folder(tmp_path / "photos", two, each=1), tmp_path / "o"
+    asked = words(base, out, "--photos", photos, prior="generate", prior_images=3)
+    code, _, err = run(*asked)
+    assert code == 0, err
+    (folder,) = out.glob("prior-*")
+    drawn = {path: path.read_bytes() for path in folder.glob("*/*.jpg")}
+    kinds = {each["class_name"] for each in read_manifest(open_store(str(out)))["words"]}
+    assert {path.parent.name for path in drawn} == kinds
+    assert len(drawn) == 3 * len(kinds)
+    losses = [
+        report.metrics["prior_loss"]
+        for path in (out / "runs").iterdir()
+        for report in read_reports(open_store(str(out)), path.name)
+    ]
+    assert len(losses) == 4
+    (out / "manifest.json").unlink()
+    code, _, err = run(*asked)
+    assert code == 0, err
+    assert {path: path.read_bytes() for path in folder.glob("*/*.jpg")} == drawn
+    assert "resume  from step 4" in err
 
 
 def test_pictures_are_encoded_once_and_no_set_is_taken_for_another(run, base, tmp_path):
