@@ -38,8 +38,9 @@ def train(
 
     Example: mycanvas train micro-custom-diffusion --photos toybox/photos --out out/toys
     """
-    from jobs.train.train import TrainRequest, lines_of, one_of, one_source, parse_workers
+    from jobs.train.train import lines_of
     from jobs.train.train import train as job
+    from jobs.train.train_request import TrainRequest, one_of, one_source, parse_workers
     from jobs.train.trainings import load
 
     request = TrainRequest(

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from engine.run.recipe_parse import validate_spec
 from engine.run.recipe_yaml import Origins
 from jobs.cluster.parcel import Handed, Parcel, require_travels
-from jobs.train.train import one_source, parse_workers
+from jobs.train.train_request import one_source, parse_workers
 from jobs.train.trainings import load, show
 from planners.train.epoch_order import require_work
 

@@ -6,8 +6,7 @@ Everything that can be wrong with spec, data and base is found before a worker s
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from typing import Any, final
 
@@ -17,9 +16,8 @@ from actors.personalize.manifest import MANIFEST, read_manifest
 from actors.personalize.rows.encode_stage import LATENTS, latent_stages
 from actors.personalize.rows.training_data import TrainingData, read_classes, read_data
 from actors.personalize.rows.training_rows import Photos
-from cluster.session import LOCAL, ON_THIS_MACHINE, Capacity, check_readable, session
+from cluster.session import ON_THIS_MACHINE, Capacity, check_readable, session
 from cluster.training import train as train_on_cluster
-from engine.errors import UsageError
 from engine.rows.latents import LatentMoments
 from engine.storage.lock import claim
 from engine.storage.open_store import open_store
@@ -27,11 +25,12 @@ from engine.storage.store import Store
 from engine.training.checkpoints import Checkpoints
 from engine.training.local import train_locally
 from engine.training.reports import TrainingReport, read_reports
-from engine.training.resources import TrainingResources, TrainingStorage
+from engine.training.resources import TrainingResources
 from jobs.console import Console, Progress
 from jobs.listed_run import ListedRun, fill_listed
 from jobs.train.prior import draw_prior, prior_folder
 from jobs.train.tensorboard import put_tensorboard
+from jobs.train.train_request import TrainRequest
 from jobs.train.training_report import PAGE, put_report
 from jobs.train.trainings import Training
 from planners.train.epoch_order import require_work
@@ -39,70 +38,6 @@ from planners.train.prompts import fill_prompt
 
 LATENTS_PER_UNIT = 64  # 4 MB of SD 1.5 at 512 px
 TOLD = 5  # of what is left out
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Processes that train together: at least `least`, and up to `most` as nodes come and go."""
-
-    least: int = 1
-    most: int = 1
-
-
-def parse_workers(text: str) -> Workers:
-    """``4`` or ``2..8``.
-
-    Raises:
-        UsageError: TRAIN_WORKERS.
-    """
-    found = re.fullmatch(r"(\d{1,5})(?:\.\.(\d{1,5}))?", text.strip())
-    least, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not 1 <= least <= most:
-        fix = "4, or 2..8 for as many as there are room for"
-        raise UsageError("TRAIN_WORKERS", f"{text!r} is no number of workers", where="--workers", fix=fix)
-    return Workers(least, most)
-
-
-def one_of(text: str, *known: str) -> str:
-    """A word that is known.
-
-    Raises:
-        UsageError: TRAIN_EACH.
-    """
-    if text not in known:
-        fix = f"one of: {', '.join(known)}"
-        raise UsageError("TRAIN_EACH", f"{text!r} is no way to train concepts", where="--concepts", fix=fix)
-    return text
-
-
-def one_source(data: str, photos: str) -> str:
-    """The one place to train from.
-
-    Raises:
-        UsageError: TRAIN_DATA where there are two or none.
-    """
-    if bool(data) == bool(photos):
-        what = "both --data and --photos are given" if data else "there is nothing to train on"
-        fix = "--data DATASET, rows of compose or a view of them; or --photos DIR, a folder for each concept"
-        raise UsageError("TRAIN_DATA", what, where="--data, --photos", fix=fix)
-    return data or photos
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainRequest:
-    """What the user asked for."""
-
-    training: Training
-    data: str
-    out: str
-    address: str = LOCAL
-    workers: Workers = Workers()
-    cores: int | None = None
-
-    @property
-    def storage(self) -> TrainingStorage:
-        """Where it reads and writes, for processes with other working folders."""
-        return TrainingStorage(data=self.data, out=self.out, work=self.out).absolute()
 
 
 def train(request: TrainRequest, console: Console) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from engine.storage.lock import claim
 from engine.storage.open_store import open_store
 from engine.training.resources import CPU_ENVIRONMENT
 from jobs.console import Console
-from jobs.train.train import TrainRequest, finish, survey
+from jobs.train.train import finish, survey
+from jobs.train.train_request import TrainRequest
 from jobs.train.trainings import Training
 
 _UNSAFE = re.compile(r"[^\w.-]+")
