@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, final
 
@@ -25,7 +27,9 @@ def train_in_worker(config: Mapping[str, Any]) -> str:
     with tempfile.TemporaryDirectory(prefix="mc-train-") as scratch:
         try:
             given = config["storage"], config["resources"], Path(scratch), config["reports"]
-            spec.train(RayTrainContext(spec.run, *given))
+            context = RayTrainContext(spec.run, *given)
+            spec.train(context)
+            context.finish()
         except MyCanvasError as error:
             if ray.train.get_context().get_world_size() > 1:  # the others wait for this one: Ray ends them all
                 raise
@@ -56,7 +60,9 @@ class RayTrainContext:
         found = self._fetch(scratch)
         self.checkpoint = found.folder if found else None
         self._recorder = RunRecorder(self._checkpoints, found)
-        self._reports = reports
+        self._reports, self._scratch = reports, scratch
+        self._beside = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
 
     def _fetch(self, scratch: Path) -> Checkpoint | None:
         """The last checkpoint that rank 0 can read, on this disk: all ranks go on from the same one."""
@@ -67,9 +73,33 @@ class RayTrainContext:
         return found if self.rank == 0 or step is None else self._checkpoints.fetch(step, scratch / "checkpoint")
 
     def report(self, step: int, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
-        """Store the checkpoint, then tell the driver.
+        """Store the checkpoint and tell the driver, beside the next steps; one that is not stored yet is waited for.
 
         Not by `ray.train.report`, which waits until the controller has looked: half a second, in which nobody trains.
+
+        Raises:
+            EnvironmentProblem: what storing the report before raised: DISK_FULL, STORE_DENIED, STORE_FAILED.
         """
-        if self.rank == 0:
-            self._reports.put(self._recorder.record(step, metrics, checkpoint).to_row())
+        if self.rank != 0:
+            return
+        seconds = self._recorder.seconds()
+        kept = Path(tempfile.mkdtemp(prefix="checkpoint-", dir=self._scratch)) if checkpoint else None
+        if checkpoint is not None and kept is not None:
+            for file in checkpoint.iterdir():  # the folder goes when this returns
+                shutil.move(file, kept / file.name)
+        self.finish()
+        self._last = self._beside.submit(self._store, step, metrics, kept, seconds)
+
+    def finish(self) -> None:
+        """Wait for the last report.
+
+        Raises:
+            EnvironmentProblem: as `report`.
+        """
+        if self._last is not None:
+            self._last.result()
+
+    def _store(self, step: int, metrics: Mapping[str, float], checkpoint: Path | None, seconds: float) -> None:
+        self._reports.put(self._recorder.record(step, metrics, checkpoint, seconds).to_row())
+        if checkpoint is not None:
+            shutil.rmtree(checkpoint)

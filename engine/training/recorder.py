@@ -26,13 +26,21 @@ class RunRecorder:
         self._started = time.monotonic()
         self._lines: list[str] = []
 
-    def record(self, step: int, metrics: Mapping[str, float], checkpoint: Path | None) -> TrainingReport:
+    def seconds(self) -> float:
+        """Of training until now; what was lost to kills does not count."""
+        return round(self._before + time.monotonic() - self._started, 3)
+
+    def record(
+        self, step: int, metrics: Mapping[str, float], checkpoint: Path | None, seconds: float | None = None
+    ) -> TrainingReport:
         """Store the checkpoint, where one is given, with all reports since the last one; the report of this step.
+
+        `seconds` are those at which the step was taken, where that was not now.
 
         Raises:
             EnvironmentProblem: DISK_FULL, STORE_DENIED, STORE_FAILED.
         """
-        seconds = round(self._before + time.monotonic() - self._started, 3)
+        seconds = self.seconds() if seconds is None else seconds
         report = TrainingReport(step, seconds, metrics, saved=checkpoint is not None)
         self._lines.append(report.to_line())
         if checkpoint is not None:
