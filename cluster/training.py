@@ -31,6 +31,8 @@ ENVIRONMENT = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # checkpoints are made by the step: a warning would change nothing
 }
 
+ELASTIC = {"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "60"}
+"""A group is planned for the nodes that Ray calls alive; where one is not, another is planned after this time."""
 _POLL_S = 0.5
 
 
@@ -90,7 +92,8 @@ def _fit(
     spec: TrainingSpec, storage: TrainingStorage, resources: TrainingResources, queue: Queue
 ) -> MyCanvasError | None:
     """Run Ray Train jobs until one ends by itself, or dies without a new checkpoint; its problem, or None."""
-    os.environ.update({key: value for key, value in ENVIRONMENT.items() if key not in os.environ})
+    environment = ENVIRONMENT | (ELASTIC if resources.elastic else {})
+    os.environ.update({key: value for key, value in environment.items() if key not in os.environ})
     checkpoints = Checkpoints(open_store(storage.work), spec.run)
     while True:
         before = checkpoints.steps()
