@@ -88,6 +88,11 @@ class CustomDiffusion(TrainingSpec):
         default=0, ge=0, le=64, description="near and far views of each photo, encoded once; 0: new ones at every step"
     )
     flip: bool = Field(default=True, description="mirror half of the rows")
+    pool_above: int = Field(
+        default=256,
+        ge=0,
+        description="views: more are encoded by a pool before, fewer by each worker itself",
+    )
     accept_licence: tuple[str, ...] = Field(
         default=(), description="models that may be used though their licence is restricted"
     )

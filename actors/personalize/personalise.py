@@ -14,9 +14,11 @@ from actors.personalize.custom_diffusion import BASES, CustomDiffusion
 from actors.personalize.denoising_task import Crew, Denoise
 from actors.personalize.looks import Looks
 from actors.personalize.rows.encode_stage import LATENTS, latent_stages
-from actors.personalize.rows.latent_table import LatentTable, open_latents
+from actors.personalize.rows.framing import LATENT
+from actors.personalize.rows.latent_table import LatentTable, encode_latents, read_latents
 from actors.personalize.rows.training_data import TrainingData, read_classes, read_data
 from actors.personalize.rows.training_rows import Photos, TrainingRows
+from actors.personalize.stable_diffusion import StableDiffusion
 from actors.personalize.trainables import add_concepts, choose_weights
 from actors.training.loop import best_device, fit
 from engine.seeds import derive
@@ -43,7 +45,7 @@ def personalise(spec: CustomDiffusion, context: TrainContext) -> None:
     before = {name: weight.detach().cpu().clone() for name, weight in weights.items() if spec.method == "kv"}
     looks = Looks(spec, base, data, context.out) if context.rank == 0 else None
     with tempfile.TemporaryDirectory(prefix="mc-latents-") as scratch:
-        latents = _open_latents(spec, context, (data, classes), int(base.vae.config.latent_channels), Path(scratch))
+        latents = _open_latents(spec, context, (data, classes), base, Path(scratch))
         task = Denoise(
             base, weights, rows, (data.rows, classes), batch=spec.batch, prior_weight=spec.prior_weight,
             side=spec.side, seed=spec.seed, crew=Crew(context.rank, context.world_size), parts=spec.accumulate,
@@ -73,17 +75,20 @@ def _open_latents(
     spec: CustomDiffusion,
     context: TrainContext,
     read: tuple[TrainingData, Photos | None],
-    channels: int,
+    base: StableDiffusion,
     scratch: Path,
 ) -> dict[str, LatentTable]:
-    """The latents that were encoded before the training; rows without are encoded when they are shown."""
+    """Latents that a pool has encoded, or of few rows, encoded here; others are encoded when they are shown."""
     found = {}
     data, classes = read
+    edge = spec.side // LATENT
+    shape = (2 * int(base.vae.config.latent_channels), edge, edge)
     for kind, stage in latent_stages(spec, context.data, data, classes).items():
-        root = f"{context.out}/{LATENTS}"
-        if not open_store(f"{root}/{stage.key}").exists(LOCK):
-            continue
         rows: TrainingRows | None = data.rows if kind == "concepts" else classes
         assert rows is not None
-        found[kind] = open_latents(root, stage, rows, channels, scratch / kind)
+        uri = f"{context.out}/{LATENTS}/{stage.key}"
+        if open_store(uri).exists(LOCK):
+            found[kind] = read_latents(uri, rows, shape, scratch / kind)
+        elif len(rows) * rows.variants <= spec.pool_above:
+            found[kind] = encode_latents(rows, base.moments, spec.side, scratch / kind)
     return found

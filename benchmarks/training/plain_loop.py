@@ -35,23 +35,31 @@ def main(photos: Path, steps: int, threads: int) -> None:
         encoder.resize_token_embeddings(len(tokenizer), mean_resizing=False)
         tokens.append(encoder.get_input_embeddings().weight.requires_grad_())
     optimizer = torch.optim.AdamW([*trained, *tokens], lr=1e-3, fused=True)
-    files = sorted(photos.glob("*/*.jpg"))
+    known = _encode(pipe, sorted(photos.glob("*/*.jpg")))
     draw = np.random.default_rng(0)
     for step in range(steps + WARM_UP):
         if step == WARM_UP:
             began = time.perf_counter()
-        _step(pipe, scheduler, [files[number] for number in draw.integers(len(files), size=BATCH)], optimizer)
+        _step(pipe, scheduler, known[draw.integers(len(known), size=BATCH)], optimizer)
     print(json.dumps({"rate": steps / (time.perf_counter() - began)}))
 
 
-def _step(pipe, scheduler, files, optimizer):  # noqa: ANN001, ANN202 - a script's function
-    pixels = np.stack(
-        [np.asarray(Image.open(file).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)) for file in files]
-    )
+@torch.no_grad()
+def _encode(pipe, files):  # noqa: ANN001, ANN202 - a script's functions
+    """Moments of all photos, mirrored and not: (N, 2C, h, w)."""
+    found = []
+    for file in files:
+        pixels = np.asarray(Image.open(file).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+        both = torch.from_numpy(np.stack([pixels, pixels[:, ::-1]])).permute(0, 3, 1, 2)
+        made = pipe.vae.encode(both.float() / 127.5 - 1).latent_dist
+        found.append(torch.cat([made.mean, made.std], 1))
+    return torch.cat(found)
+
+
+def _step(pipe, scheduler, moments, optimizer):  # noqa: ANN001, ANN202
+    means, deviations = moments.chunk(2, 1)
     with torch.autocast("cpu", torch.bfloat16):
-        with torch.no_grad():
-            found = pipe.vae.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1).latent_dist
-            latents = found.sample() * pipe.vae.config.scaling_factor
+        latents = (means + deviations * torch.randn_like(means)) * pipe.vae.config.scaling_factor
         noise, times = torch.randn_like(latents), torch.randint(1000, (BATCH,))
         prompts = [f"photo of a <new{1 + number % 2}> toy" for number in range(BATCH)]
         read = []

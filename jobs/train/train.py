@@ -107,6 +107,8 @@ def encode(
     storage = request.storage
     for kind, stage in latent_stages(request.training.spec, storage.data, data, classes).items():
         rows = data.rows if kind == "concepts" or classes is None else classes
+        if len(rows) * rows.variants <= request.training.spec.pool_above:
+            continue
         views = product(range(len(rows)), range(rows.variants))
         run = ListedRun(
             record=LatentMoments,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import final
 
@@ -11,41 +12,48 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actors.personalize.rows.encode_stage import EncodeLatents
 from actors.personalize.rows.training_rows import TrainingRows
 from engine.dataset.views import open_dataset
 from engine.errors import Damaged
+from engine.rows.values import Pixels
 
 COLUMNS = ("sample_id", "number", "variant", "shape", "moments")
 
 
 @final
 class LatentTable:
-    """Moments of every view of every row, float16, copied out of shards once.
+    """Moments of every view of every row, (rows * variants, 2C, h, w) float16, in a file.
 
     Args:
-        uri: of the encoded rows.
-        rows: how many there are.
+        moments: number of the view and its moments, in any order.
+        rows: how many rows there are.
         variants: views of each.
         shape: of the moments of one, (2C, h, w).
         file: where the array is made.
 
     Raises:
-        Damaged: LATENTS_LACK where a view of a row is not there, LATENTS_SIZE where one has another size.
+        Damaged: LATENTS_LACK where a view of a row is not there.
     """
 
-    def __init__(self, uri: str, rows: int, variants: int, shape: tuple[int, ...], file: Path) -> None:
+    def __init__(
+        self,
+        moments: Iterable[tuple[int, NDArray[np.float16]]],
+        rows: int,
+        variants: int,
+        *,
+        shape: tuple[int, ...],
+        file: Path,
+    ) -> None:
         self._variants = variants
         made = np.memmap(file, "<f2", "w+", shape=(rows * variants, *shape))
         there = np.zeros(rows * variants, bool)
-        for number, moments in _read(uri, variants, shape):
-            made[number], there[number] = moments, True
+        for number, known in moments:
+            made[number], there[number] = known, True
         if not there.all():
             lacking = int(np.flatnonzero(~there)[0]) // variants
             what = f"lack {int((~there).sum()):,} views, the first of row {lacking}"
-            raise Damaged(
-                "LATENTS_LACK", what, where=uri, fix="leave those rows out; `mycanvas stats` says why they failed"
-            )
+            fix = "leave those rows out; `mycanvas stats` of the folder says why they failed"
+            raise Damaged("LATENTS_LACK", what, where=str(file), fix=fix)
         made.flush()
         self._moments = np.memmap(file, "<f2", "r", shape=made.shape)
 
@@ -54,14 +62,26 @@ class LatentTable:
         return torch.from_numpy(np.array(self._moments[number * self._variants + variant], np.float32))
 
 
-def open_latents(root: str, stage: EncodeLatents, rows: TrainingRows, channels: int, file: Path) -> LatentTable:
-    """The table of what `stage` encoded of `rows` below `root`, for latents of `channels` channels.
+def read_latents(uri: str, rows: TrainingRows, shape: tuple[int, ...], file: Path) -> LatentTable:
+    """The table of what a pool has encoded of `rows`.
 
     Raises:
-        Damaged: as `LatentTable`.
+        Damaged: LATENTS_LACK; LATENTS_SIZE where a view has another size.
     """
-    edge = stage.side // 8
-    return LatentTable(f"{root}/{stage.key}", len(rows), rows.variants, (2 * channels, edge, edge), file)
+    return LatentTable(_read(uri, rows.variants, shape), len(rows), rows.variants, shape=shape, file=file)
+
+
+def encode_latents(
+    rows: TrainingRows, encode: Callable[[Sequence[Pixels]], Tensor], side: int, file: Path
+) -> LatentTable:
+    """The table of a few rows, encoded here: a pool takes longer to start."""
+
+    def views() -> Iterator[tuple[int, NDArray[np.float16]]]:
+        for place, (number, variant) in enumerate(product(range(len(rows)), range(rows.variants))):
+            yield place, encode([rows.show(number, variant, side).pixels])[0].cpu().numpy().astype("<f2")
+
+    first = encode([rows.show(0, 0, side).pixels])[0]
+    return LatentTable(views(), len(rows), rows.variants, shape=tuple(first.shape), file=file)
 
 
 def _read(uri: str, variants: int, shape: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float16]]]:

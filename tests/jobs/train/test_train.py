@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from actors.personalize.manifest import read_manifest
-from actors.personalize.rows.latent_table import LatentTable
+from actors.personalize.rows.latent_table import LatentTable, encode_latents, read_latents
 from actors.personalize.rows.training_data import RowChoice, concepts_in, read_composed
 from actors.personalize.stable_diffusion import StableDiffusion
 from engine.dataset.views import open_dataset
@@ -244,24 +244,27 @@ def test_the_base_draws_its_classes_once_where_there_are_no_photos_of_them(run, 
 
 def test_pictures_are_encoded_once_and_no_set_is_taken_for_another(run, base, tmp_path):
     data, out = commit(tmp_path / "data", [composition(number) for number in range(6)]), tmp_path / "o"
-    code, _, err = run(*words(base, out, "--data", data))
+    asked = words(base, out, "--data", data, pool_above=0)
+    code, _, err = run(*asked)
     assert code == 0, err
     (latents,) = (out / "latents").iterdir()
     shards = {path: path.stat().st_mtime_ns for path in latents.glob("data/*")}
     assert shards
     rows = [row for table in open_dataset(str(latents)).tables() for row in table.to_pylist()]
     assert sorted((row["number"], row["variant"]) for row in rows) == [(n, v) for n in range(4) for v in range(2)]
-    table = LatentTable(str(latents), 4, 2, (8, 8, 8), tmp_path / "table")
-    tiny = StableDiffusion(base, "", torch.device("cpu"))
     read = read_composed(data, RowChoice()).rows
+    table = read_latents(str(latents), read, (8, 8, 8), tmp_path / "table")
+    tiny = StableDiffusion(base, "", torch.device("cpu"))
     wanted = tiny.moments([read.show(2, 1, 64).pixels])[0]
     torch.testing.assert_close(table.moments(2, 1), wanted, rtol=1e-2, atol=1e-3)
+    here = encode_latents(read, tiny.moments, 64, tmp_path / "here")
+    torch.testing.assert_close(table.moments(3, 0), here.moments(3, 0), rtol=1e-2, atol=1e-3)
     with pytest.raises(Damaged, match="LATENTS_SIZE"):
-        LatentTable(str(latents), 4, 2, (8, 16, 16), tmp_path / "other")
+        read_latents(str(latents), read, (8, 16, 16), tmp_path / "other")
     with pytest.raises(Damaged, match="LATENTS_LACK"):
-        LatentTable(str(latents), 5, 2, (8, 8, 8), tmp_path / "more")
+        LatentTable([], 5, 2, shape=(8, 8, 8), file=tmp_path / "more")
     (out / "manifest.json").unlink()
-    code, _, err = run(*words(base, out, "--data", data))
+    code, _, err = run(*asked)
     assert code == 0, err
     assert {path: path.stat().st_mtime_ns for path in latents.glob("data/*")} == shards
 
