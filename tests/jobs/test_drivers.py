@@ -31,7 +31,7 @@ def commands(folder, address):
     for number, color in enumerate(((200, 40, 40), (40, 40, 200))):
         write(folder / "places" / f"{number}.png", encoded(np.full((64, 64, 3), color, "uint8")))
     out, places, near = folder / "out", folder / "places", ("--address", address, "--format", "quiet")
-    small = ("--set", "size=128", "--set", "unit_size=4")
+    small = ("--set", "size=128", "--set", "unit_size=4", "--set", "pools.compose.max_replicas=1")
     data = make_toysets(folder / "toysets")
     mark_test_sets(data)
     return [
