@@ -12,7 +12,7 @@ from jobs.cli.options import Extras, Output, Overrides, RecipeName, group
 from jobs.console import Console
 
 if TYPE_CHECKING:
-    from jobs.models.models import Found
+    from jobs.models.models import Found, NamesModels
 
 commands = group()
 models = group("See, fetch and check the models that a recipe needs.")
@@ -30,10 +30,10 @@ def models_list(
 
     Example: mycanvas models list modern
     """
-    from jobs.compose.recipes import built_in, load
+    from jobs.compose.recipes import built_in
     from jobs.models.models import list_models
 
-    recipes = [load(name, override or [], extras or []) for name in ([recipe] if recipe else built_in())]
+    recipes = [_load(name, override, extras) for name in ([recipe] if recipe else built_in())]
     _show_models(Console(output), list(dict.fromkeys(found for each in recipes for found in list_models(each))))
 
 
@@ -51,11 +51,10 @@ def models_pull(
 
     Example: mycanvas models pull photo --with scores
     """
-    from jobs.compose.recipes import load
     from jobs.models.models import pull
 
     console = Console(output)
-    _show_models(console, pull(load(recipe, override or [], extras or []), to, console))
+    _show_models(console, pull(_load(recipe, override, extras), to, console))
 
 
 @models.command("dummy")
@@ -72,11 +71,10 @@ def models_dummy(
 
     Example: mycanvas models dummy gen4gen --to dummies
     """
-    from jobs.compose.recipes import load
     from jobs.models.models import write_dummies
 
     console = Console(output)
-    _show_models(console, write_dummies(load(recipe, override or [], extras or []), to, console))
+    _show_models(console, write_dummies(_load(recipe, override, extras), to, console))
 
 
 @models.command("check")
@@ -87,10 +85,9 @@ def models_check(
 
     Example: mycanvas models check modern
     """
-    from jobs.compose.recipes import load
     from jobs.models.models import check
 
-    found = list(check(load(recipe, override or [], extras or [])))
+    found = list(check(_load(recipe, override, extras)))
     _show_models(Console(output), found)
     if any(each.problems for each in found):
         sys.exit(1)
@@ -111,3 +108,13 @@ def _show_models(console: Console, found: list[Found]) -> None:
     lines = [f"{each.named}  {each.place or 'not here'}" for each in found]
     problems = [f"  {each.named.model}: {problem}" for each in found for problem in each.problems]
     console.result({"models": rows}, [*lines, *problems] or ["no models"])
+
+
+def _load(name: str, override: list[str] | None, extras: list[str] | None) -> NamesModels:
+    """A recipe, or a training."""
+    from jobs.compose.recipes import load
+    from jobs.train import trainings
+
+    if trainings.is_training(name):
+        return trainings.load(name, override or [])
+    return load(name, override or [], extras or [])

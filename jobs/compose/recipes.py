@@ -18,7 +18,7 @@ from engine.run.phase import Phase
 from engine.run.recipe import Recipe
 from engine.run.recipe_parse import parse_recipe
 from engine.run.sources import SOURCES, Origin
-from engine.run.stage import check_pipeline
+from engine.run.stage import Spec, check_pipeline
 from engine.storage.extents import Extents
 from engine.text_file import read_text_file
 
@@ -102,9 +102,9 @@ def show(recipe: Recipe) -> str:
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
-def models(recipe: Recipe) -> list[str]:
-    """A line for each model that the recipe names: name, commit, licence, size."""
-    return list(dict.fromkeys(str(each) for each in named_models(recipe.stages)))
+def models(specs: Sequence[Spec]) -> list[str]:
+    """A line for each model that stages or a training name: name, commit, licence, size."""
+    return list(dict.fromkeys(str(each) for each in named_models(specs)))
 
 
 def schema() -> dict[str, Any]:

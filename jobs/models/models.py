@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from actors.models.dummy.published import PUBLISHED
 from actors.models.hub import from_hub
@@ -19,11 +20,23 @@ from actors.models.wheels import WheelFile
 from cluster.remote_call import call
 from cluster.session import session
 from engine.errors import EnvironmentProblem, MyCanvasError, UsageError
-from engine.run.recipe import Recipe
+from engine.run.stage import Spec
 from jobs.console import Console
 
 MEGABYTE = 1_000_000
 DUMMY_REVISION = "random"  # of a model without a commit
+
+
+class NamesModels(Protocol):
+    """A recipe or a training."""
+
+    @property
+    def stages(self) -> Sequence[Spec]:
+        """The specs that name models."""
+
+    @property
+    def accept_licence(self) -> Sequence[str]:
+        """Models whose restricted licence is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +48,12 @@ class Found:
     problems: tuple[str, ...] = ()
 
 
-def list_models(recipe: Recipe) -> list[Found]:
+def list_models(recipe: NamesModels) -> list[Found]:
     """Every model of a recipe, and where this machine would take it from; nothing is fetched."""
     return [Found(each, _place(each)) for each in _models(recipe)]
 
 
-def pull(recipe: Recipe, to: str, console: Console) -> list[Found]:
+def pull(recipe: NamesModels, to: str, console: Console) -> list[Found]:
     """Fetch every hub model of a recipe at its pinned commit, checked; with `to`, also copy it there.
 
     Raises:
@@ -64,7 +77,7 @@ def pull(recipe: Recipe, to: str, console: Console) -> list[Found]:
     return found
 
 
-def pull_small_nets(recipe: Recipe, may_pull: Callable[[str], bool], console: Console) -> None:
+def pull_small_nets(recipe: NamesModels, may_pull: Callable[[str], bool], console: Console) -> None:
     """Fetch the nets of a recipe that are missing and can be fetched, each if `may_pull` says so.
 
     Raises:
@@ -102,7 +115,7 @@ def _pull_net(name: str, to: str, console: Console) -> str:
     return f"{to}/nets/{name}.onnx" if to else str(path)
 
 
-def check(recipe: Recipe) -> Iterator[Found]:
+def check(recipe: NamesModels) -> Iterator[Found]:
     """Every model of a recipe and what is wrong with it: hashes where it was pulled to a place, headers elsewhere."""
     for each in _models(recipe):
         place, wrong = _place(each), []
@@ -124,7 +137,7 @@ def check(recipe: Recipe) -> Iterator[Found]:
         yield Found(each, place, tuple(wrong))
 
 
-def write_dummies(recipe: Recipe, to: Path, console: Console) -> list[Found]:
+def write_dummies(recipe: NamesModels, to: Path, console: Console) -> list[Found]:
     """Write a recipe's models with random weights at full size, as if they had been pulled to `to`.
 
     Raises:
@@ -172,7 +185,7 @@ def _fetch(each: NamedModel) -> Path:
     return folder
 
 
-def _models(recipe: Recipe) -> list[NamedModel]:
+def _models(recipe: NamesModels) -> list[NamedModel]:
     return list(dict.fromkeys(named_models(recipe.stages)))
 
 

@@ -27,10 +27,31 @@ class Training:
     description: str
     spec: CustomDiffusion
 
+    @property
+    def stages(self) -> tuple[CustomDiffusion, ...]:
+        """The specs that name models, as a recipe has them."""
+        return (self.spec,)
+
+    @property
+    def accept_licence(self) -> tuple[str, ...]:
+        """Models whose restricted licence is accepted."""
+        return self.spec.accept_licence
+
 
 def built_in() -> dict[str, Path]:
     """The trainings that come with the engine."""
     return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def is_training(name: str) -> bool:
+    """Whether a name or a file means a training, and not a recipe."""
+    if name in built_in():
+        return True
+    try:
+        lines = read_text_file(Path(name)).splitlines()
+    except (OSError, ValueError):
+        return False
+    return any(line.startswith("training:") for line in lines)
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> Training:

@@ -269,6 +269,31 @@ def test_pictures_are_encoded_once_and_no_set_is_taken_for_another(run, base, tm
     assert {path: path.stat().st_mtime_ns for path in latents.glob("data/*")} == shards
 
 
+def test_a_training_that_diverges_names_the_rows_and_keeps_its_checkpoint(run, base, tmp_path):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    wild = {"schedule.lr": 1e30, "schedule.steps": 60, "look.every": 0}
+    code, _, err = run(*words(base, out, "--photos", photos, **wild))
+    assert code == 2
+    assert "TRAINING_DIVERGED  rows file://" in err
+    assert not (out / "manifest.json").exists()
+    (run_name,) = {path.name for path in (out / "runs").iterdir()}
+    assert Checkpoints(open_store(str(out)), run_name).steps()
+
+
+def test_trainings_are_listed_and_shown_with_their_models(run):
+    code, said, _ = run("recipe", "list")
+    assert code == 0
+    assert all(name in said for name in built_in())
+    code, said, _ = run("recipe", "show", "custom-diffusion-sdxl", "--set", "rank=4")
+    assert code == 0
+    assert "rank: 4" in said
+    assert "# model  stabilityai/stable-diffusion-xl-base-1.0" in said
+    code, said, _ = run("models", "list", "custom-diffusion")
+    assert code == 0
+    assert "stable-diffusion-v1-5/stable-diffusion-v1-5" in said
+    assert "facebook/dinov2-small" in said
+
+
 def test_every_built_in_training_is_a_spec():
     for name in built_in():
         training = load(name)
