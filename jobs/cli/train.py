@@ -96,14 +96,14 @@ def import_(
     base: Annotated[str, typer.Option(help="that it was trained on: folder, shipped name or hub id")],
     out: Annotated[str, typer.Option(help="the artifact: a folder or s3://…")],
     revision: Annotated[str, typer.Option(help="commit of a base on the hub")] = "",
-    kinds: Annotated[list[str] | None, typer.Option("--class", help="what a token is: --class '<new1>=dog'")] = None,
+    kinds: Annotated[list[str] | None, typer.Option("--class", help="what a token is: --class new1=dog")] = None,
     side: Annotated[int, typer.Option(min=64, help="of its pictures in pixels")] = 512,
     address: Address = "local",
     output: Output = "auto",
 ) -> None:
     """Make an artifact of what another tool trained; pickles are read as tensors alone.
 
-    Example: mycanvas import delta.bin --base models/sd15 --class '<new1>=dog' --out out/imported
+    Example: mycanvas import delta.bin --base models/sd15 --class new1=dog --out out/imported
     """
     from jobs.train.import_artifact import import_artifact
 

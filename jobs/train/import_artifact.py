@@ -21,7 +21,7 @@ def import_artifact(
         path: file or folder of the other tool.
         base: that it was trained on.
         revision: commit of a hub id.
-        classes: ``<new1>=dog`` and the like.
+        classes: ``new1=dog`` and the like.
         out: URI of the artifact.
         side: of its pictures in pixels.
         address: of Ray.
@@ -32,10 +32,10 @@ def import_artifact(
     """
     named = {}
     for item in classes:
-        token, equals, kind = item.partition("=")
-        if not equals or not kind or not (token.startswith("<") and token.endswith(">")):
-            raise UsageError("LEGACY_CLASS", f"{item!r} names no class", where="--class", fix="--class '<new1>=dog'")
-        named[token] = kind
+        token, _, kind = (part.strip() for part in item.partition("="))
+        if not token or not kind:
+            raise UsageError("LEGACY_CLASS", f"{item!r} names no class", where="--class", fix="--class new1=dog")
+        named[f"<{token.strip('<>')}>"] = kind
     with session(address) as capacity:
         arguments = (path, (base, revision), named, open_store(out).uri, side)
         tokens: list[str] = call(WORK, *arguments) if capacity.ray else _here(arguments)

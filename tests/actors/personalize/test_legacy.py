@@ -137,3 +137,15 @@ def test_what_is_no_personalisation_of_this_base_is_refused(base, trained, tmp_p
         made = authors(tmp_path, wrong.get("weights", weights), wrong.get("rows", rows))
         with pytest.raises(UsageError, match="LEGACY_BASE"):
             import_legacy(str(made), (base, ""), {}, out, 64)
+
+
+def test_the_command_makes_an_artifact_and_refuses_a_class_without_a_token(run, base, trained, tmp_path):
+    made, out = authors(tmp_path, *trained), tmp_path / "out"
+    asked = ("import", made, "--base", base, "--out", out, "--address", "none")
+    code, said, err = run(*asked, "--class", "new1=dog", "--side", "64")
+    assert code == 0, err
+    assert "<new2>" in said
+    assert read_artifact(out)["words"][0]["class_name"] == "dog"
+    code, _, err = run(*asked, "--class", "dog")
+    assert code == 2
+    assert "LEGACY_CLASS" in err
