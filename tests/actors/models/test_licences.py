@@ -33,7 +33,7 @@ def test_every_model_of_a_built_in_recipe_is_known_pinned_and_free(name):
         pinned_by_hash = each.backend == ONNX and each.model in SOURCES
         assert known or pinned_by_hash or each.model.startswith(("shipped:", "weights/")), each.model
         assert not known or len(each.revision) == 40
-    assert all(line.split("  ")[0] for line in models(recipe))
+    assert all(line.split("  ")[0] for line in models(recipe.stages))
 
 
 def test_a_restricted_model_is_refused_until_it_is_accepted(tmp_path):
@@ -59,6 +59,6 @@ def test_the_card_of_a_folder_is_read_under_whatever_name_it_is_given(tmp_path, 
 
 
 def test_a_recipe_is_shown_with_its_models():
-    assert models(load("gen4gen"))[-1] == "google/owlv2-base-patch16-ensemble  cfd3195b  apache-2.0  0.6 GB"
-    assert "shipped:micro/painter  apache-2.0" in models(load("micro"))
-    assert models(load("classic")) == []
+    assert models(load("gen4gen").stages)[-1] == "google/owlv2-base-patch16-ensemble  cfd3195b  apache-2.0  0.6 GB"
+    assert "shipped:micro/painter  apache-2.0" in models(load("micro").stages)
+    assert models(load("classic").stages) == []

@@ -183,9 +183,10 @@ def test_a_weights_file_is_checked_by_its_header(tmp_path):
 def test_backends_of_the_table_exist():
     from actors.chat.chat_stage import CHAT_MODELS
     from actors.compose.inpaint import PAINTERS
+    from actors.personalize.custom_diffusion import BASES
     from actors.score.scorers import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS
 
-    known = {*PAINTERS, *CHAT_MODELS, *CLIP_SCORERS, *DETECTORS, *IDENTITY_SCORERS}
+    known = {*PAINTERS, *BASES, *CHAT_MODELS, *CLIP_SCORERS, *DETECTORS, *IDENTITY_SCORERS}
     assert known >= ARCHITECTURES.keys() >= HEADS.keys()
 
 
