@@ -28,9 +28,7 @@ def call(function: str, *arguments: Any, cpus: float = 1.0, gpus: float = 0.0, e
     """
     import ray
 
-    remote = ray.remote(num_cpus=cpus, num_gpus=gpus or None, max_retries=0, runtime_env={"env_vars": dict(env)})(
-        _answer
-    )
+    remote = _remote(cpus, gpus, env, retries=0)
     try:
         answer, problem = ray.get(remote.remote(function, arguments))
     except Exception as error:
@@ -61,13 +59,24 @@ def call_each(
     """
     import ray
 
-    remote = ray.remote(num_cpus=cpus, num_gpus=gpus or None, max_retries=retries, runtime_env={"env_vars": dict(env)})(
-        _answer
-    )
+    remote = _remote(cpus, gpus, env, retries=retries)
     left = {remote.remote(function, arguments): number for number, arguments in enumerate(argument_lists)}
     while left:
         (ended,), _ = ray.wait(list(left), num_returns=1)
         yield left.pop(ended), _problem_of(ended, function)
+
+
+def call_here(function: str, *arguments: Any) -> Any:
+    """The same call in this process, where there is no cluster."""
+    module, _, attribute = function.partition(":")
+    return getattr(import_module(module), attribute)(*arguments)
+
+
+def _remote(cpus: float, gpus: float, env: Mapping[str, str], *, retries: int) -> Any:
+    import ray
+
+    needs = {"num_cpus": cpus, "num_gpus": gpus or None, "runtime_env": {"env_vars": dict(env)}}
+    return ray.remote(max_retries=retries, **needs)(_answer)
 
 
 def _problem_of(ended: Any, function: str) -> MyCanvasError | None:
@@ -91,8 +100,7 @@ def _death(function: str, error: Exception) -> EnvironmentProblem:
 
 def _answer(function: str, arguments: tuple[Any, ...]) -> tuple[Any, str]:
     """The answer, or the text of a problem of ours: of an exception Ray hands on the text alone."""
-    module, _, attribute = function.partition(":")
     try:
-        return getattr(import_module(module), attribute)(*arguments), ""
+        return call_here(function, *arguments), ""
     except MyCanvasError as error:
         return None, to_json(error)

@@ -28,8 +28,10 @@ def train_in_worker(config: Mapping[str, Any]) -> str:
         try:
             given = config["storage"], config["resources"], Path(scratch), config["reports"]
             context = RayTrainContext(spec.run, *given)
-            spec.train(context)
-            context.finish()
+            try:
+                spec.train(context)
+            finally:
+                context.finish()  # a checkpoint that is under way is stored, whatever ended the training
         except MyCanvasError as error:
             if ray.train.get_context().get_world_size() > 1:  # the others wait for this one: Ray ends them all
                 raise

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cluster.session import Capacity
+from engine.photos.metadata import METADATA
 from engine.rows.schema import column_names, from_table
 from engine.rows.values import ACCEPTED
 from engine.run.pipeline import Pipeline
@@ -18,6 +20,7 @@ from engine.storage.extents import extend
 from engine.storage.lock import LISTED, claim
 from engine.storage.open_store import open_store
 from engine.storage.parquet import open_shard
+from engine.storage.store import Store
 from jobs.console import Console
 from jobs.run_loop import ANY_FAILURES, make_missing, new_run_id, pipeline_work
 
@@ -88,3 +91,21 @@ def read_rows(uri: str, record: type[R]) -> Iterator[R]:
     for path in data_files(store):
         with open_shard(store, path) as shard:
             yield from from_table(record, shard.read(columns=list(columns)), columns)
+
+
+def put_pictures(store: Store, folder: str, pictures: Iterable[tuple[str, bytes, Mapping[str, str]]]) -> list[str]:
+    """Put pictures as plain files, and what is known of each in the folder's metadata; their names.
+
+    Args:
+        store: gets them.
+        folder: in it; empty: its root.
+        pictures: file name, bytes, facts. What is there already stays.
+    """
+    place, lines = f"{folder}/" if folder else "", []
+    for name, data, facts in pictures:
+        if not store.exists(f"{place}{name}"):
+            store.put(f"{place}{name}", data)
+        lines.append({"file_name": name, **facts})
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    store.put(f"{place}{METADATA}", text.encode())
+    return [line["file_name"] for line in lines]

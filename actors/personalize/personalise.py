@@ -90,5 +90,5 @@ def _open_latents(
         if open_store(uri).exists(LOCK):
             found[kind] = read_latents(uri, rows, shape, scratch / kind)
         elif len(rows) * rows.variants <= spec.pool_above:
-            found[kind] = encode_latents(rows, base.moments, spec.side, scratch / kind)
+            found[kind] = encode_latents(rows, base.moments, spec.side, shape, scratch / kind)
     return found

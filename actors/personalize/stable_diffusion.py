@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
 import torch
@@ -34,6 +35,25 @@ class Conditions:
         )
 
 
+def read_pipeline(folder: Path, dtype: torch.dtype) -> Any:
+    """The pipeline in a checked folder, on the CPU."""
+    forbid_code()
+    quiet()
+    from diffusers import DiffusionPipeline
+
+    return DiffusionPipeline.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    )
+
+
+@torch.no_grad()
+def moments_of(vae: Any, pictures: Sequence[Pixels]) -> Tensor:
+    """Means, then deviations, of the latents of pictures of one size: (N, 2C, side/8, side/8), float32."""
+    pixels = torch.stack([torch.from_numpy(picture.copy()) for picture in pictures]).permute(0, 3, 1, 2)
+    found = vae.encode(pixels.to(vae.device).float() / 127.5 - 1).latent_dist
+    return torch.cat([found.mean, found.std], 1).float()
+
+
 @final
 class StableDiffusion:
     """A pipeline's networks, frozen, in float32; with `half`, but for the autoencoder, in bfloat16.
@@ -49,17 +69,9 @@ class StableDiffusion:
     """
 
     def __init__(self, model: str, revision: str, device: torch.device, *, half: bool = False) -> None:
-        forbid_code()
-        quiet()
-        from diffusers import DDPMScheduler, DiffusionPipeline
+        pipe = read_pipeline(local_weights(model, revision), torch.float32)
+        from diffusers import DDPMScheduler
 
-        pipe: Any = DiffusionPipeline.from_pretrained(
-            local_weights(model, revision),
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-        )
         self.device, self.pipe = device, pipe
         self.unet: Any = pipe.unet
         self.vae: Any = pipe.vae
@@ -111,12 +123,9 @@ class StableDiffusion:
         ).input_ids
         return self.encoders[number](tokens.to(self.device), output_hidden_states=True)
 
-    @torch.no_grad()
     def moments(self, pictures: Sequence[Pixels]) -> Tensor:
         """Means, then deviations, of the latents of pictures of one size: (N, 2C, side/8, side/8), float32."""
-        pixels = torch.stack([torch.from_numpy(picture.copy()) for picture in pictures]).permute(0, 3, 1, 2)
-        found = self.vae.encode(pixels.to(self.device).float() / 127.5 - 1).latent_dist
-        return torch.cat([found.mean, found.std], 1).float()
+        return moments_of(self.vae, pictures)
 
     def latents(self, moments: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Scaled latents (N, C, h, w), drawn from the autoencoder's posterior (N, 2C, h, w), each by its generator."""

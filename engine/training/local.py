@@ -60,9 +60,7 @@ def open_local_context(
         )
 
 
-def train_locally(
-    spec: TrainingSpec, storage: TrainingStorage, *, threads: int = 1, tell: Tell = lambda _: None
-) -> None:
+def train_locally(spec: TrainingSpec, storage: TrainingStorage, threads: int = 1, tell: Tell = lambda _: None) -> None:
     """Train in this process; the same call again goes on from the last checkpoint. `tell` is given what was logged.
 
     Raises:
@@ -80,8 +78,3 @@ def train_locally(
             spec.train(context)
     finally:
         log.flush()
-
-
-def train_alone(spec: TrainingSpec, storage: TrainingStorage, threads: int) -> None:
-    """`train_locally`, for a process of a cluster that is called by name."""
-    train_locally(spec, storage, threads=threads)

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from engine.photos.backgrounds import DRAWN, OWN
 from engine.run.recipe_parse import validate_spec
 from engine.run.recipe_yaml import Origins
-from jobs.cluster.parcel import Handed, Parcel, require_travels
+from jobs.cluster.parcel import Handed, Parcel, beside, require_travels
 from jobs.compose.choose_rows import selection_of_recipe
 from jobs.compose.recipes import load, show
 from jobs.run_loop import parse_budget
@@ -42,17 +42,13 @@ def read_compose_file(tree: dict[str, object], origins: Origins, path: Path) -> 
     """
     run = validate_spec(RunFile, tree, (), origins, see="docs/cluster.md")
     parse_budget(run.max_failures)
-    beside = path.parent / run.recipe
-    recipe = load(str(beside) if beside.is_file() else run.recipe, run.set, run.extras)
+    recipe = load(beside(path, run.recipe), run.set, run.extras)
     selection_of_recipe(recipe)
     for key in ("photos", "out", "models", *OPTIONS):
         if getattr(run, key) not in ("", OWN, DRAWN):
             require_travels(getattr(run, key), key)
     words = ["compose", RECIPE, "--photos", run.photos, "--samples", str(run.samples), "--out", run.out]
-    words += ["--max-failures", run.max_failures, "--address", "auto", "--format", "json"]
-    for option in OPTIONS:
-        if getattr(run, option):
-            words += [f"--{option}", getattr(run, option)]
+    words += ["--max-failures", run.max_failures, "--address", "auto", "--format", "json", *run.options(*OPTIONS)]
     return Parcel(
         handed=run,
         file=RECIPE,

@@ -29,6 +29,16 @@ class Handed(Spec):
     set: tuple[str, ...] = Field(default=(), description="changes, such as inpaint.steps=30")
     code: Code = Field(default="image", description="image: the nodes have the engine; send: it travels with the job")
 
+    def options(self, *names: str) -> list[str]:
+        """Those of its keys that are set, as options of the command."""
+        return [word for name in names if getattr(self, name) for word in (f"--{name}", str(getattr(self, name)))]
+
+
+def beside(run_file: Path, name: str) -> str:
+    """What a run file names: a file beside it, or else a built-in name or a path."""
+    near = run_file.parent / name
+    return str(near) if near.is_file() else name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from engine.run.recipe_parse import validate_spec
 from engine.run.recipe_yaml import Origins
-from jobs.cluster.parcel import Handed, Parcel, require_travels
+from jobs.cluster.parcel import Handed, Parcel, beside, require_travels
 from jobs.train.train_request import one_source, parse_workers
 from jobs.train.trainings import load, show
 from planners.train.epoch_order import require_work
@@ -37,23 +37,14 @@ def read_train_file(tree: dict[str, object], origins: Origins, path: Path) -> Pa
             `jobs.train.trainings.load`.
     """
     run = validate_spec(TrainFile, tree, (), origins, see="docs/train.md")
-    beside = path.parent / run.training
-    training = load(str(beside) if beside.is_file() else run.training, run.set)
+    training = load(beside(path, run.training), run.set)
     spec = training.spec
     require_work(spec.batch, spec.batch, parse_workers(run.workers).most)
-    for key, place in {
-        "the data": one_source(run.data, run.photos),
-        "out": run.out,
-        "prior": spec.given_prior,
-    }.items():
+    places = {"the data": one_source(run.data, run.photos), "out": run.out, "prior": spec.given_prior}
+    for key, place in {**places, "models": run.models}.items():
         if place:
             require_travels(place, key)
-    if run.models:
-        require_travels(run.models, "models")
-    words = ["train", TRAINING, "--out", run.out, "--address", "auto", "--format", "json"]
-    for option in OPTIONS:
-        if getattr(run, option):
-            words += [f"--{option}", getattr(run, option)]
+    words = ["train", TRAINING, "--out", run.out, "--address", "auto", "--format", "json", *run.options(*OPTIONS)]
     return Parcel(
         handed=run,
         file=TRAINING,

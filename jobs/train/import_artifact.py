@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from cluster.remote_call import call
+from cluster.remote_call import call, call_here
 from cluster.session import session
 from engine.errors import UsageError
 from engine.storage.open_store import open_store
@@ -37,14 +38,6 @@ def import_artifact(
             raise UsageError("LEGACY_CLASS", f"{item!r} names no class", where="--class", fix="--class new1=dog")
         named[f"<{token.strip('<>')}>"] = kind
     with session(address) as capacity:
-        arguments = (path, (base, revision), named, open_store(out).uri, side)
-        tokens: list[str] = call(WORK, *arguments) if capacity.ray else _here(arguments)
+        arguments = (str(Path(path).absolute()), (base, revision), named, open_store(out).uri, side)
+        tokens: list[str] = (call if capacity.ray else call_here)(WORK, *arguments)
     return tokens
-
-
-def _here(arguments: tuple[object, ...]) -> list[str]:
-    from importlib import import_module
-
-    module, _, name = WORK.partition(":")
-    made: list[str] = getattr(import_module(module), name)(*arguments)
-    return made

@@ -8,18 +8,17 @@ Generated and committed like samples, then put as plain files, which anyone may 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from actors.personalize.custom_diffusion import CustomDiffusion
 from actors.personalize.draw.draw_stage import Draw
 from actors.personalize.rows.encode_stage import autoencoder_of
 from cluster.session import Capacity
-from engine.photos.metadata import METADATA
 from engine.rows.generated import GeneratedImage
 from engine.storage.open_store import open_store
 from jobs.console import Console
-from jobs.listed_run import ListedRun, fill_listed, read_rows
+from jobs.listed_run import ListedRun, fill_listed, put_pictures, read_rows
 from planners.train.prompts import prompt_of_class
 
 PICTURES_PER_UNIT = 8
@@ -45,10 +44,8 @@ def draw_prior(spec: CustomDiffusion, classes: Sequence[str], out: str, capacity
         UsageError, EnvironmentProblem: those of the base.
     """
     root = prior_folder(spec, out)
+    stage = Draw(base=spec.base, revision=spec.revision, drawing=spec.look.drawing)
     for kind in classes:
-        stage = Draw(
-            base=spec.base, revision=spec.revision, drawing=spec.look.drawing, batch_size=spec.look.drawing.batch
-        )
         prompt = prompt_of_class(kind)
         run = ListedRun(
             record=GeneratedImage,
@@ -64,17 +61,12 @@ def draw_prior(spec: CustomDiffusion, classes: Sequence[str], out: str, capacity
             seed=spec.seed,
         )
         fill_listed(run, capacity, console)
-        _put_pictures(root, kind, run.out)
+        put_pictures(open_store(root), kind, _pictures(run.out, kind))
     return root
 
 
-def _put_pictures(root: str, kind: str, run: str) -> None:
-    store = open_store(root)
-    lines = []
+def _pictures(run: str, kind: str) -> Iterator[tuple[str, bytes, dict[str, str]]]:
     for row in read_rows(run, GeneratedImage):
-        name = f"{row.sample_id}.jpg"
-        if not store.exists(f"{kind}/{name}"):
-            store.put(f"{kind}/{name}", row.image or b"")
         model = row.models[0]
-        lines.append({"file_name": name, "class": kind, "license": model.license, "generator": model.name})
-    store.put(f"{kind}/{METADATA}", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+        facts = {"class": kind, "license": model.license, "generator": f"{model.name} {model.revision}"}
+        yield f"{row.sample_id}.jpg", row.image or b"", facts

@@ -83,9 +83,7 @@ def _manifest(model: str) -> dict[str, Any]:
 
 def _stage(request: SampleRequest, manifest: dict[str, Any]) -> Draw:
     if not manifest:
-        return Draw(
-            base=request.model, revision=request.revision, drawing=request.drawing, batch_size=request.drawing.batch
-        )
+        return Draw(base=request.model, revision=request.revision, drawing=request.drawing)
     source, revision = manifest["base_from"]
     return Draw(
         base=request.base or source,
@@ -93,7 +91,6 @@ def _stage(request: SampleRequest, manifest: dict[str, Any]) -> Draw:
         artifact=open_store(request.model).uri,
         artifact_hash=manifest["hash"],
         drawing=request.drawing,
-        batch_size=request.drawing.batch,
     )
 
 

@@ -53,6 +53,7 @@ def train(request: TrainRequest, console: Console) -> dict[str, Any]:
     data, classes = survey(request, console)
     store = open_store(request.out)
     claim(store, {"data": {"training": spec.model_dump(mode="json"), "rows": data.fingerprint}})
+    request = with_places(request)
     if store.exists(MANIFEST):
         console.say("trained already; another --out trains anew")
     else:
@@ -60,7 +61,10 @@ def train(request: TrainRequest, console: Console) -> dict[str, Any]:
             if capacity.shared:
                 check_readable(request.storage.data, purpose="the data")
             if spec.prior == GENERATE:
-                request, classes = with_prior(request, data, capacity, console)
+                folder = draw_prior(
+                    spec, sorted({each.class_name for each in data.words}), request.out, capacity, console
+                )
+                classes = read_classes(folder, data.words, spec.seed, flip=spec.flip)
             encode(request, data, classes, capacity, console)
             watcher = _Watcher(request, store, console)
             with watcher.progress.watch():
@@ -68,28 +72,17 @@ def train(request: TrainRequest, console: Console) -> dict[str, Any]:
                     train_on_cluster(request.training.spec, request.storage, resources_of(request, capacity), watcher)
                 else:
                     train_locally(request.training.spec, request.storage, threads=request.cores or 1, tell=watcher)
-    return finish(store, _as_trained(request))
+    return finish(store, request.training)
 
 
-def with_prior(
-    request: TrainRequest, data: TrainingData, capacity: Capacity, console: Console, root: str = ""
-) -> tuple[TrainRequest, Photos]:
-    """The request with pictures of its classes that the base has drawn, inside a session; and those pictures."""
-    training = request.training
-    kinds = sorted({each.class_name for each in data.words})
-    folder = draw_prior(training.spec, kinds, root or request.out, capacity, console)
-    spec = training.spec.model_copy(update={"prior": folder})
-    made = replace(request, training=replace(training, spec=spec))
-    return made, read_classes(folder, data.words, spec.seed, flip=spec.flip)
-
-
-def _as_trained(request: TrainRequest) -> Training:
-    """The training with the folder in which its prior was drawn, by which its run is called."""
-    training = request.training
-    if training.spec.prior != GENERATE:
-        return training
-    prior = prior_folder(training.spec, request.out)
-    return replace(training, spec=training.spec.model_copy(update={"prior": prior}))
+def with_places(request: TrainRequest) -> TrainRequest:
+    """The request as workers get it: the folder of pictures of classes is one that they find."""
+    spec = request.training.spec
+    if not spec.prior:
+        return request
+    prior = prior_folder(spec, request.out) if spec.prior == GENERATE else open_store(spec.prior).uri
+    training = replace(request.training, spec=spec.model_copy(update={"prior": prior}))
+    return replace(request, training=training)
 
 
 def finish(store: Store, training: Training) -> dict[str, Any]:

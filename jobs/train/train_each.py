@@ -22,7 +22,7 @@ from jobs.train.train_request import TrainRequest
 from jobs.train.trainings import Training
 
 _UNSAFE = re.compile(r"[^\w.-]+")
-WORK = "engine.training.local:train_alone"
+WORK = "engine.training.local:train_locally"
 
 
 def train_each(request: TrainRequest, gpu_share: float, console: Console) -> dict[str, Any]:

@@ -22,13 +22,11 @@ class Draw(Stage):
     reads: ClassVar[tuple[str, ...]] = ("prompt", "seed")
     writes: ClassVar[tuple[str, ...]] = ("image", "models")
 
-    batch_size: int = Field(4, ge=1, description="rows at once")
     base: str = Field(description="folder, shipped:micro/generator, or a hub id")
     revision: str = Field(default="", description="commit of a hub id")
     artifact: str = Field(default="", description="URI of what was trained on it; empty: the base alone")
     artifact_hash: str = Field(default="", description="of its manifest: a resume must not draw with another")
     drawing: Drawing = Field(default=Drawing(), description="how pictures are drawn")
-    cores: int = Field(default=1, ge=1, description="threads of a worker; sums, and so pixels, depend on it slightly")
 
     def load(self, run: Run) -> Worker:
         """A worker that draws `run.size` x `run.size` pictures.
@@ -39,11 +37,10 @@ class Draw(Stage):
         """
         from actors.personalize.draw.pipelines import open_pipeline
 
-        pipe, models = open_pipeline(self.base, self.revision, self.artifact, self.artifact_hash, self.cores)
+        pipe, models = open_pipeline(self.base, self.revision, self.artifact, self.artifact_hash)
 
         def work(rows: Sequence[GeneratedImage]) -> list[object]:
-            how = self.drawing.model_copy(update={"batch": self.batch_size})
-            pictures = draw(pipe, [row.prompt for row in rows], [row.seed for row in rows], run.size, how)
+            pictures = draw(pipe, [row.prompt for row in rows], [row.seed for row in rows], run.size, self.drawing)
             return [
                 replace(row, image=encode_jpeg(picture), models=models)
                 for row, picture in zip(rows, pictures, strict=True)

@@ -30,8 +30,9 @@ def draw(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], side: int, how
     import torch
 
     def pictures() -> Iterator[Pixels]:
-        for start in range(0, len(prompts), how.batch):
-            part = list(zip(prompts, seeds, strict=True))[start : start + how.batch]
+        pairs = list(zip(prompts, seeds, strict=True))
+        for start in range(0, len(pairs), how.batch):
+            part = pairs[start : start + how.batch]
             made = pipe(
                 [prompt for prompt, _ in part],
                 negative_prompt=[how.negative_prompt] * len(part),

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any, ClassVar, final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from actors.models.provenance import fingerprint
@@ -87,7 +88,7 @@ class EncodeLatents(Stage):
 
         def work(asked: Sequence[LatentMoments]) -> list[object]:
             found = encode([rows.show(row.number, row.variant, self.side).pixels for row in asked])
-            return [_fill(row, moments) for row, moments in zip(asked, found, strict=True)]
+            return [_fill(row, rows.name(row.number), moments) for row, moments in zip(asked, found, strict=True)]
 
         return work
 
@@ -130,8 +131,22 @@ def latent_stages(
     return {kind: stage for kind, stage in stages.items() if (rows := there[kind]) is not None and rows.variants}
 
 
-def _fill(row: LatentMoments, moments: np.ndarray[Any, np.dtype[np.float32]]) -> object:
+def _fill(row: LatentMoments, name: str, moments: Any) -> object:
+    try:
+        half = as_half(moments.cpu().numpy(), name)
+    except SampleError as error:
+        return error
+    return replace(row, shape=half.shape, moments=half.tobytes())
+
+
+def as_half(moments: NDArray[np.float32], name: str) -> NDArray[np.float16]:
+    """Moments as they are stored; `name` is the row's.
+
+    Raises:
+        SampleError: LATENTS_NOT_FINITE.
+    """
     half = moments.astype("<f2")
     if not np.isfinite(half).all():
-        return SampleError("LATENTS_NOT_FINITE", "the autoencoder makes no numbers of this picture", fix="leave it out")
-    return replace(row, shape=half.shape, moments=half.tobytes())
+        what = "the autoencoder makes no numbers of this picture"
+        raise SampleError("LATENTS_NOT_FINITE", what, where=name, fix="leave it out")
+    return half

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from actors.personalize.rows.encode_stage import as_half
 from actors.personalize.rows.training_rows import TrainingRows
 from engine.dataset.views import open_dataset
 from engine.errors import Damaged
@@ -72,16 +73,19 @@ def read_latents(uri: str, rows: TrainingRows, shape: tuple[int, ...], file: Pat
 
 
 def encode_latents(
-    rows: TrainingRows, encode: Callable[[Sequence[Pixels]], Tensor], side: int, file: Path
+    rows: TrainingRows, encode: Callable[[Sequence[Pixels]], Tensor], side: int, shape: tuple[int, ...], file: Path
 ) -> LatentTable:
-    """The table of a few rows, encoded here: a pool takes longer to start."""
+    """The table of a few rows, encoded here: a pool takes longer to start.
 
-    def views() -> Iterator[tuple[int, NDArray[np.float16]]]:
-        for place, (number, variant) in enumerate(product(range(len(rows)), range(rows.variants))):
-            yield place, encode([rows.show(number, variant, side).pixels])[0].cpu().numpy().astype("<f2")
-
-    first = encode([rows.show(0, 0, side).pixels])[0]
-    return LatentTable(views(), len(rows), rows.variants, shape=tuple(first.shape), file=file)
+    Raises:
+        SampleError: LATENTS_NOT_FINITE.
+    """
+    views = product(range(len(rows)), range(rows.variants))
+    moments = (
+        (place, as_half(encode([rows.show(number, variant, side).pixels])[0].cpu().numpy(), rows.name(number)))
+        for place, (number, variant) in enumerate(views)
+    )
+    return LatentTable(moments, len(rows), rows.variants, shape=shape, file=file)
 
 
 def _read(uri: str, variants: int, shape: tuple[int, ...]) -> Iterator[tuple[int, NDArray[np.float16]]]:

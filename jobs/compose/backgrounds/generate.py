@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
 from actors.compose.generate import Generation, PaintBackground
 from actors.models.licences import check_licences, check_recipe
 from cluster.session import LOCAL, ON_THIS_MACHINE, session
-from engine.photos.metadata import METADATA
 from engine.rows.backgrounds import PaintedBackground
 from engine.storage.open_store import open_store
-from engine.storage.store import Store
 from engine.text_file import read_text_file
 from jobs.console import Console
-from jobs.listed_run import ListedRun, fill_listed, read_rows
+from jobs.listed_run import ListedRun, fill_listed, put_pictures, read_rows
 from planners.compose.captions import printable
 
 PICTURES_PER_UNIT = 4
@@ -71,20 +69,15 @@ def generate(
     )
     with session(address) as capacity:
         fill_listed(run, capacity, console)
-    return [out / name for name in _write_pictures(store, run.out)]
+    return [out / name for name in put_pictures(store, "", _pictures(run.out))]
 
 
-def _write_pictures(store: Store, run: str) -> list[str]:
-    """Pictures of a run as files, and what is known of them; returns their names."""
-    lines = []
+def _pictures(run: str) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+    """Pictures of a run: file name, bytes, and what is known of them."""
     for row in read_rows(run, PaintedBackground):
-        if not store.exists(row.file_name):
-            store.put(row.file_name, row.image or b"")
         model = row.models[0]
         facts = {"phrase": row.phrase, "license": model.license, "generator": f"{model.name} {model.revision}"}
-        lines.append({"file_name": row.file_name, **facts})
-    store.put(METADATA, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
-    return [line["file_name"] for line in lines]
+        yield row.file_name, row.image or b"", facts
 
 
 def read_phrases(path: Path) -> list[str]:

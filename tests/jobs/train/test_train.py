@@ -257,7 +257,7 @@ def test_pictures_are_encoded_once_and_no_set_is_taken_for_another(run, base, tm
     tiny = StableDiffusion(base, "", torch.device("cpu"))
     wanted = tiny.moments([read.show(2, 1, 64).pixels])[0]
     torch.testing.assert_close(table.moments(2, 1), wanted, rtol=1e-2, atol=1e-3)
-    here = encode_latents(read, tiny.moments, 64, tmp_path / "here")
+    here = encode_latents(read, tiny.moments, 64, (8, 8, 8), tmp_path / "here")
     torch.testing.assert_close(table.moments(3, 0), here.moments(3, 0), rtol=1e-2, atol=1e-3)
     with pytest.raises(Damaged, match="LATENTS_SIZE"):
         read_latents(str(latents), read, (8, 16, 16), tmp_path / "other")
