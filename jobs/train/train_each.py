@@ -17,7 +17,7 @@ from engine.storage.lock import claim
 from engine.storage.open_store import open_store
 from engine.training.resources import CPU_ENVIRONMENT
 from jobs.console import Console
-from jobs.train.train import finish, survey
+from jobs.train.train import finish, survey, with_places
 from jobs.train.train_request import TrainRequest
 from jobs.train.trainings import Training
 
@@ -45,7 +45,7 @@ def train_each(request: TrainRequest, gpu_share: float, console: Console) -> dic
         raise UsageError("TRAIN_EACH", "every concept has one worker", where="--concepts each", fix=fix)
     spec = request.training.spec
     check_recipe((spec,), spec.accept_licence, here=request.address in ON_THIS_MACHINE)
-    orders = {concept: _order(request, concept) for concept in concepts_in(request.data)}
+    orders = {concept: with_places(_order(request, concept)) for concept in concepts_in(request.data)}
     for order in orders.values():
         data, _ = survey(order, console)
         store = open_store(order.out)
