@@ -14,7 +14,7 @@ from actors.models.hub import SAFE_FILES
 from actors.models.nets import NETS, ONNX, SOURCES
 from actors.models.preflight import Reference, check_commits, check_models, models_of
 from actors.models.provenance import stated_license
-from actors.models.weights import CHAT_FILES, CLIP_FILES, HALF_FILES, SHIPPED, local_weights
+from actors.models.weights import CHAT_FILES, CLIP_FILES, HALF_FILES, PIPELINE_FILES, SHIPPED, local_weights
 from engine.errors import UsageError
 from engine.rows.values import UNKNOWN_LICENSE
 from engine.run.stage import Spec
@@ -36,6 +36,7 @@ class ModelFact:
 
 FILES: Mapping[str, tuple[str, ...]] = {
     "flow": CHAT_FILES, "open_clip": CLIP_FILES, "sdxl": HALF_FILES, "transformers": CHAT_FILES, "vllm": CHAT_FILES,
+    "stable_diffusion": PIPELINE_FILES, "flux2_klein": PIPELINE_FILES,
 }  # fmt: skip
 """What is fetched for a backend, where it is not all that is safe."""
 _RESTRICTED = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial|research-only")
@@ -45,10 +46,11 @@ FACTS: Mapping[str, ModelFact] = {
     "diffusers/stable-diffusion-xl-1.0-inpainting-0.1": ModelFact("openrail++", 6.9),
     "stabilityai/stable-diffusion-xl-refiner-1.0": ModelFact("openrail++", 6.1),
     "stabilityai/stable-diffusion-xl-base-1.0": ModelFact("openrail++", 6.9),
-    "stable-diffusion-v1-5/stable-diffusion-v1-5": ModelFact("creativeml-openrail-m", 4.3),
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": ModelFact("creativeml-openrail-m", 5.5),
     "madebyollin/taesdxl": ModelFact("mit", 0.01),
     "Tongyi-MAI/Z-Image-Turbo": ModelFact("apache-2.0", 33.0),
     "black-forest-labs/FLUX.2-klein-4B": ModelFact("apache-2.0", 16.0),
+    "black-forest-labs/FLUX.2-klein-base-4B": ModelFact("apache-2.0", 16.0),
     "black-forest-labs/FLUX.2-klein-9B": ModelFact("flux-non-commercial-license", 35.0),
     "black-forest-labs/FLUX.2-dev": ModelFact("flux-dev-non-commercial-license", 113.0),
     "black-forest-labs/FLUX.1-Fill-dev": ModelFact("flux-1-dev-non-commercial-license", 34.0),

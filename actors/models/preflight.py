@@ -87,6 +87,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         ),
     ),
     "stable_diffusion": Architecture("model_index.json", "_class_name", "StableDiffusion(XL)?Pipeline"),
+    "flux2_klein": Architecture("model_index.json", "_class_name", "Flux2KleinPipeline"),
     "flow": Architecture("model_index.json", "_class_name", "|".join(FLOWS.values())),
     "open_clip": Architecture(
         _CLIP,

@@ -17,6 +17,11 @@ from actors.models.hub import SAFE_FILES, from_hub
 from actors.models.mirror import VARIABLE, fetch_mirrored
 from engine.errors import EnvironmentProblem, UsageError
 
+PIPELINE_FILES = (
+    "model_index.json", "README.md", "*/*.json", "*/*.txt", "*/*.model", "*/*.jinja", "*/model.safetensors",
+    "*/model-0*.safetensors", "*/diffusion_pytorch_model.safetensors", "*/diffusion_pytorch_model-0*.safetensors",
+)  # fmt: skip
+"""Of a pipeline of diffusers, once: beside the folders hubs have the same weights in one file, and other precisions."""
 CHAT_FILES = (*SAFE_FILES, "*.jinja")  # newer language models keep their chat template in a file of its own
 HALF_FILES = tuple("*.fp16.safetensors" if name == "*.safetensors" else name for name in SAFE_FILES)
 CLIP_CHECKPOINTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
@@ -65,6 +70,11 @@ def local_weights(model: str, revision: str = "", *, files: Sequence[str] = SAFE
         folder = fetch_mirrored(model, revision, root) if root else from_hub(model, revision, files)
     check_folder(folder)
     return folder
+
+
+def pipeline_weights(model: str, revision: str = "") -> Path:
+    """The local folder of a whole pipeline of diffusers in full precision; see `local_weights`."""
+    return local_weights(model, revision, files=PIPELINE_FILES)
 
 
 def check_folder(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """What a personalisation leaves: LoRAs in diffusers' keys or changes of keys and values, embeddings, a manifest.
 
-    concepts.safetensors              clip_l, for SDXL also clip_g: a row for each token, float32
+    concepts.safetensors              clip_l and for SDXL clip_g, or qwen3: a row for each token, float32
     pytorch_lora_weights.safetensors  methods kv-lora and attn-lora, as `load_lora_weights` of diffusers reads it
     kv.safetensors                    method kv: what is added to each attn2.to_k and attn2.to_v of the UNet
     manifest.json                     tokens and concepts, method, base, data and spec, licences, hashes of the files
@@ -22,10 +22,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from actors.models.weights import read_tensors
+from actors.personalize.bases.base_model import Base
 from actors.personalize.custom_diffusion import Method
 from actors.personalize.manifest import MANIFEST, damage, read_manifest
 from actors.personalize.model_card import model_card
-from actors.personalize.stable_diffusion import StableDiffusion
 from actors.personalize.trainables import ADAPTER, TokenRows
 from engine.errors import UsageError
 from engine.rows.values import Model
@@ -36,8 +36,8 @@ from planners.train.prompts import COMPOSITION_TOKEN, ConceptWords
 EMBEDDINGS, KV, LORA, CARD = (
     "concepts.safetensors", "kv.safetensors", "pytorch_lora_weights.safetensors", "README.md",
 )  # fmt: skip
-ENCODERS = "clip_l", "clip_g"
-"""The names by which embeddings of SDXL's two encoders are passed on; SD has the first alone."""
+ENCODERS = {"clip_l": "", "clip_g": "_2", "qwen3": ""}
+"""What diffusers writes behind ``tokenizer`` and ``text_encoder``, by the name that embeddings are passed on by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,26 +75,27 @@ class ArtifactFacts:
 
 
 def save_artifact(
-    folder: Path, base: StableDiffusion, rows: Sequence[TokenRows], before: Mapping[str, Tensor], facts: ArtifactFacts
+    folder: Path, base: Base, rows: Sequence[TokenRows], before: Mapping[str, Tensor], facts: ArtifactFacts
 ) -> None:
     """Write a folder; `before` are the base's own keys and values, for method kv."""
     folder.mkdir(parents=True, exist_ok=True)
-    embeddings = {name: _plain(each.rows) for name, each in zip(ENCODERS, rows, strict=False)}
-    save_file(embeddings, folder / EMBEDDINGS)
+    embeddings = {name: _plain(each.rows) for name, each in zip(base.embeddings, rows, strict=False)}
+    if embeddings:
+        save_file(embeddings, folder / EMBEDDINGS)
     if facts.method == "kv":
-        changed = {name: _plain(base.unet.get_parameter(name)) - before[name].float() for name in sorted(before)}
+        changed = {name: _plain(base.denoiser.get_parameter(name)) - before[name].float() for name in sorted(before)}
         save_file(changed, folder / KV)
     else:
-        _save_lora(folder, base.unet)
-    write_manifest(folder, facts, two_encoders=base.is_xl)
+        _save_lora(folder, base)
+    write_manifest(folder, facts, list(embeddings))
 
 
-def write_manifest(folder: Path, facts: ArtifactFacts, *, two_encoders: bool) -> None:
-    """Write manifest and model card of a folder whose weights are there."""
+def write_manifest(folder: Path, facts: ArtifactFacts, embeddings: Sequence[str]) -> None:
+    """Write manifest and model card of a folder whose weights are there, with rows of tokens by these names."""
     files = {path.name: digest(path.read_bytes()) for path in sorted(folder.glob("*.safetensors"))}
-    manifest = {**asdict(facts), "tokens": facts.tokens, "files": files}
+    manifest = {**asdict(facts), "tokens": facts.tokens if embeddings else [], "files": files}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    (folder / CARD).write_text(model_card(manifest, two_encoders=two_encoders), encoding="utf-8")
+    (folder / CARD).write_text(model_card(manifest, embeddings), encoding="utf-8")
 
 
 def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:
@@ -114,16 +115,11 @@ def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:
             why=f"this base is {base_model.name} at {base_model.revision}",
             fix="give the base that it names",
         )
-    embeddings = read_tensors(folder / EMBEDDINGS)
-    for number, name in enumerate(each for each in ENCODERS if each in embeddings):
-        ending = f"_{number + 1}" if number else ""
-        tokenizer, encoder = getattr(pipe, f"tokenizer{ending}"), getattr(pipe, f"text_encoder{ending}")
-        pipe.load_textual_inversion(
-            list(embeddings[name]),
-            token=manifest["tokens"],
-            tokenizer=tokenizer,
-            text_encoder=encoder,
-            use_safetensors=True,
+    rows = read_tensors(folder / EMBEDDINGS) if EMBEDDINGS in manifest["files"] else {}
+    for name, learned in rows.items():
+        ending = ENCODERS[name]
+        teach_tokens(
+            getattr(pipe, f"tokenizer{ending}"), getattr(pipe, f"text_encoder{ending}"), manifest["tokens"], learned
         )
     if manifest["method"] == "kv":
         with torch.no_grad():
@@ -133,6 +129,16 @@ def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:
     else:
         pipe.load_lora_weights(folder, weight_name=LORA, use_safetensors=True)
     return list(manifest["tokens"])
+
+
+@torch.no_grad()
+def teach_tokens(tokenizer: Any, encoder: Any, tokens: Sequence[str], rows: Tensor) -> None:
+    """Give new tokens to a text encoder, with their rows of its embedding table, (tokens, width)."""
+    tokenizer.add_tokens(list(tokens))
+    spare = encoder.get_input_embeddings().num_embeddings
+    encoder.resize_token_embeddings(max(len(tokenizer), spare), mean_resizing=False)
+    table = encoder.get_input_embeddings().weight
+    table[tokenizer.convert_tokens_to_ids(list(tokens))] = rows.to(table.device, table.dtype)
 
 
 def read_artifact(folder: Path) -> dict[str, Any]:
@@ -149,14 +155,12 @@ def read_artifact(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _save_lora(folder: Path, unet: Any) -> None:
-    from diffusers import StableDiffusionXLPipeline
-    from diffusers.utils import convert_state_dict_to_diffusers
+def _save_lora(folder: Path, base: Base) -> None:
     from peft.utils import get_peft_model_state_dict
 
-    layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(unet, adapter_name=ADAPTER))
+    layers = get_peft_model_state_dict(base.denoiser, adapter_name=ADAPTER)
     layers = {name: _plain(tensor) for name, tensor in layers.items()}
-    StableDiffusionXLPipeline.save_lora_weights(folder, unet_lora_layers=layers, weight_name=LORA)
+    base.pipe.save_lora_weights(folder, weight_name=LORA, **{f"{base.part}_lora_layers": layers})
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, final, get_args
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -19,18 +19,24 @@ from engine.training.spec import TrainingSpec
 from planners.train.prompts import PromptStrategies
 
 if TYPE_CHECKING:
-    from actors.personalize.stable_diffusion import StableDiffusion
+    from actors.personalize.bases.base_model import Base
 
-BASES: Registry[Callable[..., StableDiffusion]] = Registry(
-    "family of bases", {"stable_diffusion": "actors.personalize.stable_diffusion:StableDiffusion"}
+Method = Literal["kv", "kv-lora", "attn-lora"]
+BASES: Registry[Callable[..., Base]] = Registry(
+    "family of bases",
+    {
+        "stable_diffusion": "actors.personalize.bases.stable_diffusion:StableDiffusion",
+        "flux2_klein": "actors.personalize.bases.flux2_klein:Flux2Klein",
+    },
 )
+METHODS: Mapping[str, tuple[Method, ...]] = {"flux2_klein": ("attn-lora",)}
+"""Of a family that does not have them all."""
 WORK: Registry[Callable[[CustomDiffusion, TrainContext], None]] = Registry(
     "training", {"custom-diffusion": "actors.personalize.personalise:personalise"}
 )
 """What a worker does, which is resolved where torch is."""
 GENERATE = "generate"
 """In place of a folder: the base draws the pictures of classes."""
-Method = Literal["kv", "kv-lora", "attn-lora"]
 
 PAPER = Schedule(
     steps=500, lr=8e-5, warmup=0, final_lr_share=1.0, betas=(0.9, 0.999), ema=0.0, checkpoint_every=100, log_every=10
@@ -60,11 +66,15 @@ class CustomDiffusion(TrainingSpec):
     name: ClassVar[str] = "custom-diffusion"
 
     backend: Annotated[str, AfterValidator(BASES.require)] = Field(
-        default="stable_diffusion", description="family of the base: stable_diffusion for SD 1.x, 2.x and SDXL"
+        default="stable_diffusion",
+        description="family: stable_diffusion (SD 1.x, 2.x, SDXL) or flux2_klein",
     )
-    base: str = Field(description="folder, shipped:micro/generator, or a hub id of Stable Diffusion 1.x, 2.x or XL")
+    base: str = Field(description="folder, shipped:micro/generator, or a hub id of the family")
     revision: str = Field(default="", description="commit of a hub id")
     method: Method = Field(default="kv-lora", description="kv: keys and values; kv-lora, attn-lora: LoRAs on them")
+    train_words: bool = Field(
+        default=True, description="learn rows of the new words; false: they stay text that the base reads as it can"
+    )
     rank: int = Field(default=16, ge=1, le=256, description="of the LoRAs")
     side: int = Field(default=512, ge=64, le=2048, multiple_of=64, description="of pictures in pixels")
     batch: int = Field(default=4, ge=1, description="rows of concepts in a step, on all workers together")
@@ -72,7 +82,7 @@ class CustomDiffusion(TrainingSpec):
         default=1, ge=1, description="parts in which a worker computes its rows, to need less memory"
     )
     gradient_checkpointing: bool = Field(
-        default=False, description="compute the UNet twice and keep less of it: half the memory, 1.3 times the time"
+        default=False, description="compute the denoiser twice and keep less of it: half the memory, 1.3 times the time"
     )
     half: bool = Field(
         default=False, description="keep what is not trained in bfloat16: half the memory of SDXL; needs schedule.bf16"
@@ -107,9 +117,14 @@ class CustomDiffusion(TrainingSpec):
         return {**asdict(PAPER), **given} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
-    def _half_needs_bf16(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.half and not self.schedule.bf16:
             raise ValueError("half: true needs schedule.bf16: true")
+        if self.prompts.composition_token and not self.train_words:
+            raise ValueError("prompts.composition_token: true needs train_words: true")
+        methods = METHODS.get(self.backend, get_args(Method))
+        if self.method not in methods:
+            raise ValueError(f"method: {self.backend} is trained by {' or '.join(methods)}, not by {self.method}")
         return self
 
     @property

@@ -17,14 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actors.personalize.bases.base_model import Base, Conditions
 from actors.personalize.looks import Looks
 from actors.personalize.rows.latent_table import LatentTable
 from actors.personalize.rows.training_rows import TrainingRows
-from actors.personalize.stable_diffusion import Conditions, StableDiffusion
 from actors.personalize.trainables import TokenRows
 from actors.training.loop import TrainingTask
 from engine.seeds import derive, rng
 from planners.train.epoch_order import EpochOrder, share
+
+PROMPTS_KEPT = 64  # up to 16 MB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,8 @@ class Denoise(TrainingTask):
 
     Args:
         base: frozen, but for `weights` and `token_rows`.
-        weights: trained weights of the UNet by name.
-        token_rows: trained embedding rows of each text encoder.
+        weights: trained weights of the denoiser by name.
+        token_rows: trained embedding rows of each text encoder; none: words stay as they are.
         data: rows of concepts, then those of classes, which may be none.
         batch: rows of concepts in a step, on all workers together.
         prior_weight: of the rows of classes.
@@ -56,7 +58,7 @@ class Denoise(TrainingTask):
 
     def __init__(
         self,
-        base: StableDiffusion,
+        base: Base,
         weights: dict[str, nn.Parameter],
         token_rows: Sequence[TokenRows],
         data: tuple[TrainingRows, TrainingRows | None],
@@ -73,9 +75,10 @@ class Denoise(TrainingTask):
         self.base, self.data, self.batch, self.prior_weight = base, data, batch, prior_weight
         self.side, self.seed, self.crew, self.parts, self.looks = side, seed, crew, parts, looks
         self._latents = latents or {}
-        self._known: dict[str, Conditions] = {}  # of prompts without a token, which stay
+        self._trains_words = bool(token_rows)
+        self._known: dict[str, Conditions] = {}  # of prompts without a trained row, the last ones last
         self._waited = 0.0  # s for pictures, since they were last told
-        self.net = nn.ModuleDict({"token_rows": nn.ModuleList(token_rows), "unet": _Named(weights)})
+        self.net = nn.ModuleDict({"token_rows": nn.ModuleList(token_rows), "denoiser": _Named(weights)})
 
     def loss(self, step: int, rank: int) -> tuple[Tensor, dict[str, float]]:
         """All parts of `losses` at once."""
@@ -147,8 +150,8 @@ class Denoise(TrainingTask):
         latents = self.base.latents(moments, generators)
         shape = latents.shape[1:]
         noise = torch.stack([torch.randn(shape, generator=each) for each in generators]).to(latents.device)
-        most = int(self.base.scheduler.config.num_train_timesteps)
-        times = torch.cat([torch.randint(most, (1,), generator=each) for each in generators]).to(latents.device)
+        times = self.base.times(generators)
+        stays = stays or not self._trains_words
         conditions = self._encode_once(prompts) if stays else self.base.encode(prompts, self.side)
         return self.base.errors(latents, noise, times, conditions)
 
@@ -156,9 +159,12 @@ class Denoise(TrainingTask):
     def _encode_once(self, prompts: Sequence[str]) -> Conditions:
         """Conditions of prompts that no training changes."""
         for prompt in prompts:
-            if prompt not in self._known:
-                self._known[prompt] = self.base.encode([prompt], self.side)
-        return Conditions.join([self._known[prompt] for prompt in prompts])
+            found = self._known.pop(prompt) if prompt in self._known else self.base.encode([prompt], self.side)
+            self._known[prompt] = found
+        joined = Conditions.join([self._known[prompt] for prompt in prompts])
+        for prompt in list(self._known)[:-PROMPTS_KEPT]:
+            del self._known[prompt]
+        return joined
 
 
 @final

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from actors.models.provenance import identify
-from actors.models.weights import local_weights
-from actors.personalize.artifact import EMBEDDINGS, ENCODERS, KV, ArtifactFacts, write_manifest
+from actors.models.weights import pipeline_weights
+from actors.personalize.artifact import EMBEDDINGS, KV, ArtifactFacts, write_manifest
+from actors.personalize.bases.stable_diffusion import StableDiffusion
 from actors.personalize.legacy import read_legacy
-from actors.personalize.stable_diffusion import StableDiffusion
 from engine.errors import UsageError
 from engine.storage.folders import put_folder
 from engine.storage.open_store import open_store
@@ -37,7 +37,7 @@ def import_legacy(path: str, base_from: tuple[str, str], classes: Mapping[str, s
     base, revision = base_from
     found = read_legacy(Path(path))
     net = StableDiffusion(base, revision, torch.device("cpu"))
-    known = dict(net.unet.named_parameters())
+    known = dict(net.denoiser.named_parameters())
     widths = [encoder.get_input_embeddings().weight.shape[1] for encoder in net.encoders]
     wrong = [
         name
@@ -61,13 +61,14 @@ def import_legacy(path: str, base_from: tuple[str, str], classes: Mapping[str, s
         save_file(changed, folder / KV)
         tokens = list(found.rows)
         columns = zip(*(found.rows[token] for token in tokens), strict=True)
-        save_file({name: torch.stack(rows) for name, rows in zip(ENCODERS, columns, strict=False)}, folder / EMBEDDINGS)
+        embeddings = {name: torch.stack(rows) for name, rows in zip(net.embeddings, columns, strict=False)}
+        save_file(embeddings, folder / EMBEDDINGS)
         words = tuple(ConceptWords(token.strip("<>"), classes.get(token, ""), token, "") for token in tokens)
         facts = ArtifactFacts(
-            method="kv", words=words, composition=False, base=identify(base, local_weights(base, revision)),
+            method="kv", words=words, composition=False, base=identify(base, pipeline_weights(base, revision)),
             base_from=base_from, side=side, data={"uri": Path(path).name},
         )  # fmt: skip
-        write_manifest(folder, facts, two_encoders=net.is_xl)
+        write_manifest(folder, facts, list(embeddings))
         put_folder(open_store(out), "", folder)
     return tokens
 

@@ -15,10 +15,10 @@ from typing import Any, final
 
 import numpy as np
 
+from actors.personalize.bases.base_model import Base
 from actors.personalize.custom_diffusion import CustomDiffusion
 from actors.personalize.draw.drawing import draw
 from actors.personalize.rows.training_data import TrainingData
-from actors.personalize.stable_diffusion import StableDiffusion
 from actors.score.references import ImageScorer
 from actors.score.scorers import IDENTITY_SCORERS
 from engine.metrics.similarity import mean_cosine
@@ -43,7 +43,7 @@ class Looks:
         out: where sheets are put.
     """
 
-    def __init__(self, spec: CustomDiffusion, base: StableDiffusion, data: TrainingData, out: str) -> None:
+    def __init__(self, spec: CustomDiffusion, base: Base, data: TrainingData, out: str) -> None:
         self._spec, self._base, self._words = spec, base, data.words
         self._prompts = [photo_prompt(each) for each in data.words]
         self._prompts += [fill_prompt(text, data.words) for text in spec.look.prompts or _together(data)]

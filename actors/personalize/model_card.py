@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 TITLES = {"kv": "keys and values of cross-attention", "kv-lora": "LoRAs on keys and values of cross-attention",
@@ -16,27 +16,35 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import load_file
 
 folder = "."  # of this card
-pipe = DiffusionPipeline.from_pretrained({base!r}{revision}, dtype=torch.float32)
+pipe = DiffusionPipeline.from_pretrained({base!r}{revision}, dtype=torch.{dtype})
 {weights}
-tokens = {tokens!r}
+{words}picture = pipe(prompt={prompt!r}, height={side}, width={side}).images[0]
+```"""
+LOAD_WORDS = """tokens = {tokens!r}
 rows = load_file(f"{{folder}}/concepts.safetensors")
-pipe.load_textual_inversion(
+"""
+LOAD_ROWS = {
+    "clip_l": """pipe.load_textual_inversion(
     list(rows["clip_l"]), token=tokens, tokenizer=pipe.tokenizer, text_encoder=pipe.text_encoder
 )
-{second}
-picture = pipe({prompt!r}, height={side}, width={side}).images[0]
-```"""
-LOAD_SECOND = """pipe.load_textual_inversion(
+""",
+    "clip_g": """pipe.load_textual_inversion(
     list(rows["clip_g"]), token=tokens, tokenizer=pipe.tokenizer_2, text_encoder=pipe.text_encoder_2
-)"""
+)
+""",
+    "qwen3": """pipe.tokenizer.add_tokens(tokens)
+numbers = pipe.tokenizer.convert_tokens_to_ids(tokens)
+pipe.text_encoder.get_input_embeddings().weight.data[numbers] = rows["qwen3"].to(pipe.dtype)
+""",
+}
 
 
-def model_card(manifest: Mapping[str, Any], *, two_encoders: bool = False) -> str:
-    """Markdown with the front matter of the hub; `two_encoders` as SDXL has them."""
-    return "\n".join(_lines(manifest, two_encoders=two_encoders)) + "\n"
+def model_card(manifest: Mapping[str, Any], embeddings: Sequence[str]) -> str:
+    """Markdown with the front matter of the hub; `embeddings` are the rows of new tokens, by what they are called."""
+    return "\n".join(_lines(manifest, embeddings)) + "\n"
 
 
-def _lines(manifest: Mapping[str, Any], *, two_encoders: bool) -> Iterator[str]:
+def _lines(manifest: Mapping[str, Any], embeddings: Sequence[str]) -> Iterator[str]:
     base, words = manifest["base"], manifest["words"]
     source, revision = manifest["base_from"]
     yield from ("---", f"license: {base['license']}", f"base_model: {base['name']}")
@@ -48,7 +56,8 @@ def _lines(manifest: Mapping[str, Any], *, two_encoders: bool) -> Iterator[str]:
         "",
     )
     yield from (f"# {', '.join(each['concept'] for each in words)}", "")
-    yield f"Custom Diffusion on {base['name']} ({base['revision']}): {TITLES[manifest['method']]}, and new words."
+    new = ", and new words" if embeddings else ""
+    yield f"Custom Diffusion on {base['name']} ({base['revision']}): {TITLES[manifest['method']]}{new}."
     yield from ("", "| concept | in prompts |", "|---|---|")
     yield from (f"| {each['concept']} | `{each['token']} {each['class_name']}` |" for each in words)
     yield from ("", "## Use", "")
@@ -57,9 +66,9 @@ def _lines(manifest: Mapping[str, Any], *, two_encoders: bool) -> Iterator[str]:
         base=source,
         revision=f", revision={revision!r}" if revision else "",
         weights=LOAD_KV if manifest["method"] == "kv" else LOAD_LORA,
-        tokens=manifest["tokens"],
-        second=LOAD_SECOND if two_encoders else "",
+        words=_loading_words(manifest["tokens"], embeddings),
         side=manifest["side"],
+        dtype="bfloat16" if manifest["spec"].get("half") else "float32",
         prompt=f"photo of a {first['token']} {first['class_name']}",
     )
     yield from ("", "## Made from", "")
@@ -67,6 +76,11 @@ def _lines(manifest: Mapping[str, Any], *, two_encoders: bool) -> Iterator[str]:
     yield f"- {data.get('rows', '?')} rows of `{data.get('uri', '?')}` ({data.get('fingerprint', '?')})"
     yield f"- licences of the sources: {', '.join(manifest['licenses']) or 'unknown'}; of the base: {base['license']}"
     yield from _matrix(manifest["metrics"])
+
+
+def _loading_words(tokens: Sequence[str], embeddings: Sequence[str]) -> str:
+    first = LOAD_WORDS.format(tokens=tokens) if embeddings else ""
+    return first + "".join(LOAD_ROWS[name] for name in embeddings)
 
 
 def _matrix(metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from actors.models.provenance import identify
-from actors.models.weights import local_weights
+from actors.models.weights import pipeline_weights
 from actors.personalize.artifact import ArtifactFacts, save_artifact
+from actors.personalize.bases.base_model import Base
 from actors.personalize.custom_diffusion import BASES, CustomDiffusion
 from actors.personalize.denoising_task import Crew, Denoise
 from actors.personalize.looks import Looks
@@ -18,7 +19,6 @@ from actors.personalize.rows.framing import LATENT
 from actors.personalize.rows.latent_table import LatentTable, encode_latents, read_latents
 from actors.personalize.rows.training_data import TrainingData, read_classes, read_data
 from actors.personalize.rows.training_rows import Photos, TrainingRows
-from actors.personalize.stable_diffusion import StableDiffusion
 from actors.personalize.trainables import add_concepts, choose_weights
 from actors.training.loop import best_device, fit
 from engine.seeds import derive
@@ -38,8 +38,8 @@ def personalise(spec: CustomDiffusion, context: TrainContext) -> None:
     classes = read_classes(spec.prior, data.words, spec.seed, flip=spec.flip) if spec.prior else None
     device = best_device()
     base = BASES.resolve(spec.backend)(spec.base, spec.revision, device, half=spec.half)
-    rows = add_concepts(base, data.words, composition=spec.prompts.composition_token)
-    weights = choose_weights(base, spec.method, spec.rank)
+    rows = add_concepts(base, data.words, composition=spec.prompts.composition_token) if spec.train_words else []
+    weights = choose_weights(base.denoiser, type(base), spec.method, spec.rank)
     if spec.gradient_checkpointing:
         base.spare_memory()
     before = {name: weight.detach().cpu().clone() for name, weight in weights.items() if spec.method == "kv"}
@@ -58,7 +58,7 @@ def personalise(spec: CustomDiffusion, context: TrainContext) -> None:
             method=spec.method,
             words=data.words,
             composition=spec.prompts.composition_token,
-            base=identify(spec.base, local_weights(spec.base, spec.revision)),
+            base=identify(spec.base, pipeline_weights(spec.base, spec.revision)),
             base_from=(spec.base, spec.revision),
             side=spec.side,
             licenses=data.licenses,
@@ -75,7 +75,7 @@ def _open_latents(
     spec: CustomDiffusion,
     context: TrainContext,
     read: tuple[TrainingData, Photos | None],
-    base: StableDiffusion,
+    base: Base,
     scratch: Path,
 ) -> dict[str, LatentTable]:
     """Latents that a pool has encoded, or of few rows, encoded here; others are encoded when they are shown."""

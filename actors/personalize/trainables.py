@@ -1,4 +1,4 @@
-"""What of a base is trained: rows of modifier tokens, and keys and values of cross-attention or LoRAs on them.
+"""What of a base is trained: rows of modifier tokens, and layers of its attention or LoRAs on them.
 
 Custom Diffusion (Kumari et al. 2023) trains `attn2.to_k` and `attn2.to_v`, and one embedding row a concept. The key and
 value of the first token, which begins every prompt, take part without a gradient, as in the authors' code.
@@ -13,14 +13,12 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from actors.personalize.bases.base_model import Base
 from actors.personalize.custom_diffusion import Method
-from actors.personalize.stable_diffusion import StableDiffusion
 from engine.errors import UsageError
 from planners.train.prompts import COMPOSITION_TOKEN, ConceptWords
 
 ADAPTER = "concepts"
-_KV = re.compile(r".*attn2\.to_[kv]")
-_TARGETS = {"kv-lora": r".*attn2\.(to_k|to_v)", "attn-lora": r".*attn[12]\.(to_k|to_v|to_q|to_out\.0)"}
 
 
 @final
@@ -46,7 +44,7 @@ class TokenRows(nn.Module):
         return looked_up
 
 
-def add_concepts(base: StableDiffusion, words: Sequence[ConceptWords], *, composition: bool) -> list[TokenRows]:
+def add_concepts(base: Base, words: Sequence[ConceptWords], *, composition: bool) -> list[TokenRows]:
     """New tokens in every text encoder of a base; with `composition` one more, for the arrangement.
 
     Raises:
@@ -62,27 +60,29 @@ def add_concepts(base: StableDiffusion, words: Sequence[ConceptWords], *, compos
     return [TokenRows(*pair, new) for pair in zip(base.tokenizers, base.encoders, strict=True)]
 
 
-def choose_weights(base: StableDiffusion, method: Method, rank: int) -> dict[str, nn.Parameter]:
-    """The trained weights of the UNet by name, which need gradients from now on; all others need none.
+def choose_weights(denoiser: Any, family: type[Base], method: Method, rank: int) -> dict[str, nn.Parameter]:
+    """The trained weights of a denoiser by name, which need gradients from now on; all others need none.
 
     Args:
-        base: whose UNet gets LoRAs, but for `kv`, which trains the weights themselves.
-        method: which of them.
+        denoiser: gets LoRAs, but for `kv`, which trains the weights themselves.
+        family: says which of its layers a method trains.
+        method: one of the family's.
         rank: of the LoRAs.
     """
+    chosen, detached = re.compile(family.layers[method]), re.compile(family.starts_detached)
     if method == "kv":
-        for name, layer in base.unet.named_modules():
-            if _KV.fullmatch(name):
+        for name, layer in denoiser.named_modules():
+            if chosen.fullmatch(name):
                 layer.weight.requires_grad_()
     else:
         from peft import LoraConfig
 
-        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=_TARGETS[method])
-        base.unet.add_adapter(config, adapter_name=ADAPTER)
-    for name, layer in base.unet.named_modules():
-        if _KV.fullmatch(name):
+        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=chosen.pattern)
+        denoiser.add_adapter(config, adapter_name=ADAPTER)
+    for name, layer in denoiser.named_modules():
+        if name and detached.fullmatch(name):
             layer.register_forward_hook(_detach_first_token)
-    trained = {name: weight for name, weight in base.unet.named_parameters() if weight.requires_grad}
+    trained = {name: weight for name, weight in denoiser.named_parameters() if weight.requires_grad}
     for weight in trained.values():  # bfloat16 has 8 bits: a step of 1e-4 of a weight would be rounded away
         weight.data = weight.data.float()
     return trained

@@ -15,6 +15,7 @@ from actors.models.dummy.published import Sizes
 BUILDERS: Mapping[str, Callable[[Sizes], list[Any]]] = {
     "bert": language.bert,
     "dinov2": vision.dinov2,
+    "flux2_klein": diffusion.flux2_klein,
     "grounding_dino": vision.grounding_dino,
     "isnet": lambda sizes: [vision.IsNetFolder(sizes)],
     "open_clip": lambda sizes: [vision.OpenClipFolder(sizes)],

@@ -7,15 +7,25 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLFlux2,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
     StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, Qwen3Config, Qwen3Model
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3Model,
+)
 
 from actors.models.dummy.published import Sizes
 from actors.models.dummy.tokenizers import shipped_tokenizer
@@ -61,5 +71,16 @@ def z_image(sizes: Sizes) -> list[Any]:
             scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=AutoencoderKL(**sizes["vae"]),
             text_encoder=Qwen3Model(Qwen3Config(**sizes["text"])), tokenizer=shipped_tokenizer("planner"),
             transformer=ZImageTransformer2DModel(**sizes["transformer"]),
+        )
+    ]  # fmt: skip
+
+
+def flux2_klein(sizes: Sizes) -> list[Any]:
+    """`Flux2KleinPipeline`; parts transformer, vae, text (a Qwen3)."""
+    return [
+        Flux2KleinPipeline(
+            scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+            vae=AutoencoderKLFlux2(**sizes["vae"]), text_encoder=Qwen3ForCausalLM(Qwen3Config(**sizes["text"])),
+            tokenizer=shipped_tokenizer("planner"), transformer=Flux2Transformer2DModel(**sizes["transformer"]),
         )
     ]  # fmt: skip

@@ -72,6 +72,17 @@ PUBLISHED: Mapping[str, Published] = {
     "Tongyi-MAI/Z-Image-Turbo": Published(
         "z_image", {"transformer": {}, "vae": _FLUX_VAE, "text": _QWEN3_4B}, "bfloat16"
     ),
+    "black-forest-labs/FLUX.2-klein-base-4B": Published(
+        "flux2_klein",
+        {
+            "transformer": {
+                "num_layers": 5, "num_single_layers": 20, "num_attention_heads": 24, "joint_attention_dim": 7680,
+                "guidance_embeds": False,
+            },
+            "vae": {}, "text": _QWEN3_4B,
+        },
+        "bfloat16",
+    ),
     "Qwen/Qwen3-8B": Published("qwen3", {"text": _QWEN3_8B}, "bfloat16"),
     "Qwen/Qwen3-VL-8B-Instruct": Published(
         "qwen3_vl", {"text": {**_QWEN3_8B, "max_position_embeddings": 262144}, "vision": {"out_hidden_size": 4096}},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from inspect import signature
 from typing import Any, final
 
 from pydantic import Field
 
+from engine.errors import UsageError
 from engine.rows.values import Pixels
 from engine.run.stage import Spec
 
@@ -17,7 +19,7 @@ class Drawing(Spec):
 
     steps: int = Field(default=50, ge=1, le=1000, description="denoising steps")
     guidance: float = Field(default=6.0, ge=0, le=30, description="classifier-free guidance scale")
-    negative_prompt: str = Field(default="", description="what not to draw")
+    negative_prompt: str = Field(default="", description="what not to draw; not with FLUX.2 klein")
     accept_licence: tuple[str, ...] = Field(
         default=(), description="models that may be used though their licence is restricted"
     )
@@ -25,17 +27,23 @@ class Drawing(Spec):
 
 
 def draw(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], side: int, how: Drawing) -> list[Pixels]:
-    """One `side` x `side` x 3 picture for each prompt; the noise that it begins with follows from its seed alone."""
+    """One `side` x `side` x 3 picture for each prompt; the noise that it begins with follows from its seed alone.
+
+    Raises:
+        UsageError: DRAW_NEGATIVE where the pipeline takes no negative prompt and one was given.
+    """
     import numpy as np
     import torch
+
+    negative = takes_negative(pipe, how.negative_prompt)
 
     def pictures() -> Iterator[Pixels]:
         pairs = list(zip(prompts, seeds, strict=True))
         for start in range(0, len(pairs), how.batch):
             part = pairs[start : start + how.batch]
             made = pipe(
-                [prompt for prompt, _ in part],
-                negative_prompt=[how.negative_prompt] * len(part),
+                prompt=[prompt for prompt, _ in part],
+                **({"negative_prompt": [how.negative_prompt] * len(part)} if negative else {}),
                 height=side,
                 width=side,
                 num_inference_steps=how.steps,
@@ -48,3 +56,16 @@ def draw(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], side: int, how
     pipe.set_progress_bar_config(disable=True)
     with torch.no_grad():
         return list(pictures())
+
+
+def takes_negative(pipe: Any, given: str) -> bool:
+    """Whether a pipeline takes a negative prompt; FLUX.2 has none, its guidance is away from empty words.
+
+    Raises:
+        UsageError: DRAW_NEGATIVE where it does not, and one was given.
+    """
+    takes = "negative_prompt" in signature(pipe.__call__).parameters
+    if given and not takes:
+        what, fix = f"{type(pipe).__name__} takes no negative prompt", "leave drawing.negative_prompt empty"
+        raise UsageError("DRAW_NEGATIVE", what, where="drawing.negative_prompt", fix=fix)
+    return takes

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from actors.models.provenance import identify
 from actors.models.quiet import quiet
-from actors.models.weights import forbid_code, local_weights
+from actors.models.weights import forbid_code, pipeline_weights
 from actors.personalize.artifact import apply_artifact
+from actors.personalize.bases.base_model import moments_of, read_pipeline
 from actors.personalize.manifest import MANIFEST, read_manifest
-from actors.personalize.stable_diffusion import moments_of, read_pipeline
 from actors.training.loop import best_device
 from engine.rows.values import Model, Pixels
 from engine.storage.folders import fetch_file
@@ -33,11 +33,11 @@ def open_pipeline(base: str, revision: str, artifact: str, artifact_hash: str) -
         artifact_hash: of its manifest.
 
     Raises:
-        UsageError: ARTIFACT_BASE, and those of `actors.models.weights.local_weights`.
-        EnvironmentProblem: ARTIFACT_DAMAGED, and those of `actors.models.weights.local_weights`.
+        UsageError: ARTIFACT_BASE, and those of `actors.models.weights.pipeline_weights`.
+        EnvironmentProblem: ARTIFACT_DAMAGED, and those of `actors.models.weights.pipeline_weights`.
     """
     torch.set_num_threads(1)  # sums then have one order whatever the machine
-    folder, device = local_weights(base, revision), best_device()
+    folder, device = pipeline_weights(base, revision), best_device()
     pipe = read_pipeline(folder, torch.bfloat16 if device.type == "cuda" else torch.float32)
     known = identify(base, folder)
     models: tuple[Model, ...] = (known,)
@@ -54,15 +54,17 @@ def open_autoencoder(base: str, revision: str) -> Callable[[Sequence[Pixels]], T
     """What makes moments of latents, (N, 2C, h, w), of N HxWx3 pictures of one size, in float32.
 
     Raises:
-        UsageError, EnvironmentProblem: those of `actors.models.weights.local_weights`.
+        UsageError, EnvironmentProblem: those of `actors.models.weights.pipeline_weights`.
     """
     forbid_code()
     quiet()
-    from diffusers import AutoencoderKL
+    from diffusers import AutoModel
 
     torch.set_num_threads(1)
-    folder = local_weights(base, revision) / "vae"
-    vae: Any = AutoencoderKL.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)
+    folder = pipeline_weights(base, revision) / "vae"
+    vae: Any = AutoModel.from_pretrained(
+        str(folder), dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    )
     vae.to(best_device()).eval()
     return partial(moments_of, vae)
 

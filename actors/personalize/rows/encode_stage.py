@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from actors.models.provenance import fingerprint
-from actors.models.weights import local_weights
+from actors.models.weights import pipeline_weights
 from actors.personalize.custom_diffusion import CustomDiffusion
 from actors.personalize.rows.training_data import RowChoice, TrainingData, read_classes, read_data
 from actors.personalize.rows.training_rows import Photos, TrainingRows
@@ -95,7 +95,7 @@ class EncodeLatents(Stage):
 
 def autoencoder_of(spec: CustomDiffusion) -> str:
     """What tells the base's autoencoder from others: the commit of a hub id, or a hash of its weights."""
-    return spec.revision or fingerprint(local_weights(spec.base) / "vae")
+    return spec.revision or fingerprint(pipeline_weights(spec.base) / "vae")
 
 
 def latent_stages(

@@ -6,9 +6,9 @@ import torch
 
 from actors.models.weights import local_weights
 from actors.personalize.artifact import ArtifactFacts, apply_artifact, save_artifact
+from actors.personalize.bases.stable_diffusion import StableDiffusion
 from actors.personalize.denoising_task import Crew, Denoise
 from actors.personalize.rows.training_rows import EncodedPhoto, Photos
-from actors.personalize.stable_diffusion import StableDiffusion
 from actors.personalize.trainables import add_concepts, choose_weights
 from engine.errors import EnvironmentProblem, UsageError
 from engine.photos.images import encode_png
@@ -42,7 +42,7 @@ class Setup:
         self.base = StableDiffusion(model, "", torch.device("cpu"))
         self.frozen = {name: weight.clone() for name, weight in self.named()}
         self.rows = add_concepts(self.base, WORDS, composition=True)
-        self.weights = choose_weights(self.base, method, rank=2)
+        self.weights = choose_weights(self.base.denoiser, StableDiffusion, method, rank=2)
         data = photos(), photos(of_class=True) if prior else None
         self.task = Denoise(
             self.base, self.weights, self.rows, data, batch=batch, prior_weight=1.0, side=SIDE, seed=3, crew=crew
@@ -91,8 +91,8 @@ def test_every_token_is_trained_in_every_encoder(models, family):
 
 def test_the_first_token_takes_part_without_a_gradient(models):
     base = StableDiffusion(models["sd"], "", torch.device("cpu"))
-    weights = choose_weights(base, "kv", rank=1)
-    layer = next(layer for name, layer in base.unet.named_modules() if name.endswith("attn2.to_k"))
+    weights = choose_weights(base.denoiser, StableDiffusion, "kv", rank=1)
+    layer = next(layer for name, layer in base.denoiser.named_modules() if name.endswith("attn2.to_k"))
     states = torch.randn(1, 5, 32)
     layer(states)[:, 0].sum().backward()
     assert layer.weight.grad.abs().sum() == 0

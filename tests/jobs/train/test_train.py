@@ -6,10 +6,10 @@ import re
 import pytest
 import torch
 
+from actors.personalize.bases.stable_diffusion import StableDiffusion
 from actors.personalize.manifest import read_manifest
 from actors.personalize.rows.latent_table import LatentTable, encode_latents, read_latents
 from actors.personalize.rows.training_data import RowChoice, concepts_in, read_composed
-from actors.personalize.stable_diffusion import StableDiffusion
 from engine.dataset.views import open_dataset
 from engine.errors import Damaged, UsageError
 from engine.storage.open_store import open_store
@@ -20,6 +20,7 @@ from jobs.train.trainings import built_in, load
 from tests.support.data.gallery_rows import commit, composition
 from tests.support.data.photos import CONCEPTS, concept_folder
 from tests.support.models.tiny_bases import tiny_sd
+from tests.support.models.tiny_flows import save_flux2_klein
 
 QUICK = (
     "method=kv-lora", "side=64", "batch=2", "rank=2", "schedule.steps=4", "schedule.checkpoint_every=2",
@@ -30,6 +31,11 @@ QUICK = (
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     return str(tiny_sd(tmp_path_factory.mktemp("base")))
+
+
+@pytest.fixture(scope="module")
+def klein(tmp_path_factory):
+    return str(save_flux2_klein(tmp_path_factory.mktemp("klein") / "base", blocks=4, is_distilled=False))
 
 
 def words(tiny, out, *options, **changes):
@@ -58,6 +64,26 @@ def test_photos_become_an_artifact_with_a_page_and_a_log(run, base, tmp_path):
     assert "of 4 steps" in data["summary"]
     card = (out / "README.md").read_text()
     assert f"`{manifest['words'][0]['token']} {manifest['words'][0]['class_name']}`" in card
+
+
+@pytest.mark.parametrize("train_words", [True, False])
+def test_flux2_klein_is_trained_and_drawn_by_the_same_commands(run, klein, tmp_path, train_words):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    changes = {"backend": "flux2_klein", "method": "attn-lora", "train_words": str(train_words).lower()}
+    code, said, err = run(*words(klein, out, "--photos", photos, **changes), "--format", "json")
+    assert code == 0, err
+    manifest = json.loads(said)
+    assert len(manifest["tokens"]) == (len(CONCEPTS) if train_words else 0)
+    assert (out / "concepts.safetensors").exists() == train_words
+    prompts, drawn = tmp_path / "prompts.txt", tmp_path / "drawn"
+    prompts.write_text("a photo of a {teapot}\n")
+    asked = "sample", out, "--prompts", prompts, "--per-prompt", "2", "--out", drawn, "--set", "steps=2"
+    code, _, err = run(*asked, "--address", "none")
+    assert code == 0, err
+    (teapot,) = (each for each in manifest["words"] if each["concept"] == "teapot")
+    rows = [row for table in open_dataset(str(drawn)).tables() for row in table.to_pylist()]
+    assert [row["prompt"] for row in rows] == [f"a photo of a {teapot['token']} teapot"] * 2
+    assert {tuple(row["concepts"]) for row in rows} == {("teapot",)}
 
 
 def test_the_same_command_goes_on_and_another_is_refused(run, base, tmp_path):

@@ -6,8 +6,13 @@ import torch
 
 from tests.support.models.language_models import save_qwen2
 
-HALF_DOWN = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
-VAE = {"block_out_channels": (8, 8), "norm_num_groups": 4, "layers_per_block": 1, "latent_channels": 4} | HALF_DOWN
+
+def _vae(blocks: int) -> dict:
+    """Sizes of an autoencoder whose latents are 2 ** (blocks - 1) times smaller."""
+    return {
+        "block_out_channels": (8,) * blocks, "norm_num_groups": 4, "layers_per_block": 1, "latent_channels": 4,
+        "down_block_types": ("DownEncoderBlock2D",) * blocks, "up_block_types": ("UpDecoderBlock2D",) * blocks,
+    }  # fmt: skip
 
 
 def _text_encoder(folder: Path, layers: int):
@@ -16,7 +21,7 @@ def _text_encoder(folder: Path, layers: int):
 
     tokenizer = AutoTokenizer.from_pretrained(save_qwen2(folder.parent / f"{folder.name}-words"))
     return tokenizer, Qwen3Config(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=layers, head_dim=8,
+        vocab_size=len(tokenizer) + 16, hidden_size=16, intermediate_size=32, num_hidden_layers=layers, head_dim=8,
         num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=1024,
     )  # fmt: skip
 
@@ -38,7 +43,9 @@ def save_z_image(folder: Path) -> Path:
         in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
         axes_dims=[4, 6, 6], axes_lens=[1024, 64, 64],
     )  # fmt: skip
-    vae = AutoencoderKL(**VAE, scaling_factor=0.36, shift_factor=0.11, use_quant_conv=False, use_post_quant_conv=False)
+    vae = AutoencoderKL(
+        **_vae(2), scaling_factor=0.36, shift_factor=0.11, use_quant_conv=False, use_post_quant_conv=False
+    )
     scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
     return _written(
         ZImagePipeline(
@@ -48,8 +55,8 @@ def save_z_image(folder: Path) -> Path:
     )
 
 
-def save_flux2_klein(folder: Path) -> Path:
-    """A distilled `Flux2KleinPipeline`; it reads layers 9, 18 and 27 of its language model."""
+def save_flux2_klein(folder: Path, *, blocks: int = 2, is_distilled: bool = True) -> Path:
+    """A `Flux2KleinPipeline`; it reads layers 9, 18 and 27 of its language model, whose table has places to spare."""
     from diffusers import (
         AutoencoderKLFlux2,
         FlowMatchEulerDiscreteScheduler,
@@ -66,8 +73,10 @@ def save_flux2_klein(folder: Path) -> Path:
     )  # fmt: skip
     return _written(
         Flux2KleinPipeline(
-            scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), vae=AutoencoderKLFlux2(**VAE),
-            text_encoder=Qwen3ForCausalLM(words), tokenizer=tokenizer, transformer=transformer, is_distilled=True,
+            scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+            vae=AutoencoderKLFlux2(**_vae(blocks)), text_encoder=Qwen3ForCausalLM(words),
+            tokenizer=tokenizer, transformer=transformer,
+            is_distilled=is_distilled,
         ),
         folder,
     )  # fmt: skip

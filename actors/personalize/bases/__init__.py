@@ -1,0 +1,1 @@
+"""Bases of a personalisation, a family in each file."""
