@@ -64,12 +64,17 @@ def local_weights(model: str, revision: str = "", *, files: Sequence[str] = SAFE
             MODEL_DAMAGED.
     """
     folder = _shipped_folder(model) if model.startswith(SHIPPED) else Path(model).expanduser()
-    if not folder.is_dir():
+    if not is_local(model):
         require_pinned(model, revision)
         root = os.environ.get(VARIABLE, "")
         folder = fetch_mirrored(model, revision, root) if root else from_hub(model, revision, files)
     check_folder(folder)
     return folder
+
+
+def is_local(model: str) -> bool:
+    """Whether a model lies on this machine as a folder, or came with the engine."""
+    return model.startswith(SHIPPED) or Path(model).expanduser().is_dir()
 
 
 def pipeline_weights(model: str, revision: str = "") -> Path:

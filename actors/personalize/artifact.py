@@ -24,10 +24,9 @@ from torch import Tensor, nn
 from actors.models.weights import read_tensors
 from actors.personalize.bases.base_model import Base
 from actors.personalize.custom_diffusion import Method
-from actors.personalize.manifest import MANIFEST, damage, read_manifest
+from actors.personalize.manifest import MANIFEST, damage, read_manifest, require_base
 from actors.personalize.model_card import model_card
 from actors.personalize.trainables import ADAPTER, TokenRows
-from engine.errors import UsageError
 from engine.rows.values import Model
 from engine.storage.hashes import digest
 from engine.storage.open_store import open_store
@@ -106,15 +105,7 @@ def apply_artifact(folder: Path, pipe: Any, base_model: Model) -> list[str]:
         EnvironmentProblem: ARTIFACT_DAMAGED.
     """
     manifest = read_artifact(folder)
-    trained_on = Model(**manifest["base"])
-    if (trained_on.name, trained_on.revision) != (base_model.name, base_model.revision):
-        raise UsageError(
-            "ARTIFACT_BASE",
-            f"was trained on {trained_on.name} at {trained_on.revision}",
-            where=str(folder),
-            why=f"this base is {base_model.name} at {base_model.revision}",
-            fix="give the base that it names",
-        )
+    require_base(manifest, base_model, str(folder))
     rows = read_tensors(folder / EMBEDDINGS) if EMBEDDINGS in manifest["files"] else {}
     for name, learned in rows.items():
         ending = ENCODERS[name]

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from engine.errors import EnvironmentProblem
+from engine.errors import EnvironmentProblem, UsageError
+from engine.rows.values import Model
 from engine.storage.hashes import digest
 from engine.storage.store import Store
 from planners.train.prompts import ConceptWords
@@ -33,6 +34,23 @@ def read_manifest(store: Store) -> dict[str, Any]:
 def concepts_of(manifest: dict[str, Any]) -> Sequence[ConceptWords]:
     """The concepts that an artifact knows."""
     return [ConceptWords(**each) for each in manifest["words"]]
+
+
+def require_base(manifest: dict[str, Any], base: Model, where: str) -> None:
+    """Refuse another base than the one that an artifact was trained on.
+
+    Raises:
+        UsageError: ARTIFACT_BASE.
+    """
+    trained_on = Model(**manifest["base"])
+    if (trained_on.name, trained_on.revision) != (base.name, base.revision):
+        raise UsageError(
+            "ARTIFACT_BASE",
+            f"was trained on {trained_on.name} at {trained_on.revision}",
+            where=where,
+            why=f"this base is {base.name} at {base.revision}",
+            fix="give the base that it names",
+        )
 
 
 def damage(where: str, why: str) -> EnvironmentProblem:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from actors.personalize.bases.base_model import Base
 from actors.personalize.custom_diffusion import Method
-from engine.errors import UsageError
+from actors.personalize.new_tokens import known_token
 from planners.train.prompts import COMPOSITION_TOKEN, ConceptWords
 
 ADAPTER = "concepts"
@@ -55,8 +55,7 @@ def add_concepts(base: Base, words: Sequence[ConceptWords], *, composition: bool
         new.append((COMPOSITION_TOKEN, words[0].initializer, "photo"))
     for tokenizer in {id(each): each for each in base.tokenizers}.values():
         if known := [token for token, _, _ in new if token in tokenizer.get_vocab()]:
-            fix = "start from a base without personalised tokens; name it with --set base=…"
-            raise UsageError("TRAIN_TOKEN", f"the base's tokenizer knows {known[0]} already", where="base", fix=fix)
+            raise known_token(known[0])
     return [TokenRows(*pair, new) for pair in zip(base.tokenizers, base.encoders, strict=True)]
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from actors.models.licences import check_recipe
+from actors.models.provenance import identify
+from actors.models.weights import is_local, local_weights
 from actors.personalize.draw.draw_stage import Draw
 from actors.personalize.draw.drawing import Drawing
-from actors.personalize.manifest import MANIFEST, concepts_of, read_manifest
+from actors.personalize.manifest import MANIFEST, concepts_of, read_manifest, require_base
 from cluster.session import LOCAL, ON_THIS_MACHINE, session
 from engine.errors import UsageError
 from engine.rows.generated import GeneratedImage
@@ -53,12 +55,14 @@ def sample(request: SampleRequest, console: Console) -> dict[str, Any]:
     """Draw what is missing; what was asked for, in numbers.
 
     Raises:
-        UsageError: PROMPTS_EMPTY, PROMPT_CONCEPT, RUN_CHANGED, WEIGHTS_UNPINNED and others of the model.
+        UsageError: PROMPTS_EMPTY, PROMPT_CONCEPT, ARTIFACT_BASE, RUN_CHANGED, WEIGHTS_UNPINNED and others of the model.
         EnvironmentProblem: ARTIFACT_DAMAGED, those of the model and of the cluster.
     """
     manifest = _manifest(request.model)
     stage = _stage(request, manifest)
     check_recipe((stage,), request.drawing.accept_licence, here=request.address in ON_THIS_MACHINE)
+    if manifest and is_local(stage.base):
+        require_base(manifest, identify(stage.base, local_weights(stage.base)), request.model)
     words = concepts_of(manifest) if manifest else []
     rows = _rows(read_prompts(request.prompts), words, request.each, manifest.get("hash", ""))
     side = request.side or (manifest["side"] if manifest else DEFAULT_SIDE)

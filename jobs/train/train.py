@@ -11,8 +11,10 @@ from itertools import product
 from typing import Any, final
 
 from actors.models.licences import check_recipe
+from actors.models.weights import is_local, local_weights
 from actors.personalize.custom_diffusion import GENERATE
 from actors.personalize.manifest import MANIFEST, read_manifest
+from actors.personalize.new_tokens import require_new_tokens
 from actors.personalize.rows.encode_stage import LATENTS, latent_stages
 from actors.personalize.rows.training_data import TrainingData, read_classes, read_data
 from actors.personalize.rows.training_rows import Photos
@@ -34,7 +36,7 @@ from jobs.train.train_request import TrainRequest
 from jobs.train.training_report import PAGE, put_report
 from jobs.train.trainings import Training
 from planners.train.epoch_order import require_work
-from planners.train.prompts import fill_prompt
+from planners.train.prompts import COMPOSITION_TOKEN, fill_prompt
 
 LATENTS_PER_UNIT = 64  # 4 MB of SD 1.5 at 512 px
 TOLD = 5  # of what is left out
@@ -44,8 +46,8 @@ def train(request: TrainRequest, console: Console) -> dict[str, Any]:
     """Train, or go on; what the artifact's manifest says.
 
     Raises:
-        UsageError, SampleError: those of `actors.personalize.rows.training_data`; TRAIN_WORKERS, PROMPT_CONCEPT,
-            TRAINING_DIVERGED, RUN_CHANGED, and those of `actors.models.licences.check_recipe`.
+        UsageError, SampleError: those of `actors.personalize.rows.training_data`; TRAIN_WORKERS, TRAIN_TOKEN,
+            PROMPT_CONCEPT, TRAINING_DIVERGED, RUN_CHANGED, and those of `actors.models.licences.check_recipe`.
         EnvironmentProblem: those of the cluster and of the base; TRAINING_FAILED.
     """
     spec = request.training.spec
@@ -127,6 +129,9 @@ def survey(request: TrainRequest, console: Console) -> tuple[TrainingData, Photo
     if len(data.left_out) > TOLD:
         console.say(f"left out  {len(data.left_out) - TOLD:,} more")
     require_work(len(data.rows), spec.batch, request.workers.most)
+    if spec.train_words and is_local(spec.base):
+        extra = [COMPOSITION_TOKEN] if spec.prompts.composition_token else []
+        require_new_tokens(local_weights(spec.base), [*(each.token for each in data.words), *extra])
     for text in spec.look.prompts:
         fill_prompt(text, data.words)
     given = spec.given_prior

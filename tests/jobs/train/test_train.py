@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import torch
+from transformers import CLIPTokenizer
 
 from actors.personalize.bases.stable_diffusion import StableDiffusion
 from actors.personalize.manifest import read_manifest
@@ -304,6 +306,31 @@ def test_a_training_that_diverges_names_the_rows_and_keeps_its_checkpoint(run, b
     assert not (out / "manifest.json").exists()
     (run_name,) = {path.name for path in (out / "runs").iterdir()}
     assert Checkpoints(open_store(str(out)), run_name).steps()
+
+
+@pytest.mark.parametrize("token", ["<new1>", "<composition>"])
+def test_a_token_that_the_base_knows_is_refused_before_anything_starts(run, base, tmp_path, token):
+    taught = shutil.copytree(base, tmp_path / "taught")
+    tokenizer = CLIPTokenizer.from_pretrained(taught / "tokenizer")
+    tokenizer.add_tokens([token])
+    tokenizer.save_pretrained(taught / "tokenizer")
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    code, _, err = run(*words(taught, out, "--photos", photos, **{"prompts.composition_token": "true"}))
+    assert code == 2
+    assert f"TRAIN_TOKEN  base: the base's tokenizer knows {token} already" in err
+    assert not out.exists()
+
+
+def test_an_artifact_of_another_base_is_refused_before_anything_starts(run, base, tmp_path):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    code, _, err = run(*words(base, out, "--photos", photos))
+    assert code == 0, err
+    prompts, drawn = tmp_path / "prompts.txt", tmp_path / "drawn"
+    prompts.write_text("a photo of a {teapot}\n")
+    code, _, err = run("sample", out, "--base", "shipped:micro/generator", "--prompts", prompts, "--out", drawn)
+    assert code == 2
+    assert "ARTIFACT_BASE" in err
+    assert not drawn.exists()
 
 
 def test_trainings_are_listed_and_shown_with_their_models(run):
