@@ -18,6 +18,7 @@ RECORDS: Registry[type] = Registry(
         "background_embedding": "engine.rows.backgrounds:BackgroundEmbedding",
         "composition": "engine.rows.composition:Composition",
         "cutout": "engine.rows.cutout:Cutout",
+        "evaluated_image": "engine.rows.evaluated:EvaluatedImage",
         "generated_image": "engine.rows.generated:GeneratedImage",
         "latent_moments": "engine.rows.latents:LatentMoments",
         "painted_background": "engine.rows.backgrounds:PaintedBackground",

@@ -1,4 +1,4 @@
-"""The commands that train models, draw with them and measure them: train, sample, import, micro train, evaluate."""
+"""The commands that train models, draw with them and compare them: train, sample, evaluate, import, micro."""
 
 from __future__ import annotations
 
@@ -88,6 +88,39 @@ def sample(
     made = job(request, Console(output))
     lines = [f"{made['pictures']:,} pictures of {made['prompts']:,} prompts", f"next: mycanvas gallery {out}"]
     Console(output).result(made, lines)
+
+
+@commands.command()
+def evaluate(
+    models: Annotated[
+        list[str], typer.Argument(help="what is compared: [NAME=]MODEL, artifacts and bases", metavar="MODEL...")
+    ],
+    photos: Annotated[str, typer.Option(help="photos that were not trained on, a folder for each concept")],
+    out: Annotated[str, typer.Option(help="pictures, numbers and the table: a folder or s3://…")],
+    protocol: Annotated[str, typer.Option(help="name of a built-in protocol, or a YAML file")] = "mycanvas",
+    trained: Annotated[str, typer.Option(help="photos that were trained on: for copy-paste, and as the ceiling")] = "",
+    benchmark: Annotated[Path | None, typer.Option(help="folder of a benchmark's own files")] = None,
+    revision: Annotated[str, typer.Option(help="commit of a base on the hub")] = "",
+    override: Overrides = None,
+    address: Address = "local",
+    output: Output = "auto",
+) -> None:
+    """Compare models by what they draw: one table with intervals; the same command again goes on.
+
+    Example: mycanvas evaluate photos=out/a composed=out/b base=shipped:micro/generator --protocol micro
+    --photos held-out --trained photos --out out/evaluation
+    """
+    from jobs.evaluate.evaluate import EvaluateRequest
+    from jobs.evaluate.evaluate import evaluate as job
+    from jobs.evaluate.protocols import load
+
+    request = EvaluateRequest(
+        models=tuple(models), protocol=load(protocol, tuple(override or ())), photos=photos, out=out, trained=trained,
+        benchmark=benchmark, revision=revision, address=address,
+    )  # fmt: skip
+    console = Console(output)
+    table = job(request, console)
+    console.result(table, [f"table   {out}/evaluation.md", f"report  {out}/report.html"])
 
 
 @commands.command("import")

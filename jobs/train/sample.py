@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,14 +58,13 @@ def sample(request: SampleRequest, console: Console) -> dict[str, Any]:
         UsageError: PROMPTS_EMPTY, PROMPT_CONCEPT, ARTIFACT_BASE, RUN_CHANGED, WEIGHTS_UNPINNED and others of the model.
         EnvironmentProblem: ARTIFACT_DAMAGED, those of the model and of the cluster.
     """
-    manifest = _manifest(request.model)
-    stage = _stage(request, manifest)
+    manifest = read_model(request.model)
+    stage = draw_stage(request.model, manifest, request.revision, request.drawing, base=request.base)
     check_recipe((stage,), request.drawing.accept_licence, here=request.address in ON_THIS_MACHINE)
-    if manifest and is_local(stage.base):
-        require_base(manifest, identify(stage.base, local_weights(stage.base)), request.model)
+    require_same_base(manifest, stage, request.model)
     words = concepts_of(manifest) if manifest else []
     rows = _rows(read_prompts(request.prompts), words, request.each, manifest.get("hash", ""))
-    side = request.side or (manifest["side"] if manifest else DEFAULT_SIDE)
+    side = request.side or side_of(manifest)
     run = ListedRun(
         record=GeneratedImage, columns=("prompt", "take", "caption", "concepts", "artifact"), rows=rows, stage=stage,
         out=request.out, unit_size=UNIT_SIZE, size=side, seed=request.seed,
@@ -75,8 +74,12 @@ def sample(request: SampleRequest, console: Console) -> dict[str, Any]:
     return {"out": open_store(request.out).uri, "pictures": len(rows), "prompts": len(rows) // request.each}
 
 
-def _manifest(model: str) -> dict[str, Any]:
-    """That of an artifact; empty for a base."""
+def read_model(model: str) -> dict[str, Any]:
+    """The manifest of an artifact; empty for a base.
+
+    Raises:
+        EnvironmentProblem: ARTIFACT_DAMAGED.
+    """
     if "/" in model and not Path(model).is_dir() and "://" not in model:
         return {}
     if model.startswith("shipped:"):
@@ -85,17 +88,41 @@ def _manifest(model: str) -> dict[str, Any]:
     return read_manifest(store) if store.exists(MANIFEST) else {}
 
 
-def _stage(request: SampleRequest, manifest: dict[str, Any]) -> Draw:
+def draw_stage(model: str, manifest: Mapping[str, Any], revision: str, drawing: Drawing, *, base: str = "") -> Draw:
+    """The stage that draws with a model.
+
+    Args:
+        model: URI of an artifact, or a base.
+        manifest: of an artifact; empty for a base.
+        revision: commit of a base on the hub.
+        drawing: how.
+        base: in place of the one that the artifact names; empty: that one.
+    """
     if not manifest:
-        return Draw(base=request.model, revision=request.revision, drawing=request.drawing)
-    source, revision = manifest["base_from"]
+        return Draw(base=model, revision=revision, drawing=drawing)
+    source, commit = manifest["base_from"]
     return Draw(
-        base=request.base or source,
-        revision="" if request.base else revision,
-        artifact=open_store(request.model).uri,
+        base=base or source,
+        revision="" if base else commit,
+        artifact=open_store(model).uri,
         artifact_hash=manifest["hash"],
-        drawing=request.drawing,
+        drawing=drawing,
     )
+
+
+def require_same_base(manifest: Mapping[str, Any], stage: Draw, model: str) -> None:
+    """Refuse a base on this machine that is another than an artifact was trained on.
+
+    Raises:
+        UsageError: ARTIFACT_BASE.
+    """
+    if manifest and is_local(stage.base):
+        require_base(dict(manifest), identify(stage.base, local_weights(stage.base)), model)
+
+
+def side_of(manifest: Mapping[str, Any]) -> int:
+    """The side of a model's pictures in pixels."""
+    return int(manifest["side"]) if manifest else DEFAULT_SIDE
 
 
 def _rows(prompts: Sequence[str], words: Sequence[ConceptWords], each: int, artifact: str) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 
 from tests.support.data.photos import CONCEPTS, concept_folder, encoded, write
-from tests.support.data.toysets import make_toysets, mark_test_sets
 from tests.support.processes.command import ROOT
+from tests.support.toys.toysets import make_toysets, mark_test_sets
 
 DRIVER = """
 import json, sys

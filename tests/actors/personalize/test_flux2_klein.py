@@ -15,7 +15,7 @@ from actors.personalize.draw.pipelines import open_autoencoder
 from actors.personalize.trainables import add_concepts, choose_weights
 from engine.errors import UsageError
 from engine.rows.values import Model
-from tests.actors.personalize.test_trainables import WORDS, photos
+from tests.support.models.taught import WORDS, noise_photos
 from tests.support.models.tiny_flows import save_flux2_klein
 
 SIDE = 64
@@ -48,7 +48,7 @@ def made(folder, *, words=True, spare=False):
     weights = choose_weights(base.denoiser, Flux2Klein, "attn-lora", rank=2)
     if spare:
         base.spare_memory()
-    data = photos(), photos(of_class=True)
+    data = noise_photos(), noise_photos(of_class=True)
     task = Denoise(base, weights, rows, data, batch=4, prior_weight=1.0, side=SIDE, seed=3, crew=Crew(0, 1))
     return base, rows, weights, task, frozen
 

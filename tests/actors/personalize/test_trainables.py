@@ -8,16 +8,13 @@ from actors.models.weights import local_weights
 from actors.personalize.artifact import ArtifactFacts, apply_artifact, save_artifact
 from actors.personalize.bases.stable_diffusion import StableDiffusion
 from actors.personalize.denoising_task import Crew, Denoise
-from actors.personalize.rows.training_rows import EncodedPhoto, Photos
 from actors.personalize.trainables import add_concepts, choose_weights
 from engine.errors import EnvironmentProblem, UsageError
-from engine.photos.images import encode_png
 from engine.rows.values import Model
-from planners.train.prompts import name_concepts
+from tests.support.models.taught import WORDS, noise_photos
 from tests.support.models.tiny_bases import tiny_sd
 
 MICRO, SIDE = "shipped:micro/generator", 64
-WORDS = name_concepts({"my mug": "mug", "rex": "dog"})
 ALONE = Crew(0, 1)
 BASE = Model(name="tiny", revision="0", license="apache-2.0")
 
@@ -27,23 +24,13 @@ def models(tmp_path_factory):
     return {"sd": str(tiny_sd(tmp_path_factory.mktemp("sd"))), "sdxl": MICRO}
 
 
-def photos(count=3, of_class=False):
-    rng = np.random.default_rng(0)
-    made = [
-        EncodedPhoto(f"{words.concept}-{n}", encode_png(rng.integers(0, 255, (72, 64, 3), dtype=np.uint8)), words)
-        for words in WORDS
-        for n in range(count)
-    ]
-    return Photos(made, 1, augment=not of_class, flip=True, of_class=of_class)
-
-
 class Setup:
     def __init__(self, model, method="kv", batch=4, prior=True, crew=ALONE):
         self.base = StableDiffusion(model, "", torch.device("cpu"))
         self.frozen = {name: weight.clone() for name, weight in self.named()}
         self.rows = add_concepts(self.base, WORDS, composition=True)
         self.weights = choose_weights(self.base.denoiser, StableDiffusion, method, rank=2)
-        data = photos(), photos(of_class=True) if prior else None
+        data = noise_photos(), noise_photos(of_class=True) if prior else None
         self.task = Denoise(
             self.base, self.weights, self.rows, data, batch=batch, prior_weight=1.0, side=SIDE, seed=3, crew=crew
         )

@@ -1,5 +1,5 @@
 from actors.training.__main__ import main
-from tests.support.data.toysets import make_toysets
+from tests.support.toys.toysets import make_toysets
 
 SMALL = ("steps=2", "log_every=1", "warmup=1", "bf16=false")
 

@@ -19,7 +19,7 @@ from engine.toybox.sets import open_set
 from engine.training.local import train_locally
 from engine.training.resources import TrainingStorage
 from engine.training.schedule import Schedule
-from tests.support.data.toysets import make_toysets
+from tests.support.toys.toysets import make_toysets
 
 CPU = torch.device("cpu")
 TINY = AutoencoderTraining(

@@ -28,8 +28,8 @@ from engine.toybox.sets import open_set
 from engine.training.local import train_locally
 from engine.training.resources import TrainingStorage
 from engine.training.schedule import Schedule
-from tests.support.data.toysets import make_toysets
 from tests.support.models.tiny_models import save_open_clip
+from tests.support.toys.toysets import make_toysets
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers")
 

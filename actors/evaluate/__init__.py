@@ -1,0 +1,1 @@
+"""Measuring what models draw against photos of what they were taught."""

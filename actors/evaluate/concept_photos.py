@@ -1,0 +1,139 @@
+"""Photos of concepts as pictures are held against them: whole, and the thing itself cut out by the same models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.compose.segment import Segmenter
+from actors.score.clip import ClipScorer
+from actors.score.detection import Detector
+from actors.score.references import ImageScorer, on_grey
+from engine.errors import SampleError
+from engine.metrics.similarity import Embeddings
+from engine.metrics.subjects import least_likeness
+from engine.photos.decode_photo import decode_photo
+from engine.photos.images import shrink
+from engine.photos.listing import Photo, read_file
+from engine.rows.values import Pixels
+
+SIDE = 1024  # px of the longer side: what no model here looks at in more detail
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptPhotos:
+    """One concept.
+
+    Attributes:
+        whole_clip: N x D, of whole photos.
+        whole_identity: the same by the identity model.
+        crop_clip: N x D, of what the detector finds of its class.
+        crop_identity: the same, cut out and on grey.
+        trained: as `crop_identity`, of photos that were trained on; none are known where it is empty.
+        least: below which it is no longer itself.
+    """
+
+    whole_clip: Embeddings
+    whole_identity: Embeddings
+    crop_clip: Embeddings
+    crop_identity: Embeddings
+    trained: Embeddings
+    least: float
+
+
+@final
+@dataclass(frozen=True)
+class Eyes:
+    """The loaded models; `segmenter` may be None."""
+
+    clip: ClipScorer
+    identity: ImageScorer
+    detector: Detector
+    segmenter: Segmenter | None
+
+    def cut(self, crop: Pixels, class_name: str) -> Pixels:
+        """The thing in a crop, HxWx3, on grey; the crop itself where nothing stands out of it."""
+        if self.segmenter is None:
+            return crop
+        try:
+            alpha = self.segmenter(crop, class_name).alpha
+        except SampleError:
+            return crop
+        return on_grey(np.dstack([crop, alpha]))
+
+    def nearest(self, photo: Pixels, class_name: str) -> Pixels:
+        """What the detector finds of a class, the surest; the whole photo where it finds nothing."""
+        (found,) = self.detector.detect([photo], [[class_name]])
+        sure = found.scores >= self.detector.threshold
+        return window(photo, found.boxes[int(np.flatnonzero(sure)[0])]) if sure.any() else photo
+
+
+def look_at_photos(
+    photos: Mapping[str, Sequence[Pixels]],
+    trained: Mapping[str, Sequence[Pixels]],
+    classes: Mapping[str, str],
+    eyes: Eyes,
+    collapse: float,
+) -> dict[str, ConceptPhotos]:
+    """What is known of each concept that has photos.
+
+    Args:
+        photos: HxWx3, none of which was trained on.
+        trained: of the same concepts; may be empty.
+        classes: by concept.
+        eyes: the models.
+        collapse: share of photos that are unlike their concept.
+    """
+    crops = {
+        concept: [eyes.nearest(each, classes[concept]) for each in pictures] for concept, pictures in photos.items()
+    }
+    known = {
+        concept: eyes.identity.embed_images([eyes.cut(each, classes[concept]) for each in pictures])
+        for concept, pictures in crops.items()
+    }
+    own = {concept: least_likeness(vectors, collapse) for concept, vectors in known.items()}
+    others = [value for value in own.values() if value is not None]
+    usual = float(np.median(others)) if others else -1.0  # of a concept with two photos or one
+    return {
+        concept: ConceptPhotos(
+            whole_clip=eyes.clip.embed_images(pictures),
+            whole_identity=eyes.identity.embed_images(pictures),
+            crop_clip=eyes.clip.embed_images(crops[concept]),
+            crop_identity=known[concept],
+            trained=eyes.identity.embed_images(
+                [
+                    eyes.cut(eyes.nearest(each, classes[concept]), classes[concept])
+                    for each in trained.get(concept, ())[: len(pictures)]
+                ]
+            ),
+            least=usual if (least := own[concept]) is None else least,
+        )
+        for concept, pictures in photos.items()
+    }
+
+
+def read_photos(listed: Sequence[Photo], concepts: Sequence[str], limit: int) -> dict[str, list[Pixels]]:
+    """The first `limit` photos of each concept that can be read, HxWx3."""
+    found: dict[str, list[Pixels]] = {}
+    for photo in listed:
+        mine = found.setdefault(photo.concept, []) if photo.concept in concepts else None
+        if mine is None or len(mine) >= limit:
+            continue
+        try:
+            mine.append(shrink(decode_photo(read_file(photo.source), where=photo.source).pixels, SIDE)[..., :3])
+        except SampleError:
+            continue
+    return {concept: pictures for concept, pictures in found.items() if pictures}
+
+
+def window(pixels: Pixels, box: NDArray[np.float32]) -> Pixels:
+    """The part of an HxWx3 picture in a box, xyxy in 0..1; at least a pixel."""
+    height, width = pixels.shape[:2]
+    left, right = (int(np.clip(np.rint(edge * width), 0, width)) for edge in box[0::2])
+    top, bottom = (int(np.clip(np.rint(edge * height), 0, height)) for edge in box[1::2])
+    left, top = min(left, width - 1), min(top, height - 1)
+    return np.ascontiguousarray(pixels[top : max(bottom, top + 1), left : max(right, left + 1)])

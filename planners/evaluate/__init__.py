@@ -1,0 +1,1 @@
+"""What a protocol asks a model to draw."""
