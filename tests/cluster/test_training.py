@@ -53,6 +53,7 @@ def checkpoints(uri, spec):
     return Checkpoints(open_store(f"{uri}/work"), spec.run)
 
 
+@pytest.mark.slow  # two groups of workers: 90 s
 @pytest.mark.usefixtures("ray_capacity")
 def test_a_worker_that_is_killed_is_replaced_and_goes_on_from_its_checkpoint(tmp_path, undisturbed):
     said, spec = [], TinyTraining(kill_at=130)
