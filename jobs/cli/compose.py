@@ -141,6 +141,8 @@ def toybox(
     photos: Annotated[int, typer.Option(min=1, help="of each")] = 6,
     size: Annotated[int, typer.Option(min=64, max=2048, help="side of a photo in pixels")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="another seed, other toys")] = 0,
+    classes: Annotated[str, typer.Option(help="of the toys in turns, such as mug,mug,duck; none: all")] = "",
+    held_out: Annotated[int, typer.Option(min=0, help="further photos of each, to measure models against")] = 0,
     output: Output = "auto",
 ) -> None:
     """Render photos of made-up toys to compose from, with the truth about them beside.
@@ -149,7 +151,8 @@ def toybox(
     """
     from jobs.compose.toybox import toybox as job
 
-    job(concepts, photos, size, seed=seed, out=out, console=Console(output))
+    named = [name.strip() for name in classes.split(",") if name.strip()]
+    job(concepts, photos, size, seed=seed, out=out, console=Console(output), classes=named, held_out=held_out)
 
 
 def _load_recipe(recipe: str, override: list[str] | None, seed: int | None, extras: list[str] | None) -> Recipe:

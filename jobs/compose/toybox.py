@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
@@ -11,7 +12,9 @@ from typing import Any
 from PIL import Image
 
 from engine.errors import UsageError
+from engine.photos.metadata import METADATA
 from engine.seeds import derive
+from engine.toybox import CLASSES
 from engine.toybox.captions import full_caption
 from engine.toybox.concepts import ToyConcept, draw_concept
 from engine.toybox.places import SCENES
@@ -19,34 +22,61 @@ from engine.toybox.studio import Picture, photograph
 from jobs.console import Console
 
 LICENSE = "CC0-1.0"
+PHOTOS, HELD_OUT, TRUTH = "photos", "held-out", "truth"
 
 
-def toybox(concepts: int, photos: int, size: int, *, seed: int, out: Path, console: Console) -> None:
+def toybox(
+    concepts: int,
+    photos: int,
+    size: int,
+    *,
+    seed: int,
+    out: Path,
+    console: Console,
+    classes: Sequence[str] = (),
+    held_out: int = 0,
+) -> None:
     """Write ``OUT/photos/<concept>/<number>.jpg`` and ``metadata.jsonl``; alpha, boxes and words under ``OUT/truth``.
 
+    Args:
+        concepts: how many toys.
+        photos: of each.
+        size: of a photo in pixels.
+        seed: another seed, other toys.
+        out: the folder.
+        console: where progress is shown.
+        classes: of the toys, in turns; none: all that there are. One class twice makes look-alikes.
+        held_out: further photos of each, in ``OUT/held-out``: what models are measured against.
+
     Raises:
-        UsageError: TOYBOX_EXISTS where `out` holds photos already.
+        UsageError: TOYBOX_EXISTS where `out` holds photos already, TOYBOX_CLASS.
     """
+    for name in classes:
+        if name not in CLASSES:
+            fix = f"one of: {', '.join(CLASSES)}"
+            raise UsageError("TOYBOX_CLASS", f"there are no toys of the class {name!r}", where="--classes", fix=fix)
     if (out / "photos").exists():
         raise UsageError(
             "TOYBOX_EXISTS", "holds photos already", where=str(out), fix="name another folder, or remove this one"
         )
-    lines, truths = [], []
-    progress = console.progress("toybox", concepts * photos)
+    told: dict[str, list[str]] = {PHOTOS: [], HELD_OUT: [], TRUTH: []}
+    progress = console.progress("toybox", concepts * (photos + held_out))
     for number in range(concepts):
-        concept = draw_concept(seed, number)
-        for shot in range(photos):
+        concept = draw_concept(seed, number, classes[number % len(classes)] if classes else None)
+        for shot in range(photos + held_out):
             picture, scene = photograph(concept, derive(seed, "toybox", "shot", number, shot), size)
-            name = f"{concept.name}/{shot:02d}.jpg"
-            _write(out, name, picture)
+            folder, name = PHOTOS if shot < photos else HELD_OUT, f"{concept.name}/{shot:02d}.jpg"
+            _write(out, folder, name, picture)
             facts = _facts(concept, scene, picture)
             named = {"class": concept.class_name, "license": LICENSE, "caption": facts["caption"]}
-            lines.append(json.dumps({"file_name": name, **named}))
-            truths.append(json.dumps({"file_name": name, **facts}))
-        progress.advance(photos)
+            told[folder].append(json.dumps({"file_name": name, **named}))
+            told[TRUTH].append(json.dumps({"file_name": name, **facts}))
+        progress.advance(photos + held_out)
     progress.close()
-    (out / "photos" / "metadata.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (out / "truth" / "truth.jsonl").write_text("\n".join(truths) + "\n", encoding="utf-8")
+    for folder, lines in told.items():
+        if lines:
+            table = "truth.jsonl" if folder == TRUTH else METADATA
+            (out / folder / table).write_text("\n".join(lines) + "\n", encoding="utf-8")
     console.result(
         {"out": str(out), "concepts": concepts, "photos": concepts * photos},
         [
@@ -57,8 +87,8 @@ def toybox(concepts: int, photos: int, size: int, *, seed: int, out: Path, conso
     )
 
 
-def _write(out: Path, name: str, picture: Picture) -> None:
-    photo, alpha = out / "photos" / name, (out / "truth" / name).with_suffix(".png")
+def _write(out: Path, folder: str, name: str, picture: Picture) -> None:
+    photo, alpha = out / folder / name, (out / TRUTH / name).with_suffix(".png")
     for path in (photo, alpha):
         path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture.image).save(photo, quality=95, subsampling=0)

@@ -33,3 +33,23 @@ def test_nothing_is_overwritten(tmp_path):
     with pytest.raises(UsageError) as error:
         toybox(1, 1, 64, seed=0, out=tmp_path, console=Console("quiet"))
     assert error.value.code == "TOYBOX_EXISTS"
+
+
+def test_look_alikes_and_photos_that_are_held_out(tmp_path):
+    toybox(3, 2, 64, seed=1, out=tmp_path, console=Console("quiet"), classes=["mug", "mug", "duck"], held_out=1)
+    trained, held = list_photos(str(tmp_path / "photos")), list_photos(str(tmp_path / "held-out"))
+    assert [photo.class_name for photo in held] == ["duck", "mug", "mug"]
+    assert len(trained) == 6
+    assert {photo.concept for photo in trained} == {photo.concept for photo in held}
+    assert len({(tmp_path / folder / name).read_bytes() for folder, name in _names(tmp_path)}) == 9, "no photo twice"
+    assert len((tmp_path / "truth" / "truth.jsonl").read_text().splitlines()) == 9
+    with pytest.raises(UsageError, match="TOYBOX_CLASS"):
+        toybox(1, 1, 64, seed=0, out=tmp_path / "other", console=Console("quiet"), classes=["dragon"])
+
+
+def _names(root):
+    return [
+        (folder, path.relative_to(root / folder))
+        for folder in ("photos", "held-out")
+        for path in (root / folder).rglob("*.jpg")
+    ]
