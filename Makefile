@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
-.PHONY: demo test test-all test-slow test-vllm check fix bench clean
+.PHONY: demo test test-all test-slow test-vllm check fix bench evidence evidence-quick clean
 
 demo: .venv/.demo
 	$(BIN)/mycanvas demo
@@ -31,6 +31,14 @@ check: .venv/.dev
 fix: .venv/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Whether composed data is worth making: hours; the same command goes on. The quick one is one cell, twenty minutes.
+evidence: .venv/.dev
+	$(BIN)/python -m benchmarks.evidence
+
+evidence-quick: .venv/.dev
+	$(BIN)/python -m benchmarks.evidence evidence-quick --out out/evidence-quick --docs out/evidence-quick/docs \
+		--numbers out/evidence-quick/evidence.json
 
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,1 @@
+"""Does composed data make multi-concept personalisation better, and by how much?"""

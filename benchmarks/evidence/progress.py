@@ -1,0 +1,70 @@
+"""Run the steps of a study, some at a time; what is done stays done, and what failed is said at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from benchmarks.evidence.study import Step
+from benchmarks.support.child_process import ChildFailed, mycanvas
+from engine.storage.hashes import digest
+
+DONE = "_steps"
+LIMIT_S = 6 * 3600.0
+
+
+def run_steps(steps: Sequence[Step], out: Path, *, at_once: int) -> dict[str, str]:
+    """Run what is not done yet; problems by the name of the step. What needs a failed step is left out."""
+    left = {step.name: step for step in steps if not is_done(step, out)}
+    problems: dict[str, str] = {}
+    running: dict[Future[None], Step] = {}
+    with ThreadPoolExecutor(at_once) as pool:
+        while left or running:
+            for step in [step for step in left.values() if not (set(step.after) & _open(left, running, problems))]:
+                if len(running) < at_once:
+                    running[pool.submit(_run, step, out)] = left.pop(step.name)
+            if not running:
+                break  # what is left needs what failed
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                step = running.pop(future)
+                if (error := future.exception()) is not None:
+                    problems[step.name] = str(error)
+                print(f"{'failed' if error else 'done'}  {step.name}   {len(left)} left", flush=True)
+    return problems
+
+
+def is_done(step: Step, out: Path) -> bool:
+    """Whether this very command has ended well here before."""
+    note = _note(step, out)
+    return note.is_file() and json.loads(note.read_text())["words"] == digest("\0".join(step.words).encode())
+
+
+def seconds_of(steps: Sequence[Step], out: Path) -> dict[str, float]:
+    """How long each step took that is done."""
+    return {
+        step.name: float(json.loads(_note(step, out).read_text())["seconds"]) for step in steps if is_done(step, out)
+    }
+
+
+def _open(left: dict[str, Step], running: dict[Future[None], Step], problems: dict[str, str]) -> set[str]:
+    return {*left, *(step.name for step in running.values()), *problems}
+
+
+def _run(step: Step, out: Path) -> None:
+    began = time.monotonic()
+    try:
+        mycanvas(*step.words, timeout_s=LIMIT_S)
+    except ChildFailed as error:
+        raise ChildFailed(f"{step.name}: {error}") from error
+    note = _note(step, out)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    said = {"words": digest("\0".join(step.words).encode()), "seconds": round(time.monotonic() - began, 1)}
+    note.write_text(json.dumps(said))
+
+
+def _note(step: Step, out: Path) -> Path:
+    return out / DONE / f"{step.name.replace('/', '--')}.json"
