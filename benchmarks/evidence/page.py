@@ -39,10 +39,10 @@ def _lines(study: Study, found: Findings, seconds: float) -> Iterator[str]:
     yield from ("# Evidence: what composed data does for several concepts at once", "")
     yield (
         f"Written by `make evidence` from {len(found.groups)} groups of Toybox concepts that no part of the micro "
-        f"family saw (seed {study.seed}), trained by `{study.training}` on `{study.base}` for {study.steps} steps each, "
-        f"seeds {', '.join(map(str, study.seeds))}; {seconds / 3600:.1f} hours of commands. Photos that pictures are held "
-        "against were not trained on; scenes that are asked for were not composed in. Intervals of 95 % by a bootstrap "
-        "over casts and prompts. [docs/evaluate.md](evaluate.md) defines the columns."
+        f"family saw (seed {study.seed}), trained by `{study.training}` on `{study.base}`, {study.steps} steps each, "
+        f"seeds {', '.join(map(str, study.seeds))}; {seconds / 3600:.1f} hours of commands. Photos that pictures are "
+        "held against were not trained on; scenes that are asked for were not composed in. Intervals of 95 % by a "
+        "bootstrap over casts and prompts. [docs/evaluate.md](evaluate.md) defines the columns."
     )
     for group in GROUPS:
         names = list(dict.fromkeys(cell["model"] for cell in found.cells if cell["subjects"] == group))
