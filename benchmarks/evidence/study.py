@@ -40,12 +40,13 @@ class Study(Spec):
     ablated: tuple[int, ...] = Field(default=(), description="numbers of the groups with ablations, from 0")
     photos: int = Field(default=6, ge=1, description="of each concept, to train on")
     held_out: int = Field(default=4, ge=1, description="of each concept, to measure against")
-    composed: int = Field(default=300, ge=1, description="pictures of each group")
+    made: int = Field(default=640, ge=1, description="pictures of each group, in all scenes that there are")
+    composed: int = Field(default=300, ge=1, description="of those in `scenes`, the first")
     gate: str = Field(description="condition that composed rows must meet to be chosen")
     chosen: int = Field(default=100, ge=1, description="of those, the best by CP-CLIP")
     steps: int = Field(default=600, ge=1, description="of every training")
     seeds: tuple[int, ...] = (0, 1)
-    scenes: tuple[str, ...] = Field(description="that pictures are composed in")
+    scenes: tuple[str, ...] = Field(description="whose pictures are trained on")
     unseen: tuple[str, ...] = Field(description="that are asked for; none of `scenes`")
     per_prompt: int = Field(default=2, ge=1)
     regimes: dict[str, Regime] = Field(description="by name; the first is what others are compared with")
@@ -96,9 +97,9 @@ def _group(study: Study, number: int, out: Path) -> Iterator[Step]:
         ("toybox", "--concepts", str(len(classes)), "--classes", ",".join(classes), "--photos", str(study.photos),
          "--held-out", str(study.held_out), "--seed", str(study.seed + number), "--out", f"{out}/{group}/toys"),
     )  # fmt: skip
-    yield Step(f"{group}/composed", _compose(study, len(classes), f"{out}/{group}"), (f"{group}/toys",))
-    for source in dict.fromkeys(each.data for each in regimes.values()):
-        if source not in {"photos", "composed"}:
+    yield Step(f"{group}/made", _compose(study, len(classes), f"{out}/{group}"), (f"{group}/toys",))
+    for source in dict.fromkeys(("composed", *(each.data for each in regimes.values()))):
+        if source != "photos":
             yield _view(study, group, source, out)
     for name, regime in regimes.items():
         needs = f"{group}/toys" if regime.data == "photos" else f"{group}/{regime.data}"
@@ -110,23 +111,23 @@ def _group(study: Study, number: int, out: Path) -> Iterator[Step]:
 
 
 def _compose(study: Study, size: int, home: str) -> tuple[str, ...]:
-    scenes = ", ".join(study.scenes)
     off = ("min_identity_psnr", "min_visible_fraction", "min_clip_score", "min_cp_clip", "min_identity", "max_cut_edge")
-    sets = (f"scene.min_objects={size}", f"scene.max_objects={size}", f"scene.phrases=[{scenes}]",
-            *(f"gate.{name}=null" for name in off))  # fmt: skip
-    return ("compose", study.compose, "--photos", f"{home}/toys/photos", "--samples", str(study.composed),
-            "--out", f"{home}/composed", "--address", "none", *_set(sets))  # fmt: skip
+    sets = f"scene.min_objects={size}", f"scene.max_objects={size}", *(f"gate.{name}=null" for name in off)
+    return ("compose", study.compose, "--photos", f"{home}/toys/photos", "--samples", str(study.made),
+            "--out", f"{home}/made", "--address", "none", *_set(sets))  # fmt: skip
 
 
 def _view(study: Study, group: str, source: str, out: Path) -> Step:
-    home = f"{out}/{group}"
-    if source == "chosen":
-        choice = ("--where", study.gate, "--by", "cp_clip", "--top", str(study.chosen))
+    """A choice of rows; by the number of objects, which is the same for all, the first rows are the best."""
+    first, scenes = ("--by", "num_objects", "--top"), ", ".join(f"'{scene}'" for scene in study.scenes)
+    if source == "composed":
+        of, choice = "made", ("--where", f"background_prompt in [{scenes}]", *first, str(study.composed))
+    elif source == "chosen":
+        of, choice = "composed", ("--where", study.gate, "--by", "cp_clip", "--top", str(study.chosen))
     else:
-        most = int(source.removeprefix("composed-"))
-        choice = ("--where", f"sample_id < '{most:010d}'")
-    words = ("filter", f"{home}/composed", *choice, "--view", f"{home}/{source}")
-    return Step(f"{group}/{source}", words, (f"{group}/composed",))
+        of, choice = "composed", (*first, source.removeprefix("composed-"))
+    words = ("filter", f"{out}/{group}/{of}", *choice, "--view", f"{out}/{group}/{source}")
+    return Step(f"{group}/{source}", words, (f"{group}/{of}",))
 
 
 def _train(study: Study, regime: Regime, seed: int, home: Path, target: Path) -> tuple[str, ...]:
