@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.evidence.study import Study, group_name
 from engine.rows.evaluated import EvaluatedImage
-from jobs.evaluate.summary import CEILING, cells, ratios
+from jobs.evaluate.summary import CEILING, CEILING_FOLDER, cells, ratios
 from jobs.listed_run import read_rows
 
 PAPER = {
@@ -20,7 +20,6 @@ PAPER = {
     ("curated", "2-3"): (0.51, 0.17), ("curated", "4"): (0.55, 0.16), ("curated", "5"): (0.57, 0.14),
 }  # fmt: skip
 """CP-CLIP and TI-CLIP of Gen4Gen (arXiv 2402.15504), table 1, up to three, four and five concepts."""
-BASE = re.compile(r"\d+-base$")
 _FOLDER = re.compile(r"\d+-(.+)$")
 
 
@@ -65,6 +64,8 @@ def gather(study: Study, out: Path) -> Findings:
 
 def regime_of(folder: str, study: Study) -> str:
     """The regime of ``measured/03-gate-alone``."""
+    if folder == CEILING_FOLDER:
+        return CEILING
     found = _FOLDER.match(folder)
     name = found[1] if found else folder
     return next((regime for regime in study.regimes if regime.replace(" ", "-") == name), name)

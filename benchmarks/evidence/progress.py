@@ -33,6 +33,7 @@ def run_steps(steps: Sequence[Step], out: Path, *, at_once: int) -> dict[str, st
                 step = running.pop(future)
                 if (error := future.exception()) is not None:
                     problems[step.name] = str(error)
+                    print(error, flush=True)
                 print(f"{'failed' if error else 'done'}  {step.name}   {len(left)} left", flush=True)
     return problems
 

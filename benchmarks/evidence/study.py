@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Self, final
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.run.stage import Spec
 
@@ -51,6 +51,16 @@ class Study(Spec):
     per_prompt: int = Field(default=2, ge=1)
     regimes: dict[str, Regime] = Field(description="by name; the first is what others are compared with")
     sets: dict[str, Any] = Field(default={}, description="further --set of every training")
+
+    @model_validator(mode="after")
+    def _is_fair(self) -> Self:
+        if both := sorted(set(self.scenes) & set(self.unseen)):
+            raise ValueError(f"scenes and unseen: {both[0]} is trained on and asked for")
+        if any(not 0 <= number < len(self.groups) for number in self.ablated):
+            raise ValueError(f"ablated: groups are 0 to {len(self.groups) - 1}")
+        if next(iter(self.regimes.values())).ablation:
+            raise ValueError("regimes: the first one is compared with, in every group")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,24 +59,16 @@ def toybox(
         raise UsageError(
             "TOYBOX_EXISTS", "holds photos already", where=str(out), fix="name another folder, or remove this one"
         )
-    told: dict[str, list[str]] = {PHOTOS: [], HELD_OUT: [], TRUTH: []}
     progress = console.progress("toybox", concepts * (photos + held_out))
     for number in range(concepts):
         concept = draw_concept(seed, number, classes[number % len(classes)] if classes else None)
         for shot in range(photos + held_out):
             picture, scene = photograph(concept, derive(seed, "toybox", "shot", number, shot), size)
-            folder, name = PHOTOS if shot < photos else HELD_OUT, f"{concept.name}/{shot:02d}.jpg"
-            _write(out, folder, name, picture)
-            facts = _facts(concept, scene, picture)
-            named = {"class": concept.class_name, "license": LICENSE, "caption": facts["caption"]}
-            told[folder].append(json.dumps({"file_name": name, **named}))
-            told[TRUTH].append(json.dumps({"file_name": name, **facts}))
+            _write(
+                out, PHOTOS if shot < photos else HELD_OUT, f"{concept.name}/{shot:02d}.jpg", picture, concept, scene
+            )
         progress.advance(photos + held_out)
     progress.close()
-    for folder, lines in told.items():
-        if lines:
-            table = "truth.jsonl" if folder == TRUTH else METADATA
-            (out / folder / table).write_text("\n".join(lines) + "\n", encoding="utf-8")
     console.result(
         {"out": str(out), "concepts": concepts, "photos": concepts * photos},
         [
@@ -87,12 +79,18 @@ def toybox(
     )
 
 
-def _write(out: Path, folder: str, name: str, picture: Picture) -> None:
+def _write(out: Path, folder: str, name: str, picture: Picture, concept: ToyConcept, scene: str) -> None:
+    """A photo and its truth, and a line about each behind those that are there."""
     photo, alpha = out / folder / name, (out / TRUTH / name).with_suffix(".png")
     for path in (photo, alpha):
         path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture.image).save(photo, quality=95, subsampling=0)
     Image.fromarray(picture.layers[0]).save(alpha)
+    facts = _facts(concept, scene, picture)
+    named = {"class": concept.class_name, "license": LICENSE, "caption": facts["caption"]}
+    for table, told in ((out / folder / METADATA, named), (out / TRUTH / "truth.jsonl", facts)):
+        with table.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"file_name": name, **told}) + "\n")
 
 
 def _facts(concept: ToyConcept, scene: str, picture: Picture) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.personalize.manifest import concepts_of
 from engine.errors import UsageError
+from jobs.evaluate.summary import CEILING
 from jobs.train.sample import read_model
 from planners.evaluate.questions import DrawQuestion, prompt_of
 from planners.train.prompts import ConceptWords, PromptStrategies
@@ -56,9 +57,12 @@ def read_contestants(given: Sequence[str]) -> list[Contestant]:
 
     Raises:
         EnvironmentProblem: ARTIFACT_DAMAGED.
-        UsageError: EVALUATE_MODELS where no artifact is among them.
+        UsageError: EVALUATE_MODELS where no artifact is among them, or one is called as the row of photos is.
     """
     made = list(_read(given))
+    if taken := [each for each in made if each.name == CEILING]:
+        what, fix = f"a model may not be called {CEILING!r}", "that is the row of photos; another name before the ="
+        raise UsageError("EVALUATE_MODELS", what, where=taken[0].model, fix=fix)
     if not any(each.manifest for each in made):
         raise UsageError(
             "EVALUATE_MODELS",

@@ -31,7 +31,7 @@ from jobs.evaluate.contestants import Contestant, classes_of, read_contestants
 from jobs.evaluate.fairness import require_apart, require_strange_judge
 from jobs.evaluate.measuring import Album, fill_ceiling, measure_drawn, measure_stage, stages_of
 from jobs.evaluate.protocols import NamedProtocol
-from jobs.evaluate.summary import CEILING, put_summary
+from jobs.evaluate.summary import CEILING, CEILING_FOLDER, put_summary
 from jobs.listed_run import ListedRun, fill_listed
 from jobs.train.sample import UNIT_SIZE, draw_stage, require_same_base, side_of
 from planners.evaluate.questions import DrawQuestion
@@ -95,7 +95,7 @@ def evaluate(request: EvaluateRequest, console: Console) -> dict[str, Any]:
             measure = measure_stage(known.spec, known.classes, [], known.held, Album())
             fill_ceiling(store.uri, known.trained, measure, capacity, console)
     names = {each.folder: each.name for each in known.contestants}
-    names |= {CEILING: CEILING} if known.trained.photos else {}
+    names |= {CEILING_FOLDER: CEILING} if known.trained.photos else {}
     asked = [question for each in known.questions.values() for question in each]
     store.put("questions.json", json.dumps([asdict(question) for question in asked], indent=1).encode())
     return put_summary(store, request.protocol, names, {question.caption: question.wording for question in asked})

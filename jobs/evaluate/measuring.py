@@ -22,7 +22,7 @@ from engine.storage.hashes import digest
 from engine.storage.lock import claim
 from engine.storage.open_store import open_store
 from jobs.console import Console
-from jobs.evaluate.summary import CEILING
+from jobs.evaluate.summary import CEILING_FOLDER
 from jobs.listed_run import ListedRun, fill_listed
 from jobs.run_loop import ANY_FAILURES, make_missing, new_run_id, pipeline_work
 from jobs.train.sample import UNIT_SIZE
@@ -97,8 +97,8 @@ def fill_ceiling(out: str, trained: Album, stage: Evaluate, capacity: Capacity, 
     ]  # fmt: skip
     run = ListedRun(
         record=GeneratedImage, columns=("prompt", "take", "caption", "concepts", "artifact"), rows=rows,
-        stage=TakePhoto(photos=trained.hash_of(stage.classes)), out=f"{out}/drawn/{CEILING}", unit_size=UNIT_SIZE,
-        size=PHOTO_SIDE,
+        stage=TakePhoto(photos=trained.hash_of(stage.classes)), out=f"{out}/drawn/{CEILING_FOLDER}",
+        unit_size=UNIT_SIZE, size=PHOTO_SIDE,
     )  # fmt: skip
     fill_listed(run, capacity, console)
-    measure_drawn(out, CEILING, (stage,), len(rows), capacity=capacity, console=console)
+    measure_drawn(out, CEILING_FOLDER, (stage,), len(rows), capacity=capacity, console=console)

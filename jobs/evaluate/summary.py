@@ -24,8 +24,9 @@ GROUPS: Mapping[str, tuple[int, ...]] = {
 }  # fmt: skip
 """Numbers of concepts; the published table has up to three, four and five."""
 JSON, MARKDOWN = "evaluation.json", "evaluation.md"
-CEILING = "photos"
+CEILING = "real photos"
 """The row of photos that were trained on, in the place of drawings."""
+CEILING_FOLDER = "real-photos"
 Rows = Mapping[str, Sequence[EvaluatedImage]]
 """By the name of a model."""
 

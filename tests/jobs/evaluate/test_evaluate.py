@@ -52,19 +52,19 @@ def test_models_are_compared_and_another_one_draws_nothing_again(run, base, plac
     code, said, err = evaluate(run, [f"first={artifact}"], held, out, *options)
     assert code == 0, err
     table = json.loads(said)
-    assert table["models"] == ["first", "photos"]
-    assert table["pictures"] == {"first": 2 * 2 + 2, "photos": 4}
+    assert table["models"] == ["first", "real photos"]
+    assert table["pictures"] == {"first": 2 * 2 + 2, "real photos": 4}
     assert table["measured_by"] == ["micro/detector", "micro/identity", "micro/scorer", "micro/segmenter"]
     cells = {(cell["model"], cell["subjects"], cell["metric"]): cell for cell in table["cells"]}
     assert {subjects for _, subjects, _ in cells} == {"1", "2"}
-    assert cells["photos", "1", "identity"]["mean"] > 0.8 > cells["first", "1", "identity"]["mean"]
+    assert cells["real photos", "1", "identity"]["mean"] > 0.8 > cells["first", "1", "identity"]["mean"]
     assert (cells["first", "2", "clip_t"]["casts"], cells["first", "2", "clip_t"]["prompts"]) == (1, 2)
     drawn = {path: path.stat().st_mtime_ns for path in out.glob("*/*/data/*")}
     code, said, err = evaluate(run, [f"first={artifact}", f"base={base}"], held, out, *options)
     assert code == 0, err
     assert {path: path.stat().st_mtime_ns for path in drawn} == drawn
     table = json.loads(said)
-    assert table["models"] == ["first", "base", "photos"]
+    assert table["models"] == ["first", "base", "real photos"]
     assert {(each["model"], each["over"]) for each in table["ratios"]} == {("base", "first")}
     text = (out / "evaluation.md").read_text()
     assert "| base |" in text
@@ -72,7 +72,7 @@ def test_models_are_compared_and_another_one_draws_nothing_again(run, base, plac
     page = (out / "report.html").read_text()
     data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
     assert {(sheet["model"], sheet["subjects"]) for sheet in data["sheets"]} == {
-        ("first", 1), ("first", 2), ("base", 1), ("base", 2), ("photos", 1),
+        ("first", 1), ("first", 2), ("base", 1), ("base", 2), ("real photos", 1),
     }  # fmt: skip
     asked = json.loads(open_store(str(out)).read("questions.json"))
     assert {each["background"] for each in asked} == {"in the snow", "on the moon"}
@@ -101,6 +101,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_starts(run, base, pl
         "BENCHMARK_FILE": evaluate(run, [model], held, out, changes=("ask=dreambench",)),
         "RECIPE_VALUE": evaluate(run, [model], held, out, changes=("scenes=[]",)),
     }
+    wrong["may not be called 'real photos'"] = evaluate(run, [f"real photos={artifact}"], held, out)
     lone = write_photos(tmp_path / "lone", TOYS[:1], range(5, 8))
     wrong["EVALUATE_REFERENCES  --photos: there is no photo of"] = evaluate(run, [model], lone, out)
     for code, (status, _, err) in wrong.items():
