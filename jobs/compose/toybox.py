@@ -64,9 +64,8 @@ def toybox(
         concept = draw_concept(seed, number, classes[number % len(classes)] if classes else None)
         for shot in range(photos + held_out):
             picture, scene = photograph(concept, derive(seed, "toybox", "shot", number, shot), size)
-            _write(
-                out, PHOTOS if shot < photos else HELD_OUT, f"{concept.name}/{shot:02d}.jpg", picture, concept, scene
-            )
+            facts = {"file_name": f"{concept.name}/{shot:02d}.jpg", **_facts(concept, scene, picture)}
+            _write(out, PHOTOS if shot < photos else HELD_OUT, picture, facts)
         progress.advance(photos + held_out)
     progress.close()
     console.result(
@@ -79,18 +78,18 @@ def toybox(
     )
 
 
-def _write(out: Path, folder: str, name: str, picture: Picture, concept: ToyConcept, scene: str) -> None:
+def _write(out: Path, folder: str, picture: Picture, facts: dict[str, Any]) -> None:
     """A photo and its truth, and a line about each behind those that are there."""
-    photo, alpha = out / folder / name, (out / TRUTH / name).with_suffix(".png")
+    photo, alpha = out / folder / facts["file_name"], (out / TRUTH / facts["file_name"]).with_suffix(".png")
     for path in (photo, alpha):
         path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture.image).save(photo, quality=95, subsampling=0)
     Image.fromarray(picture.layers[0]).save(alpha)
-    facts = _facts(concept, scene, picture)
-    named = {"class": concept.class_name, "license": LICENSE, "caption": facts["caption"]}
+    named = {"file_name": facts["file_name"], "class": facts["class_name"], "license": LICENSE}
+    named["caption"] = facts["caption"]
     for table, told in ((out / folder / METADATA, named), (out / TRUTH / "truth.jsonl", facts)):
         with table.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps({"file_name": name, **told}) + "\n")
+            lines.write(json.dumps(told) + "\n")
 
 
 def _facts(concept: ToyConcept, scene: str, picture: Picture) -> dict[str, Any]:
