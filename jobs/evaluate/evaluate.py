@@ -12,7 +12,7 @@ Every step is committed and resumable; running it again with another model adds 
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,13 @@ from actors.models.licences import check_recipe
 from actors.personalize.draw.draw_stage import Draw
 from cluster.session import LOCAL, ON_THIS_MACHINE, Capacity, session
 from engine.errors import UsageError
-from engine.photos.listing import list_photos
 from engine.rows.generated import GeneratedImage
 from engine.storage.open_store import open_store
 from jobs.console import Console
 from jobs.evaluate.asked import ask
 from jobs.evaluate.contestants import Contestant, classes_of, read_contestants
 from jobs.evaluate.fairness import require_apart, require_strange_judge
-from jobs.evaluate.measuring import Album, fill_ceiling, measure_drawn, measure_stage, stages_of
+from jobs.evaluate.measuring import Album, fill_ceiling, measure_drawn, measure_stage, open_album, stages_of
 from jobs.evaluate.protocols import NamedProtocol
 from jobs.evaluate.summary import CEILING, CEILING_FOLDER, put_summary
 from jobs.listed_run import ListedRun, fill_listed
@@ -109,8 +108,8 @@ def prepare(request: EvaluateRequest) -> Comparison:
     """
     spec, contestants = request.protocol.spec, read_contestants(request.models)
     classes = classes_of(contestants)
-    held, trained = _album(request.photos, classes), _album(request.trained, classes)
-    require_apart(held.photos, trained.photos, classes)
+    held, trained = open_album(request.photos, classes), open_album(request.trained, classes)
+    require_apart(held, trained, classes)
     require_strange_judge(spec, contestants)
     questions = {each.number: ask(spec, each, classes, request.benchmark) for each in contestants}
     _require_questions(questions, contestants)
@@ -139,13 +138,6 @@ def _fill(known: Comparison, each: Contestant, out: str, capacity: Capacity, con
     fill_listed(run, capacity, console)
     measure = measure_stage(spec, known.classes, questions, known.held, known.trained)
     measure_drawn(out, each.folder, stages_of(spec, measure), len(rows), capacity=capacity, console=console)
-
-
-def _album(uri: str, concepts: Container[str]) -> Album:
-    if not uri:
-        return Album()
-    place = uri if "://" in uri else str(Path(uri).resolve())  # workers have other working folders
-    return Album(place, tuple(photo for photo in list_photos(place) if photo.concept in concepts))
 
 
 def _require_questions(questions: dict[int, list[DrawQuestion]], contestants: Sequence[Contestant]) -> None:

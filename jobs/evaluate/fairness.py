@@ -8,26 +8,25 @@ from typing import Any
 
 from actors.evaluate.protocol import Protocol
 from engine.errors import MyCanvasError, UsageError
-from engine.photos.listing import Photo, read_file
-from engine.storage.hashes import digest
 from engine.storage.lock import read_lock
 from engine.storage.open_store import open_store
 from jobs.evaluate.contestants import Contestant
+from jobs.evaluate.measuring import Album
 
 
-def require_apart(photos: Sequence[Photo], trained: Sequence[Photo], classes: dict[str, str]) -> None:
+def require_apart(held: Album, trained: Album, classes: dict[str, str]) -> None:
     """Refuse references that were trained on, and concepts without any.
 
     Raises:
         UsageError: EVALUATE_REFERENCES.
     """
-    lacking = sorted(classes.keys() - {photo.concept for photo in photos})
+    lacking = sorted(classes.keys() - {photo.concept for photo in held.photos})
     if lacking:
         what, fix = f"there is no photo of {lacking[0]!r}", "give photos of every concept, a folder for each"
         raise UsageError("EVALUATE_REFERENCES", what, where="--photos", fix=fix)
-    seen = {digest(read_file(photo.source)): photo.source for photo in trained}
-    for photo in photos:
-        if (other := seen.get(digest(read_file(photo.source)))) is not None:
+    seen = {bytes_: photo.source for photo, bytes_ in zip(trained.photos, trained.digests, strict=True)}
+    for photo, bytes_ in zip(held.photos, held.digests, strict=True):
+        if (other := seen.get(bytes_)) is not None:
             raise UsageError(
                 "EVALUATE_REFERENCES",
                 "a photo was trained on that pictures are to be held against",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from actors.evaluate.evaluate_stage import Evaluate
 from actors.evaluate.judge import Judge
@@ -11,7 +12,7 @@ from actors.evaluate.photo_stage import TakePhoto
 from actors.evaluate.protocol import Protocol
 from cluster.session import Capacity
 from engine.dataset.drawn_rows import DrawnRows
-from engine.photos.listing import Photo
+from engine.photos.listing import Photo, list_photos, read_file
 from engine.rows.evaluated import EvaluatedImage
 from engine.rows.generated import GeneratedImage
 from engine.run.pipeline import Pipeline
@@ -33,15 +34,30 @@ PHOTO_SIDE = 1024  # px of photos in the place of drawings
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """Photos of concepts, and where they are."""
+    """Photos of concepts, where they are, and the digest of each one's bytes."""
 
     uri: str = ""
     photos: tuple[Photo, ...] = ()
+    digests: tuple[str, ...] = ()
 
     def hash_of(self, concepts: Container[str]) -> str:
-        """16 hex digits over which photos of some concepts these are."""
-        known = sorted(f"{photo.concept} {photo.mark}" for photo in self.photos if photo.concept in concepts)
+        """16 hex digits over the photos of some concepts."""
+        pairs = zip(self.photos, self.digests, strict=True)
+        known = sorted(f"{photo.concept} {bytes_}" for photo, bytes_ in pairs if photo.concept in concepts)
         return digest("\n".join(known).encode())[:16]
+
+
+def open_album(uri: str, concepts: Container[str]) -> Album:
+    """The photos of some concepts below a URI; none where it is empty.
+
+    Raises:
+        UsageError: those of `engine.photos.listing.list_photos`.
+    """
+    if not uri:
+        return Album()
+    place = uri if "://" in uri else str(Path(uri).resolve())  # workers have other working folders
+    photos = tuple(photo for photo in list_photos(place) if photo.concept in concepts)
+    return Album(place, photos, tuple(digest(read_file(photo.source)) for photo in photos))
 
 
 def measure_stage(
