@@ -111,10 +111,13 @@ def _show_models(console: Console, found: list[Found]) -> None:
 
 
 def _load(name: str, override: list[str] | None, extras: list[str] | None) -> NamesModels:
-    """A recipe, or a training."""
+    """A recipe, a training, or a protocol."""
     from jobs.compose.recipes import load
+    from jobs.evaluate import protocols
     from jobs.train import trainings
 
     if trainings.is_training(name):
         return trainings.load(name, override or [])
+    if protocols.is_protocol(name):
+        return protocols.load(name, override or [])
     return load(name, override or [], extras or [])

@@ -16,33 +16,40 @@ commands.add_typer(recipe, name="recipe")
 
 @recipe.command("list")
 def recipe_list() -> None:
-    """Name the recipes and trainings that come with the engine.
+    """Name the recipes, trainings and protocols that come with the engine.
 
     Example: mycanvas recipe list
     """
     from jobs.compose.recipes import built_in, load
+    from jobs.evaluate import protocols
     from jobs.train import trainings
 
     for name in built_in():
         typer.echo(f"{name:<24} {load(name).description}")
     for name in trainings.built_in():
         typer.echo(f"{name:<24} trains: {trainings.load(name).description}")
+    for name in protocols.built_in():
+        typer.echo(f"{name:<24} compares: {protocols.load(name).description}")
 
 
 @recipe.command("show")
 def recipe_show(
     recipe: Annotated[str, typer.Argument(help="name or file")], extras: Extras = None, override: Overrides = None
 ) -> None:
-    """Print a recipe or training as it will run, every default written out, and its models with licence and size.
+    """Print a recipe, training or protocol as it will run, all defaults written out, and its models.
 
     Example: mycanvas recipe show classic --set unit_size=8
     """
     from jobs.compose.recipes import load, models, show
+    from jobs.evaluate import protocols
     from jobs.train import trainings
 
     if trainings.is_training(recipe):
         training = trainings.load(recipe, override or [])
         text, named = trainings.show(training), models((training.spec,))
+    elif protocols.is_protocol(recipe):
+        protocol = protocols.load(recipe, override or [])
+        text, named = protocols.show(protocol), models(protocol.stages)
     else:
         loaded = load(recipe, override or [], extras or [])
         text, named = show(loaded), models(loaded.stages)

@@ -28,7 +28,7 @@ DUMMY_REVISION = "random"  # of a model without a commit
 
 
 class NamesModels(Protocol):
-    """A recipe or a training."""
+    """A recipe, a training or a protocol."""
 
     @property
     def stages(self) -> Sequence[Spec]:

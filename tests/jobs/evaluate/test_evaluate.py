@@ -153,6 +153,21 @@ def test_every_built_in_protocol_is_a_spec(name):
     assert named.spec.measures.clip.model
 
 
+def test_protocols_are_listed_and_shown_with_their_models(run):
+    code, said, _ = run("recipe", "list")
+    assert code == 0
+    assert all(f"compares: {load(name).description}" in said for name in built_in())
+    code, said, _ = run("recipe", "show", "dreambench", "--set", "per_prompt=2")
+    assert code == 0
+    assert "per_prompt: 2" in said
+    assert "# model  facebook/dino-vits16" in said
+    code, said, _ = run("models", "list", "mycanvas")
+    assert code == 0
+    assert "facebook/dinov2-large" in said
+    code, said, _ = run("recipe", "show", "micro")
+    assert "phases:" in said, "the recipe, which is called so too"
+
+
 def test_a_misspelt_protocol_is_guessed(run):
     code, _, err = run("evaluate", "x", "--protocol", "mycanvs", "--photos", "p", "--out", "o")
     assert code == 2
