@@ -58,7 +58,8 @@ def test_every_command_shows_an_example_that_it_would_accept(run, path, command)
 
 def test_all_commands_are_there():
     assert {" ".join(path) for path, _ in COMMANDS} == {
-        "demo", "train", "sample", "evaluate", "import", "segment", "compose", "recipe list", "recipe show", "recipe schema",
+        "demo", "train", "sample", "evaluate", "import", "segment", "compose", "recipe list", "recipe show",
+        "recipe schema",
         "init", "stats", "verify", "gc",
         "gallery", "doctor", "toybox", "micro train", "micro evaluate", "submit", "status", "logs", "stop", "layout",
         "models list", "models pull", "models check", "models dummy", "backgrounds index", "backgrounds generate",
