@@ -51,8 +51,10 @@
 
   for (const size of [...new Set(sheets.map((sheet) => sheet.subjects))].sort((a, b) => a - b)) {
     at("drawn").hidden = false;
+    let last = "";
     for (const sheet of sheets.filter((each) => each.subjects === size)) {
-      at("drawn").append(make("p", `${sheet.model}, ${size} concept${size === 1 ? "" : "s"}`));
+      if (sheet.model !== last) at("drawn").append(make("p", `${sheet.model}, ${size} concept${size === 1 ? "" : "s"}`));
+      last = sheet.model;
       const frame = make("div", "", { class: "frame scroll" });
       frame.append(make("img", "", { src: `data:image/jpeg;base64,${sheet.sheet}`, alt: sheet.captions.join("; "), title: sheet.captions.join("\n") }));
       at("drawn").append(frame);
