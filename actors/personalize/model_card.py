@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from actors.models.weights import SHIPPED
+
 TITLES = {"kv": "keys and values of cross-attention", "kv-lora": "LoRAs on keys and values of cross-attention",
           "attn-lora": "LoRAs on all of attention"}  # fmt: skip
 LOAD_LORA = 'pipe.load_lora_weights(folder, weight_name="pytorch_lora_weights.safetensors")'
@@ -63,7 +65,7 @@ def _lines(manifest: Mapping[str, Any], embeddings: Sequence[str]) -> Iterator[s
     yield from ("", "## Use", "")
     first = words[0]
     yield LOAD.format(
-        base=source,
+        base=source.replace(SHIPPED, "weights/"),  # plain diffusers knows folders and the hub
         revision=f", revision={revision!r}" if revision else "",
         weights=LOAD_KV if manifest["method"] == "kv" else LOAD_LORA,
         words=_loading_words(manifest["tokens"], embeddings),

@@ -129,6 +129,8 @@ def test_an_artifact_makes_of_plain_diffusers_what_was_trained(models, family, m
     assert not np.allclose(drawn(pipe, "photo of a mug"), untouched), "the weights were loaded"
     with pytest.raises(UsageError, match="ARTIFACT_BASE"):
         apply_artifact(tmp_path, pipe, Model(name="other", revision="0", license=""))
+    if family == "sdxl":
+        assert "from_pretrained('weights/micro/generator'" in (tmp_path / "README.md").read_text()
     (tmp_path / "concepts.safetensors").write_bytes(b"{}")
     with pytest.raises(EnvironmentProblem, match="ARTIFACT_DAMAGED"):
         apply_artifact(tmp_path, pipe, BASE)
