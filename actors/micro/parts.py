@@ -16,5 +16,7 @@ MICRO: Registry[type[MicroTraining]] = Registry(
         "identity": "actors.micro.specs:IdentityTraining",
         "detector": "actors.micro.specs:DetectorTraining",
         "planner": "actors.micro.specs:PlannerTraining",
+        "composer_autoencoder": "actors.micro.specs:ComposerAutoencoderTraining",
+        "composer": "actors.micro.specs:ComposerTraining",
     },
 )

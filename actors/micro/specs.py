@@ -157,3 +157,46 @@ class PlannerTraining(MicroTraining):
     layers: int = Field(default=4, ge=1, description="depth")
     heads: int = Field(default=6, ge=1, description="attention heads; a third of them has keys and values")
     inner: int = Field(default=512, ge=32, description="width inside the gated feed-forward layers")
+
+
+@final
+class ComposerAutoencoderTraining(MicroTraining):
+    """AutoencoderKL, factor 8, 8 latent channels, trained on at 128 px from the family's of 4."""
+
+    name: ClassVar[str] = "composer_autoencoder"
+    module: ClassVar[str] = "actors.micro.composer.composer_autoencoder"
+    needs: ClassVar[tuple[str, ...]] = ("autoencoder", "identity", "scorer", "detector")
+
+    channels: int = Field(default=8, ge=5, description="of the latents")
+    batch: int = Field(default=8, ge=1, description="pictures a step")
+    squares: float = Field(default=1.0, ge=0, description="weight of the squared error, which is what PSNR measures")
+    inside: float = Field(default=3.0, ge=1, description="weight of what lies inside of toys; 1 outside")
+    features: float = Field(default=0.5, ge=0, description="weight of what the identity net sees of the difference")
+    kl: float = Field(default=1e-4, ge=0, description="weight of the divergence from N(0, 1), in nats a latent value")
+    concepts: int = Field(default=10240, ge=32, description="toys; two cut-outs of each")
+    places: int = Field(default=120, ge=2, description="backdrops of each scene")
+    data_seed: int = Field(default=7_340_033, ge=0, description="of toys and pictures")
+    schedule: Schedule = Schedule(steps=6000, lr=5e-4, warmup=50, ema=0.99, checkpoint_every=100, log_every=25)
+
+
+@final
+class ComposerTraining(MicroTraining):
+    """The generator, trained on at 128 px with words at full resolution and attention bound to the toys' masks."""
+
+    name: ClassVar[str] = "composer"
+    module: ClassVar[str] = "actors.micro.composer.composer"
+    needs: ClassVar[tuple[str, ...]] = ("generator", "composer_autoencoder", "scorer", "detector")
+
+    batch: int = Field(default=64, ge=1, description="pictures a step")
+    full_attention: bool = Field(default=True, description="read words at the full resolution of the latents too")
+    inside: float = Field(default=5.0, ge=1, description="weight of the loss inside of toys; 1 outside")
+    binding: float = Field(default=0.1, ge=0, description="weight of the attention's supervision")
+    ordered: float = Field(default=0.85, ge=0, le=1, description="share of the captions told from left to right")
+    concepts: int = Field(default=10240, ge=32, description="toys; two cut-outs of each")
+    places: int = Field(default=120, ge=2, description="backdrops of each scene")
+    pools: int = Field(default=10, ge=1, description="pools that are composed before training begins")
+    pool_size: int = Field(default=16384, ge=1, description="pictures in each")
+    data_seed: int = Field(default=7_340_033, ge=0, description="of toys and pictures")
+    schedule: Schedule = Schedule(
+        steps=20_000, lr=1e-3, muon_lr=2e-3, warmup=200, ema=0.9995, checkpoint_every=100, log_every=100
+    )

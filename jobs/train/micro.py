@@ -171,8 +171,8 @@ def evaluate_family(
 
 def tell_rows(rows: Sequence[Measurement], console: Console, last: str) -> None:
     """The table on stdout."""
-    table = [f"{'part':<12} {'metric':<40} {'value':>8} {'target':>8}"]
-    table += [f"{row.part:<12} {row.metric:<40} {row.value:8.3f} {aim(row):>8}  {verdict(row)}" for row in rows]
+    table = [f"{'part':<20} {'metric':<40} {'value':>8} {'target':>8}"]
+    table += [f"{row.part:<20} {row.metric:<40} {row.value:8.3f} {aim(row):>8}  {verdict(row)}" for row in rows]
     console.result({"rows": [{**asdict(row), "met": row.met} for row in rows]}, [*table, *([last] if last else [])])
 
 

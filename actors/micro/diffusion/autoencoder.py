@@ -57,7 +57,7 @@ def evaluate(spec: AutoencoderTraining, family: Path, data: Path, seed: int) -> 
     pictures = np.concatenate([found.images[: MEASURED // 2] for found in sets])
     device = best_device()
     vae = load_autoencoder(find_autoencoder(family), device)
-    values = [psnr(one, other) for one, other in zip(pictures, _round_trip(vae, pictures, device), strict=True)]
+    values = [psnr(one, other) for one, other in zip(pictures, round_trip(vae, pictures, device), strict=True)]
     return [Measurement(spec.name, "psnr", float(np.mean(values)), TARGET_PSNR)]
 
 
@@ -209,7 +209,8 @@ def psnr(one: Pixels, other: Pixels) -> float:
 
 
 @torch.inference_mode()
-def _round_trip(vae: AutoencoderKL, pictures: Pixels, device: torch.device) -> Pixels:
+def round_trip(vae: AutoencoderKL, pictures: Pixels, device: torch.device) -> Pixels:
+    """NxHxWx3 pictures, encoded as the most likely latents and decoded again; H and W are multiples of 8."""
     net: Any = vae
     made = []
     for part in _batches(pictures):

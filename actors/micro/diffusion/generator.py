@@ -213,15 +213,15 @@ def load_generator(folder: Path) -> Any:
 
 
 @torch.inference_mode()
-def generate(pipe: Any, prompts: list[str], seeds: list[int]) -> list[Pixels]:
-    """One 256 x 256 x 3 picture for each prompt; noise from its own seed."""
+def generate(pipe: Any, prompts: list[str], seeds: list[int], side: int = SIZE) -> list[Pixels]:
+    """One `side` x `side` x 3 picture for each prompt; noise from its own seed."""
     made: list[Pixels] = []
     for start in range(0, len(prompts), _BATCH):
         rows = slice(start, start + _BATCH)
         pictures = pipe(
             prompts[rows],
-            height=SIZE,
-            width=SIZE,
+            height=side,
+            width=side,
             num_inference_steps=STEPS,
             guidance_scale=GUIDANCE,
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds[rows]],

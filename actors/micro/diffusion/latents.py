@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from actors.micro.diffusion.autoencoder import to_input
-from engine.errors import EnvironmentProblem
+from actors.micro.first_process import wait_for
 from engine.rows.values import Pixels
 from engine.seeds import rng
 
@@ -26,7 +25,6 @@ Latents = NDArray[np.float16]
 
 KEEP, REPAINT = 0, 255
 RECTANGLES = 0.2  # share of pictures whose mask is a random rectangle and not the objects' surroundings
-PATIENCE_S = 3600
 _BATCH = 16
 
 
@@ -60,17 +58,7 @@ class LatentFiles:
             rows = [make(slice(start, min(start + _BATCH, count))) for start in range(0, count, _BATCH)]
             np.save(unfinished, np.concatenate(rows))
             os.replace(unfinished, path)  # noqa: PTH105 - one call, atomic on every platform
-        begun = time.monotonic()
-        while not path.is_file():
-            if time.monotonic() - begun > PATIENCE_S:
-                raise EnvironmentProblem(
-                    "LATENTS_MISSING",
-                    "the first process did not encode the pictures",
-                    where=str(path),
-                    why=f"waited {PATIENCE_S} s; do all processes see one folder of data?",
-                    fix="put the data on storage that every node sees",
-                )
-            time.sleep(1)
+        wait_for(path)
         return cast("Latents", np.load(path, mmap_mode="r"))
 
 
