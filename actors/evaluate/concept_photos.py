@@ -34,7 +34,7 @@ class ConceptPhotos:
         crop_clip: N x D, of what the detector finds of its class.
         crop_identity: the same, cut out and on grey.
         trained: as `crop_identity`, of photos that were trained on; none are known where it is empty.
-        least: below which it is no longer itself.
+        least: below which it is no longer itself; None of fewer than three photos.
     """
 
     whole_clip: Embeddings
@@ -42,7 +42,7 @@ class ConceptPhotos:
     crop_clip: Embeddings
     crop_identity: Embeddings
     trained: Embeddings
-    least: float
+    least: float | None
 
 
 @final
@@ -95,9 +95,6 @@ def look_at_photos(
         concept: eyes.identity.embed_images([eyes.cut(each, classes[concept]) for each in pictures])
         for concept, pictures in crops.items()
     }
-    own = {concept: least_likeness(vectors, collapse) for concept, vectors in known.items()}
-    others = [value for value in own.values() if value is not None]
-    usual = float(np.median(others)) if others else -1.0  # of a concept with two photos or one
     return {
         concept: ConceptPhotos(
             whole_clip=eyes.clip.embed_images(pictures),
@@ -110,7 +107,7 @@ def look_at_photos(
                     for each in trained.get(concept, ())[: len(pictures)]
                 ]
             ),
-            least=usual if (least := own[concept]) is None else least,
+            least=least_likeness(known[concept], collapse),
         )
         for concept, pictures in photos.items()
     }

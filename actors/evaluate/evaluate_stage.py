@@ -24,7 +24,7 @@ from engine.rows.evaluated import EvaluatedImage
 from engine.rows.values import Model, Pixels
 from engine.run.stage import Run, Stage, Worker
 
-WHERE = ("photos", "trained", "batch_size")  # they lie, not what they are
+WHERE = ("photos", "trained", "batch_size", "backgrounds")  # they lie, not what they are; captions say backgrounds
 
 
 @final
@@ -105,13 +105,14 @@ class Evaluate(Stage):
         vectors = eyes.identity.embed_images(cut)
         subjects = Subjects(similarity.similarities(vectors, [each.crop_identity for each in photos]), labels, wanted)
         taken = assign(subjects)
+        limits = [each.least for each in photos if each.least is not None]
         return {
             "cp_clip": similarity.cp_clip(table[best], len(concepts)),
             "cp_clip_assigned": similarity.cp_clip_assigned(table, len(concepts)),
             "identity": tuple(
                 0.0 if crop is None else float(subjects.likeness[crop, number]) for number, crop in enumerate(taken)
             ),
-            "collapsed": tuple(find_collapsed(subjects, taken, [each.least for each in photos])),
+            "collapsed": tuple(find_collapsed(subjects, taken, limits)) if len(limits) == len(photos) else (),
             "swapped": swap_share(subjects, taken),
             "count_right": is_count_right(subjects),
             "copy_paste": _copy_paste(vectors, taken, photos),

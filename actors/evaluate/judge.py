@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from actors.chat.chat_stage import ChatModel, ChatSpec
 from actors.evaluate.concept_photos import read_photos
@@ -31,6 +31,12 @@ class JudgeSpec(ChatSpec):
     plain: ClassVar[str] = NOBODY
 
     backend: str = Field(default="vllm", description="vllm, transformers or openai")
+
+    @model_validator(mode="after")
+    def _is_somebody(self) -> Self:
+        if self.backend == NOBODY:
+            raise ValueError("judge: leave it out for no judge")
+        return self
 
 
 @final

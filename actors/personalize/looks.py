@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
+import torch
 
 from actors.personalize.bases.base_model import Base
 from actors.personalize.custom_diffusion import CustomDiffusion
@@ -65,7 +66,8 @@ class Looks:
         look, side = self._spec.look, self._spec.side
         prompts = [prompt for prompt in self._prompts for _ in range(look.pictures)]
         seeds = [derive(self._spec.seed, "look", place) for place in range(len(prompts))]
-        pictures = draw(self._base.pipe, prompts, seeds, side, look.drawing)
+        with torch.autocast(self._base.device.type, torch.bfloat16, enabled=self._spec.half):  # its VAE is float32
+            pictures = draw(self._base.pipe, prompts, seeds, side, look.drawing)
         rows = [pictures[start : start + look.pictures] for start in range(0, len(pictures), look.pictures)]
         self.metrics = self._compare(rows)
         name = f"{FOLDER}/step-{step:09d}"

@@ -27,13 +27,14 @@ def main() -> None:
     study, out = read_study(asked.study), asked.out.resolve()
     steps = plan(study, out)
     problems = run_steps(steps, out, at_once=asked.at_once)
-    found = gather(study, out)
+    found = gather(study, out, range(len(study.groups)))
+    ablated = gather(study, out, study.ablated)
     if found.groups:
         asked.docs.mkdir(parents=True, exist_ok=True)
         seconds = sum(seconds_of(steps, out).values())
-        save_page(study, found, seconds, asked.docs / "evidence.md")
-        save_numbers(study, found, seconds, asked.numbers)
-        save_curve(study, found, asked.docs / "evidence.svg")
+        save_page(study, found, ablated, seconds, asked.docs / "evidence.md")
+        save_numbers(study, found, ablated, seconds, asked.numbers)
+        save_curve(study, ablated if ablated.groups else found, asked.docs / "evidence.svg")
     for problem in problems.values():
         print(problem, file=sys.stderr)
     sys.exit(1 if problems else 0)

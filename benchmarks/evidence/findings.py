@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.evidence.study import Study, group_name
+from benchmarks.evidence.study import Study, group_name, models_of
 from engine.rows.evaluated import EvaluatedImage
+from jobs.evaluate.contestants import Contestant
 from jobs.evaluate.summary import CEILING, CEILING_FOLDER, cells, ratios
 from jobs.listed_run import read_rows
 
@@ -20,7 +20,6 @@ PAPER = {
     ("curated", "2-3"): (0.51, 0.17), ("curated", "4"): (0.55, 0.16), ("curated", "5"): (0.57, 0.14),
 }  # fmt: skip
 """CP-CLIP and TI-CLIP of Gen4Gen (arXiv 2402.15504), table 1, up to three, four and five concepts."""
-_FOLDER = re.compile(r"\d+-(.+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +41,30 @@ class Findings:
         return next((each for each in self.ratios if keys.items() <= each.items()), None)
 
 
-def gather(study: Study, out: Path) -> Findings:
-    """The rows of every group that has been evaluated."""
+def gather(study: Study, out: Path, numbers: Sequence[int]) -> Findings:
+    """The rows of some groups, of those that have been evaluated."""
     rows: dict[str, list[EvaluatedImage]] = {name: [] for name in study.regimes} | {"base": [], CEILING: []}
     wordings: dict[str, str] = {}
     measured = []
-    for number in range(len(study.groups)):
+    for number in numbers:
         group = group_name(study, number)
         home = out / group / "evaluated"
-        if not (home / "questions.json").is_file():
+        if not (home / "evaluation.json").is_file():
             continue
         measured.append(group)
         for question in json.loads((home / "questions.json").read_text()):
             wordings[question["caption"]] = question["background"] or question["template"]
-        for folder in sorted((home / "measured").iterdir()):
-            regime = regime_of(folder.name, study)
-            rows[regime] += [_marked(row, group) for row in read_rows(str(folder), EvaluatedImage)]
+        for folder, regime in folders_of(study, number).items():
+            found = read_rows(str(home / "measured" / folder), EvaluatedImage)
+            rows[regime] += [_marked(row, group) for row in found]
     known: Mapping[str, list[EvaluatedImage]] = {name: each for name, each in rows.items() if each}
     return Findings(list(cells(known, wordings)), list(ratios(known, wordings)) if known else [], measured)
 
 
-def regime_of(folder: str, study: Study) -> str:
-    """The regime of ``measured/03-gate-alone``."""
-    if folder == CEILING_FOLDER:
-        return CEILING
-    found = _FOLDER.match(folder)
-    name = found[1] if found else folder
-    return next((regime for regime in study.regimes if regime.replace(" ", "-") == name), name)
+def folders_of(study: Study, number: int) -> dict[str, str]:
+    """The regime of each folder of numbers that the plan of a group makes."""
+    planned = [Contestant(name, "", {}, place) for place, (name, _) in enumerate(models_of(study, number), 1)]
+    return {each.folder: each.name for each in planned} | {CEILING_FOLDER: CEILING}
 
 
 def _marked(row: EvaluatedImage, group: str) -> EvaluatedImage:

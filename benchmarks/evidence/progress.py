@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from benchmarks.evidence.study import Step
+from benchmarks.evidence.study import Step, keys_of
 from benchmarks.support.child_process import ChildFailed, mycanvas
-from engine.storage.hashes import digest
 
 DONE = "_steps"
 LIMIT_S = 6 * 3600.0
@@ -18,14 +17,15 @@ LIMIT_S = 6 * 3600.0
 
 def run_steps(steps: Sequence[Step], out: Path, *, at_once: int) -> dict[str, str]:
     """Run what is not done yet; problems by the name of the step. What needs a failed step is left out."""
-    left = {step.name: step for step in steps if not is_done(step, out)}
+    keys = keys_of(steps)
+    left = {step.name: step for step in steps if not is_done(step.name, keys[step.name], out)}
     problems: dict[str, str] = {}
     running: dict[Future[None], Step] = {}
     with ThreadPoolExecutor(at_once) as pool:
         while left or running:
             for step in [step for step in left.values() if not (set(step.after) & _open(left, running, problems))]:
                 if len(running) < at_once:
-                    running[pool.submit(_run, step, out)] = left.pop(step.name)
+                    running[pool.submit(_run, step, keys[step.name], out)] = left.pop(step.name)
             if not running:
                 break  # what is left needs what failed
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -38,34 +38,32 @@ def run_steps(steps: Sequence[Step], out: Path, *, at_once: int) -> dict[str, st
     return problems
 
 
-def is_done(step: Step, out: Path) -> bool:
-    """Whether this very command has ended well here before."""
-    note = _note(step, out)
-    return note.is_file() and json.loads(note.read_text())["words"] == digest("\0".join(step.words).encode())
+def is_done(name: str, key: str, out: Path) -> bool:
+    """Whether this very command has ended well here before, on what these very commands made."""
+    note = _note(name, out)
+    return note.is_file() and json.loads(note.read_text())["key"] == key
 
 
 def seconds_of(steps: Sequence[Step], out: Path) -> dict[str, float]:
     """How long each step took that is done."""
-    return {
-        step.name: float(json.loads(_note(step, out).read_text())["seconds"]) for step in steps if is_done(step, out)
-    }
+    done = [name for name, key in keys_of(steps).items() if is_done(name, key, out)]
+    return {name: float(json.loads(_note(name, out).read_text())["seconds"]) for name in done}
 
 
 def _open(left: dict[str, Step], running: dict[Future[None], Step], problems: dict[str, str]) -> set[str]:
     return {*left, *(step.name for step in running.values()), *problems}
 
 
-def _run(step: Step, out: Path) -> None:
+def _run(step: Step, key: str, out: Path) -> None:
     began = time.monotonic()
     try:
         mycanvas(*step.words, timeout_s=LIMIT_S)
     except ChildFailed as error:
         raise ChildFailed(f"{step.name}: {error}") from error
-    note = _note(step, out)
+    note = _note(step.name, out)
     note.parent.mkdir(parents=True, exist_ok=True)
-    said = {"words": digest("\0".join(step.words).encode()), "seconds": round(time.monotonic() - began, 1)}
-    note.write_text(json.dumps(said))
+    note.write_text(json.dumps({"key": key, "seconds": round(time.monotonic() - began, 1)}))
 
 
-def _note(step: Step, out: Path) -> Path:
-    return out / DONE / f"{step.name.replace('/', '--')}.json"
+def _note(name: str, out: Path) -> Path:
+    return out / DONE / f"{name.replace('/', '--')}.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, final
@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from engine.run.stage import Spec
+from engine.storage.hashes import digest
 
 FOLDER = Path(__file__).parent
 
@@ -72,6 +73,14 @@ class Step:
     after: tuple[str, ...] = ()
 
 
+def keys_of(steps: Sequence[Step]) -> dict[str, str]:
+    """What tells each step from others of its name: its words, and those of all that it is built on."""
+    keys: dict[str, str] = {}
+    for step in steps:
+        keys[step.name] = digest("\0".join([*step.words, *(keys.get(name, "") for name in step.after)]).encode())
+    return keys
+
+
 def read_study(name: str) -> Study:
     """A study of this folder by its name, or a YAML file."""
     path = FOLDER / f"{name}.yaml"
@@ -92,6 +101,12 @@ def group_name(study: Study, number: int) -> str:
     """As in ``2-mug-duck-00``."""
     classes = study.groups[number]
     return f"{len(classes)}-{'-'.join(classes).replace(' ', '_')}-{number:02d}"
+
+
+def models_of(study: Study, number: int) -> list[tuple[str, int | None]]:
+    """Regime and seed of everything that is compared in a group, in order; the base last."""
+    trained = [(name, seed) for name in regimes_of(study, number) for seed in study.seeds]
+    return [*trained, ("base", None)]
 
 
 def trained_name(group: str, regime: str, seed: int) -> str:

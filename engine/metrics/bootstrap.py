@@ -1,8 +1,8 @@
 """Intervals of means over pictures that share concepts and prompts (Efron 1979; crossed groups: Owen 2007).
 
 Two pictures of one cast, or of one prompt, are no two independent witnesses. So casts and prompts are drawn again, each
-with replacement, and a picture counts as often as its cast times as often as its prompt. That is a little too wide
-where one of the two hardly matters, and never too narrow.
+with replacement, and a picture counts as often as its cast times as often as its prompt. Percentiles of few groups are
+too narrow: where casts differ, nominal 95 % covered 64 % with 2 casts, 74 % with 3 and 91 % with 8 (six prompts).
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def interval(sample: CrossedSample, seed: int = 0) -> Interval:
 
 
 def ratio(above: CrossedSample, below: CrossedSample, seed: int = 0) -> Interval:
-    """The ratio of two means over the same casts and prompts, which are drawn again for both at once."""
+    """The ratio of two means over the casts and prompts that both have, which are drawn again for both at once."""
+    above, below = shared(above, below), shared(below, above)
     if not len(above.values) or not len(below.values):
         return Interval(np.nan, np.nan, np.nan, 0)
     over, under = _means([above, below], seed)
@@ -60,6 +61,15 @@ def ratio(above: CrossedSample, below: CrossedSample, seed: int = 0) -> Interval
         ratios = over / under
         middle = float(above.values.mean() / below.values.mean())
     return Interval(middle, *_ends(ratios), *_counts(above))
+
+
+def shared(sample: CrossedSample, other: CrossedSample) -> CrossedSample:
+    """The values of a sample whose cast and prompt another has too."""
+    known = set(zip(other.casts, other.prompts, strict=True))
+    kept = [number for number, pair in enumerate(zip(sample.casts, sample.prompts, strict=True)) if pair in known]
+    return CrossedSample(
+        sample.values[kept], [sample.casts[number] for number in kept], [sample.prompts[number] for number in kept]
+    )
 
 
 def _means(samples: Sequence[CrossedSample], seed: int) -> list[NDArray[np.float64]]:
@@ -88,8 +98,9 @@ def _counts(sample: CrossedSample) -> tuple[int, int, int]:
 
 
 def _ends(means: NDArray[np.float64]) -> tuple[float, float]:
-    known = means[np.isfinite(means)]
+    """Draws without a picture are left out; a ratio to nothing is infinite, and stays among the rest."""
+    known = np.sort(means[~np.isnan(means)])
     if not len(known):
         return np.nan, np.nan
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = (known[round(share * (len(known) - 1))] for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(high)

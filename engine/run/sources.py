@@ -46,12 +46,12 @@ class Origin:
     status: str = ""
 
     def unit(self, unit_id: int, columns: Callable[[int], Mapping[str, Any]] = lambda _: {}) -> Unit:
-        """A unit of rows with id and seed, and what `columns` says of each index."""
+        """A unit of rows with id and seed, and what `columns` says of each index, which may be another seed."""
         known = {"status": self.status} if self.status else {}
         rows = (
-            self.record(sample_id=name, unit_id=unit_id, seed=sample_seed(self.seed, name), **known, **columns(index))
+            self.record(sample_id=name, unit_id=unit_id, **{"seed": sample_seed(self.seed, name), **known, **told})
             for index in range(*self.extents.span(unit_id))
-            for name in [sample_id(index)]
+            for name, told in [(sample_id(index), columns(index))]
         )
         return Unit.from_plan(unit_id, rows)
 

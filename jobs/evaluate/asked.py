@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from actors.evaluate.protocol import Protocol
@@ -22,15 +21,14 @@ from planners.evaluate.benchmarks import (
 from planners.evaluate.questions import DrawQuestion, ask_scenes, ask_templates, choose_casts
 
 
-def ask(
-    protocol: Protocol, contestant: Contestant, classes: Mapping[str, str], benchmark: Path | None
-) -> list[DrawQuestion]:
-    """What is asked of a model: about what it was taught; of a base, about everything that any model was taught.
+def ask(protocol: Protocol, contestant: Contestant, benchmark: Path | None) -> list[DrawQuestion]:
+    """What is asked of an artifact, about what it was taught.
 
     Raises:
         UsageError: BENCHMARK_FILE.
     """
-    concepts = sorted(contestant.words or classes)
+    classes = {concept: words.class_name for concept, words in contestant.words.items()}
+    concepts = sorted(classes)
     if protocol.ask == "scenes":
         casts = [
             cast
@@ -56,13 +54,19 @@ def _read(protocol: Protocol, benchmark: Path | None) -> list[Prompted]:
         return read_dreambench(_text(benchmark, DREAMBENCH_FILE))
     files = {name: _text(benchmark, name) for name in (CONCEPTS_FILE, SETS_FILE) if (benchmark / name).is_file()}
     named = [name for text in list(files.values()) for name in prompt_files(text)]
-    return read_customconcept101(files | {name: _text(benchmark, name) for name in named})
+    there = [name for name in named if _inside(benchmark, name).is_file()]
+    return read_customconcept101(files | {name: _text(benchmark, name) for name in there})
 
 
-def _text(folder: Path, name: str) -> str:
+def _inside(folder: Path, name: str) -> Path:
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UsageError("BENCHMARK_FILE", f"names a file outside of its folder: {name!r}", where=str(folder))
+    return path
+
+
+def _text(folder: Path, name: str) -> str:
+    path = _inside(folder, name)
     try:
         return read_text_file(path)
     except (OSError, ValueError) as error:

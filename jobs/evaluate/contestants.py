@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.models.weights import is_local
 from actors.personalize.manifest import concepts_of
 from engine.errors import UsageError
 from jobs.evaluate.summary import CEILING
@@ -15,6 +16,7 @@ from planners.evaluate.questions import DrawQuestion, prompt_of
 from planners.train.prompts import ConceptWords, PromptStrategies
 
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_. -]{0,40})=(.+)")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -53,7 +55,7 @@ class Contestant:
 
 
 def read_contestants(given: Sequence[str]) -> list[Contestant]:
-    """``NAME=MODEL``, or a model that is called by its last name.
+    """``NAME=MODEL``, or a model that is called by its last name; several may share a name that is given.
 
     Raises:
         EnvironmentProblem: ARTIFACT_DAMAGED.
@@ -63,6 +65,15 @@ def read_contestants(given: Sequence[str]) -> list[Contestant]:
     if taken := [each for each in made if each.name == CEILING]:
         what, fix = f"a model may not be called {CEILING!r}", "that is the row of photos; another name before the ="
         raise UsageError("EVALUATE_MODELS", what, where=taken[0].model, fix=fix)
+    plain = [each for each, text in zip(made, given, strict=True) if not _NAME.fullmatch(text)]
+    for each in plain:
+        if sum(other.name == each.name for other in made) > 1:
+            what, fix = f"two models are called {each.name!r}", "name them: first=MODEL second=MODEL"
+            raise UsageError("EVALUATE_MODELS", what, where=each.model, fix=fix)
+    for each in made:
+        if not each.manifest and not is_local(each.model) and not _HUB_ID.fullmatch(each.model):
+            what, fix = "is no artifact, no folder and no hub id", "look for a misspelt path"
+            raise UsageError("EVALUATE_MODELS", what, where=each.model, fix=fix)
     if not any(each.manifest for each in made):
         raise UsageError(
             "EVALUATE_MODELS",
@@ -84,11 +95,14 @@ def classes_of(contestants: Sequence[Contestant]) -> dict[str, str]:
     """The class of every concept that some model was taught.
 
     Raises:
-        UsageError: EVALUATE_CLASSES where two models call one concept by two classes.
+        UsageError: EVALUATE_CLASSES where two models call one concept by two classes, or one by none.
     """
     known: dict[str, str] = {}
     for contestant in contestants:
         for concept, words in contestant.words.items():
+            if not words.class_name:
+                what, fix = f"it is not known what {concept!r} is", "import it again with --class"
+                raise UsageError("EVALUATE_CLASSES", what, where=contestant.model, fix=fix)
             if known.setdefault(concept, words.class_name) != words.class_name:
                 raise UsageError(
                     "EVALUATE_CLASSES",

@@ -23,12 +23,21 @@ from actors.personalize.draw.draw_stage import Draw
 from cluster.session import LOCAL, ON_THIS_MACHINE, Capacity, session
 from engine.errors import UsageError
 from engine.rows.generated import GeneratedImage
+from engine.seeds import derive
 from engine.storage.open_store import open_store
 from jobs.console import Console
 from jobs.evaluate.asked import ask
 from jobs.evaluate.contestants import Contestant, classes_of, read_contestants
 from jobs.evaluate.fairness import require_apart, require_strange_judge
-from jobs.evaluate.measuring import Album, fill_ceiling, measure_drawn, measure_stage, open_album, stages_of
+from jobs.evaluate.measuring import (
+    Album,
+    claim_measured,
+    fill_ceiling,
+    measure_drawn,
+    measure_stage,
+    open_album,
+    stages_of,
+)
 from jobs.evaluate.protocols import NamedProtocol
 from jobs.evaluate.summary import CEILING, CEILING_FOLDER, put_summary
 from jobs.listed_run import ListedRun, fill_listed
@@ -95,7 +104,7 @@ def evaluate(request: EvaluateRequest, console: Console) -> dict[str, Any]:
             fill_ceiling(store.uri, known.trained, measure, capacity, console)
     names = {each.folder: each.name for each in known.contestants}
     names |= {CEILING_FOLDER: CEILING} if known.trained.photos else {}
-    asked = [question for each in known.questions.values() for question in each]
+    asked = list(dict.fromkeys(question for each in known.questions.values() for question in each))
     store.put("questions.json", json.dumps([asdict(question) for question in asked], indent=1).encode())
     return put_summary(store, request.protocol, names, {question.caption: question.wording for question in asked})
 
@@ -109,9 +118,11 @@ def prepare(request: EvaluateRequest) -> Comparison:
     spec, contestants = request.protocol.spec, read_contestants(request.models)
     classes = classes_of(contestants)
     held, trained = open_album(request.photos, classes), open_album(request.trained, classes)
-    require_apart(held, trained, classes)
+    require_apart(held, trained, contestants, classes)
     require_strange_judge(spec, contestants)
-    questions = {each.number: ask(spec, each, classes, request.benchmark) for each in contestants}
+    questions = {each.number: ask(spec, each, request.benchmark) for each in contestants if each.manifest}
+    everything = list(dict.fromkeys(question for asked in questions.values() for question in asked))
+    questions |= {each.number: everything for each in contestants if not each.manifest}
     _require_questions(questions, contestants)
     stages = {
         each.number: draw_stage(each.model, each.manifest, request.revision, spec.drawing) for each in contestants
@@ -119,7 +130,8 @@ def prepare(request: EvaluateRequest) -> Comparison:
     for each in contestants:
         require_same_base(each.manifest, stages[each.number], each.model)
     named = (*stages.values(), spec.measures, *([spec.judge] if spec.judge else []))
-    check_recipe(named, spec.accept_licence, here=request.address in ON_THIS_MACHINE)
+    accepted = (*spec.accept_licence, *spec.drawing.accept_licence)
+    check_recipe(named, accepted, here=request.address in ON_THIS_MACHINE)
     return Comparison(
         spec=spec, contestants=contestants, classes=classes, held=held, trained=trained, questions=questions,
         stages=stages,
@@ -129,15 +141,16 @@ def prepare(request: EvaluateRequest) -> Comparison:
 def _fill(known: Comparison, each: Contestant, out: str, capacity: Capacity, console: Console) -> None:
     """Draw and measure what is missing of one model."""
     spec, questions = known.spec, known.questions[each.number]
-    rows = _rows(each, questions, spec.per_prompt)
+    stages = stages_of(spec, measure_stage(spec, known.classes, questions, known.held, known.trained))
+    claim_measured(out, each.folder, stages)  # else other measures would be refused after everything was drawn
+    rows = _rows(each, questions, spec)
     run = ListedRun(
-        record=GeneratedImage, columns=("prompt", "take", "caption", "concepts", "artifact"), rows=rows,
+        record=GeneratedImage, columns=("seed", "prompt", "take", "caption", "concepts", "artifact"), rows=rows,
         stage=known.stages[each.number], out=f"{out}/drawn/{each.folder}", unit_size=UNIT_SIZE,
         size=spec.side or (side_of(each.manifest) if each.manifest else known.side), seed=spec.seed,
     )  # fmt: skip
     fill_listed(run, capacity, console)
-    measure = measure_stage(spec, known.classes, questions, known.held, known.trained)
-    measure_drawn(out, each.folder, stages_of(spec, measure), len(rows), capacity=capacity, console=console)
+    measure_drawn(out, each.folder, stages, len(rows), capacity=capacity, console=console)
 
 
 def _require_questions(questions: dict[int, list[DrawQuestion]], contestants: Sequence[Contestant]) -> None:
@@ -152,12 +165,20 @@ def _require_questions(questions: dict[int, list[DrawQuestion]], contestants: Se
             )
 
 
-def _rows(contestant: Contestant, questions: Sequence[DrawQuestion], each: int) -> list[dict[str, Any]]:
-    artifact = contestant.manifest.get("hash", "")
+def _rows(contestant: Contestant, questions: Sequence[DrawQuestion], spec: Protocol) -> list[dict[str, Any]]:
+    """One a picture; its seed follows from the question, so that every model begins with the same noise."""
+    shared = {"artifact": contestant.manifest.get("hash", "")}
     return [
-        {"prompt": contestant.prompt(q), "take": take, "caption": q.caption, "concepts": q.cast, "artifact": artifact}
-        for q in questions
-        for take in range(each)
+        {
+            "seed": derive(spec.seed, "question", question.caption, *question.cast, take),
+            "prompt": contestant.prompt(question),
+            "take": take,
+            "caption": question.caption,
+            "concepts": question.cast,
+            **shared,
+        }
+        for question in questions
+        for take in range(spec.per_prompt)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from actors.evaluate.evaluate_stage import Evaluate
@@ -18,23 +19,25 @@ from engine.rows.generated import GeneratedImage
 from engine.run.pipeline import Pipeline
 from engine.run.pool import COMMIT, Pool
 from engine.run.stage import Run, Stage
-from engine.storage.extents import extend
+from engine.storage.extents import extend, read_extents
 from engine.storage.hashes import digest
 from engine.storage.lock import claim
 from engine.storage.open_store import open_store
+from engine.storage.store import Store
 from jobs.console import Console
 from jobs.evaluate.summary import CEILING_FOLDER
 from jobs.listed_run import ListedRun, fill_listed
 from jobs.run_loop import ANY_FAILURES, make_missing, new_run_id, pipeline_work
 from jobs.train.sample import UNIT_SIZE
 from planners.evaluate.questions import DrawQuestion
+from planners.train.prompts import prompt_of_class
 
 PHOTO_SIDE = 1024  # px of photos in the place of drawings
 
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """Photos of concepts, where they are, and the digest of each one's bytes."""
+    """Photos of concepts, where they are, and the SHA-256 of each one's bytes."""
 
     uri: str = ""
     photos: tuple[Photo, ...] = ()
@@ -57,7 +60,7 @@ def open_album(uri: str, concepts: Container[str]) -> Album:
         return Album()
     place = uri if "://" in uri else str(Path(uri).resolve())  # workers have other working folders
     photos = tuple(photo for photo in list_photos(place) if photo.concept in concepts)
-    return Album(place, photos, tuple(digest(read_file(photo.source)) for photo in photos))
+    return Album(place, photos, tuple(sha256(read_file(photo.source)).hexdigest() for photo in photos))
 
 
 def measure_stage(
@@ -84,13 +87,24 @@ def stages_of(spec: Protocol, measure: Evaluate) -> tuple[Stage, ...]:
     return measure, Judge(spec=spec.judge, **shared)
 
 
+def claim_measured(out: str, folder: str, stages: tuple[Stage, ...]) -> Store:
+    """The place of a model's numbers, for these measures.
+
+    Raises:
+        UsageError: RUN_CHANGED where it holds others.
+    """
+    place = open_store(f"{out}/measured/{folder}")
+    claim(place, {"data": {stage.name: stage.affects_data() for stage in stages}})
+    return place
+
+
 def measure_drawn(
     out: str, folder: str, stages: tuple[Stage, ...], count: int, *, capacity: Capacity, console: Console
 ) -> None:
     """Measure what is missing of the drawn pictures in ``drawn/<folder>``, into ``measured/<folder>``."""
-    place = open_store(f"{out}/measured/{folder}")
-    claim(place, {"data": {stage.name: stage.affects_data() for stage in stages}})
-    extents = extend(place, count, UNIT_SIZE)
+    place = claim_measured(out, folder, stages)
+    for drawn in read_extents(open_store(f"{out}/drawn/{folder}")).log:  # units are cut as those of the pictures
+        extents = extend(place, drawn.stop, UNIT_SIZE)
     pipeline = Pipeline(
         record=EvaluatedImage,
         run=Run(out=place.uri, library="", size=0),
@@ -107,7 +121,7 @@ def measure_drawn(
 def fill_ceiling(out: str, trained: Album, stage: Evaluate, capacity: Capacity, console: Console) -> None:
     """Photos that were trained on in the place of drawings, against those that were not."""
     rows = [
-        {"prompt": photo.source, "take": 0, "caption": f"a photo of a {stage.classes[photo.concept]}",
+        {"prompt": photo.source, "take": 0, "caption": prompt_of_class(stage.classes[photo.concept]),
          "concepts": (photo.concept,), "artifact": ""}
         for photo in trained.photos
     ]  # fmt: skip

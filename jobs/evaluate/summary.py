@@ -44,8 +44,11 @@ def put_summary(
     """
     rows: dict[str, list[EvaluatedImage]] = {}
     for folder, name in names.items():
-        rows.setdefault(name, []).extend(read_rows(f"{store.uri}/measured/{folder}", EvaluatedImage))
-    models = sorted({model.name for each in rows.values() for row in each for model in row.models})
+        measured = read_rows(f"{store.uri}/measured/{folder}", EvaluatedImage)
+        rows.setdefault(name, []).extend(row for row in measured if name == CEILING or row.caption in wordings)
+    models = sorted(
+        {f"{model.name} {model.revision}" for each in rows.values() for row in each for model in row.models}
+    )
     table = {
         "protocol": protocol.name,
         "description": protocol.description,

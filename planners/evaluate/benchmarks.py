@@ -70,6 +70,7 @@ def read_customconcept101(files: Mapping[str, str]) -> list[Prompted]:
             )
     except (ValueError, KeyError, TypeError) as error:
         raise _unknown(CONCEPTS_FILE, f"{type(error).__name__}: {error}") from error
+    made = [each for each in made if each.templates]
     if not made:
         raise _unknown(CONCEPTS_FILE, "it is not there, or names no concept")
     return made
@@ -85,14 +86,16 @@ def _name(concept: Mapping[str, Any]) -> str:
 
 
 def _templates(files: Mapping[str, str], name: str, size: int) -> tuple[str, ...]:
-    lines = (line.strip() for line in files[name].splitlines())
+    """None where the file is not there: other concepts can still be asked for."""
+    lines = (line.strip() for line in files.get(name, "").splitlines())
     return tuple(_with_places(line, size) for line in lines if line)
 
 
 def _with_places(line: str, size: int) -> str:
-    """Their ``{}``, ``{0}``, ``{1}`` as our places."""
-    text = line.replace("{}", "{0}")
+    """Their ``{}``, one behind the other, and ``{0}``, ``{1}`` as our places."""
+    text = line
     for number in range(size):
+        text = text.replace("{}", f"{{{number}}}", 1 if size > 1 else -1)
         text = text.replace(f"{{{number}}}", f"{{obj_{number + 1}}}")
     return text
 

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from benchmarks.evidence.curve import points_of, save_curve
-from benchmarks.evidence.findings import gather, regime_of
+from benchmarks.evidence.findings import gather
 from benchmarks.evidence.page import save_numbers, save_page
 from benchmarks.evidence.progress import is_done, run_steps, seconds_of
-from benchmarks.evidence.study import Step, group_name, plan, read_study, regimes_of
+from benchmarks.evidence.study import Step, group_name, keys_of, plan, read_study, regimes_of
 from benchmarks.support.child_process import call
 from engine.rows.evaluated import EvaluatedImage
 from engine.toybox import CLASSES, SCENES
@@ -96,13 +96,17 @@ def test_steps_run_once_and_what_needs_a_failed_one_is_left(tmp_path, capsys):
     assert list(problems) == ["wrong"]
     assert "TOYBOX_CLASS" in problems["wrong"]
     assert "TOYBOX_CLASS" in capsys.readouterr().out, "said at once"
-    assert is_done(first, tmp_path)
+    keys = keys_of([first, wrong, behind])
+    assert is_done("first", keys["first"], tmp_path)
     assert not (tmp_path / "behind").exists()
     assert list(seconds_of([first, wrong], tmp_path)) == ["first"]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "first").rglob("*")}
     assert run_steps([first], tmp_path, at_once=1) == {}
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert not is_done(Step("first", (*first.words, "--seed", "1")), tmp_path), "another command is another step"
+    other = Step("first", (*first.words, "--seed", "1"))
+    changed = keys_of([other, wrong, behind])
+    assert not is_done("first", changed["first"], tmp_path), "another command is another step"
+    assert changed["behind"] != keys["behind"], "what is built on it is another one too"
 
 
 def measured(study, out, folder, size, cp_clip):
@@ -123,8 +127,14 @@ def finished(tmp_path):
     for number in (3, 6):  # of three and of four concepts
         home, size = tmp_path / group_name(study, number), len(study.groups[number])
         for place, name in enumerate(regimes_of(study, number)):
-            measured(study, home, f"{place + 1:02d}-{name.replace(' ', '-')}", size, 0.2 + 0.1 * place)
-        measured(study, home, "99-base", size, 0.1)
+            for seed in study.seeds:
+                number_ = len(study.seeds) * place + seed + 1
+                measured(study, home, f"{number_:02d}-{name.replace(' ', '-')}", size, 0.2 + 0.1 * place)
+        measured(study, home, f"{number_ + 1:02d}-base", size, 0.1)
+        measured(study, home, "99-photos", size, 9.0)  # of another plan
+        lone = EvaluatedImage(sample_id="0" * 10, unit_id=0, seed=0, status="accepted")
+        commit(home / "evaluated" / "measured" / "real-photos", [lone])
+        (home / "evaluated" / "evaluation.json").write_text("{}")
         asked = [{"caption": f"{size} in {scene}", "background": scene, "template": "x"} for scene in study.unseen]
         (home / "evaluated" / "questions.json").write_text(json.dumps(asked))
     return study, tmp_path
@@ -132,7 +142,7 @@ def finished(tmp_path):
 
 def test_the_rows_of_all_groups_are_one_table(finished):
     study, out = finished
-    found = gather(study, out)
+    found = gather(study, out, range(len(study.groups)))
     assert found.groups == [group_name(study, 3), group_name(study, 6)]
     photos, gate = found.cell("photos", "3", "cp_clip"), found.cell("gate alone", "3", "cp_clip")
     assert photos["mean"] == pytest.approx(0.225)
@@ -142,15 +152,13 @@ def test_the_rows_of_all_groups_are_one_table(finished):
     assert ratio["over"] == "photos"
     assert ratio["mean"] == pytest.approx(0.425 / 0.225)
     assert found.cell("base", "4", "cp_clip")["mean"] == pytest.approx(0.125)
-    assert regime_of("03-gate-alone", study) == "gate alone"
-    assert regime_of("real-photos", study) == "real photos"
 
 
 def test_what_was_found_is_written_down_with_the_papers_figures_beside(finished):
     study, out = finished
-    found = gather(study, out)
-    save_page(study, found, 7200, out / "evidence.md")
-    save_numbers(study, found, 7200, out / "evidence.json")
+    found, ablated = gather(study, out, range(len(study.groups))), gather(study, out, study.ablated)
+    save_page(study, found, ablated, 7200, out / "evidence.md")
+    save_numbers(study, found, ablated, 7200, out / "evidence.json")
     text = (out / "evidence.md").read_text()
     assert "## 4 concepts" in text
     assert "| curated | 0.425 (" in text
@@ -159,7 +167,9 @@ def test_what_was_found_is_written_down_with_the_papers_figures_beside(finished)
     numbers = json.loads((out / "evidence.json").read_text())
     assert numbers["seed"] == study.seed
     assert {"composed_over_photos", "curated_over_photos"} <= set(numbers["ratios"])
-    assert [count for count, *_ in points_of(study, found, "3")] == [0, 10, 30, 100, 300]
+    assert "gate alone" not in {cell["model"] for cell in numbers["cells"]}, "it was not trained for all groups"
+    assert "gate alone" in {cell["model"] for cell in numbers["ablated"]["cells"]}
+    assert [count for count, *_ in points_of(study, ablated, "3")] == [0, 10, 30, 100, 300]
     save_curve(study, found, out / "evidence.svg")
     drawn = ET.parse(out / "evidence.svg").getroot()
     lines = [node for node in drawn if node.tag.endswith("polyline")]

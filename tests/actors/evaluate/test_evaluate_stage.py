@@ -121,6 +121,14 @@ def test_what_has_no_photo_is_not_measured(measure):
     assert found.clip_i[1] is None
 
 
+def test_with_two_photos_nobody_knows_when_a_thing_has_collapsed(folder, tmp_path):
+    write_photos(tmp_path, (MUG,), range(2))
+    stage = Evaluate(measures=MEASURES, photos=str(tmp_path), photos_hash="f", classes=CLASSES, backgrounds={})
+    (found,) = stage.load(Run(out="", library="", size=0))([row(together([MUG]), [MUG])])
+    assert found.collapsed == ()
+    assert found.identity[0] > 0.5
+
+
 def test_a_photo_that_cannot_be_read_costs_no_other(folder, tmp_path):
     photos = write_photos(tmp_path, (MUG,), range(2))
     (photos / MUG.name / "00.jpg").write_bytes(b"no photo")

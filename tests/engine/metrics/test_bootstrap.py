@@ -44,6 +44,21 @@ def test_a_ratio_of_two_that_move_together_is_sharper_than_the_two():
     assert (found.low, found.high) == (pytest.approx(2.0), pytest.approx(2.0))
 
 
+def test_a_ratio_is_over_what_both_have():
+    easy = CrossedSample(np.array([1.0, 1.0]), ["easy", "easy"], ["p", "q"])
+    all_ = CrossedSample(np.array([1.0, 1.0, 0.2]), ["easy", "easy", "hard"], ["p", "q", "p"])
+    found = ratio(easy, all_)
+    assert (found.mean, found.count, found.casts) == (1.0, 2, 1)
+    stranger = CrossedSample(np.array([1.0]), ["other"], ["p"])
+    assert ratio(stranger, all_).count == 0
+
+
+def test_a_ratio_to_almost_nothing_has_no_end():
+    above = CrossedSample(np.ones(10), [str(n) for n in range(10)], ["p"] * 10)
+    below = CrossedSample(np.eye(10)[0], above.casts, above.prompts)
+    assert np.isinf(ratio(above, below).high)
+
+
 def test_nothing_has_no_mean():
     nothing = CrossedSample(np.zeros(0), [], [])
     assert np.isnan(interval(nothing).mean)

@@ -2,11 +2,14 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
+from engine.rows.generated import GeneratedImage
 from engine.storage.open_store import open_store
 from jobs.evaluate.protocols import built_in, load
+from jobs.listed_run import read_rows
 from tests.support.models.tiny_bases import tiny_sd
 from tests.support.toys.toy_photos import toys, write_photos
 
@@ -33,6 +36,11 @@ def places(tmp_path):
     return write_photos(tmp_path / "trained", TOYS, range(2)), write_photos(tmp_path / "held", TOYS, range(5, 8))
 
 
+def seeds_of(folder):
+    rows = read_rows(str(folder), GeneratedImage)
+    return {(row.caption, row.concepts, row.take): row.seed for row in rows}
+
+
 def train(run, base, photos, out, *options):
     words = ["train", "micro-custom-diffusion", "--photos", photos, "--out", out, "--address", "none", *options]
     code, _, err = run(*words, *sets(f"base={base}", *QUICK))
@@ -54,7 +62,12 @@ def test_models_are_compared_and_another_one_draws_nothing_again(run, base, plac
     table = json.loads(said)
     assert table["models"] == ["first", "real photos"]
     assert table["pictures"] == {"first": 2 * 2 + 2, "real photos": 4}
-    assert table["measured_by"] == ["micro/detector", "micro/identity", "micro/scorer", "micro/segmenter"]
+    assert [name.split()[0] for name in table["measured_by"]] == [
+        "micro/detector",
+        "micro/identity",
+        "micro/scorer",
+        "micro/segmenter",
+    ]
     cells = {(cell["model"], cell["subjects"], cell["metric"]): cell for cell in table["cells"]}
     assert {subjects for _, subjects, _ in cells} == {"1", "2"}
     assert cells["real photos", "1", "identity"]["mean"] > 0.8 > cells["first", "1", "identity"]["mean"]
@@ -63,6 +76,9 @@ def test_models_are_compared_and_another_one_draws_nothing_again(run, base, plac
     code, said, err = evaluate(run, [f"first={artifact}", f"base={base}"], held, out, *options)
     assert code == 0, err
     assert {path: path.stat().st_mtime_ns for path in drawn} == drawn
+    seeds = [seeds_of(out / "drawn" / folder) for folder in ("01-first", "02-base")]
+    assert seeds[0] == seeds[1], "the same questions, the same noise"
+    assert len(set(seeds[0].values())) == len(seeds[0])
     table = json.loads(said)
     assert table["models"] == ["first", "base", "real photos"]
     assert {(each["model"], each["over"]) for each in table["ratios"]} == {("base", "first")}
@@ -76,6 +92,20 @@ def test_models_are_compared_and_another_one_draws_nothing_again(run, base, plac
     }  # fmt: skip
     asked = json.loads(open_store(str(out)).read("questions.json"))
     assert {each["background"] for each in asked} == {"in the snow", "on the moon"}
+
+
+def test_models_that_know_other_concepts_are_compared_where_both_were_asked(run, base, places, tmp_path):
+    trained, held = places
+    both = train(run, base, trained, tmp_path / "both")
+    one = train(run, base, trained, tmp_path / "one", *sets(f"only={TOYS[0].name}"))
+    code, said, err = evaluate(run, [f"both={both}", f"one={one}"], held, tmp_path / "out", "--format", "json")
+    assert code == 0, err
+    table = json.loads(said)
+    (ratio,) = (each for each in table["ratios"] if each["metric"] == "ti_clip")
+    assert (ratio["model"], ratio["over"], ratio["subjects"]) == ("one", "both", "1")
+    assert (ratio["count"], ratio["casts"], ratio["prompts"]) == (2, 1, 2)
+    seeds = [seeds_of(tmp_path / "out" / "drawn" / folder) for folder in ("01-both", "02-one")]
+    assert seeds[1].items() <= seeds[0].items()
 
 
 def test_artifacts_of_one_concept_each_are_one_row(run, base, places, tmp_path):
@@ -97,10 +127,18 @@ def test_what_cannot_be_compared_is_refused_before_anything_starts(run, base, pl
     wrong = {
         "EVALUATE_MODELS": evaluate(run, [base], held, out),
         "EVALUATE_REFERENCES": evaluate(run, [model], trained, out, "--trained", trained),
+        "leave it out for no judge": evaluate(run, [model], held, out, changes=(*FEW, "judge={backend: none}")),
         "EVALUATE_NOTHING": evaluate(run, [model], held, out, changes=(*FEW, "subjects=[5]")),
         "BENCHMARK_FILE": evaluate(run, [model], held, out, changes=("ask=dreambench",)),
         "RECIPE_VALUE": evaluate(run, [model], held, out, changes=("scenes=[]",)),
     }
+    second = tmp_path / "b" / "a"
+    shutil.copytree(artifact, second)
+    wrong["two models are called 'a'"] = evaluate(run, [artifact, second], held, out)
+    wrong["is no artifact, no folder and no hub id"] = evaluate(run, [model, "b=nothing"], held, out)
+    wrong["it is among what first was trained on"] = evaluate(run, [model], trained, out)
+    empty = write_photos(tmp_path / "empty", toys("bell"), range(1))
+    wrong["EVALUATE_REFERENCES  --trained"] = evaluate(run, [model], held, out, "--trained", empty)
     wrong["may not be called 'real photos'"] = evaluate(run, [f"real photos={artifact}"], held, out)
     lone = write_photos(tmp_path / "lone", TOYS[:1], range(5, 8))
     wrong["EVALUATE_REFERENCES  --photos: there is no photo of"] = evaluate(run, [model], lone, out)
@@ -118,7 +156,9 @@ def test_a_judge_that_wrote_the_captions_is_refused(run, base, places, tmp_path)
     from engine.storage.lock import claim
 
     claim(store, {"data": {"recipe": {"caption": {"model": "org/sees"}}}})
-    manifest["data"]["uri"] = store.uri
+    chosen = open_store(str(tmp_path / "chosen"))  # as `filter --out` leaves it
+    claim(chosen, {"data": {"dataset": store.uri, "rows": 1}})
+    manifest["data"]["uri"] = chosen.uri
     (artifact / "manifest.json").write_text(json.dumps(manifest))
     judge = 'judge={backend: transformers, model: org/sees, revision: "' + "0" * 40 + '"}'
     code, _, err = evaluate(run, [f"a={artifact}"], held, tmp_path / "out", changes=(*FEW, judge))

@@ -88,6 +88,17 @@ def test_flux2_klein_is_trained_and_drawn_by_the_same_commands(run, klein, tmp_p
     assert {tuple(row["concepts"]) for row in rows} == {("teapot",)}
 
 
+@pytest.mark.parametrize("family", ["stable_diffusion", "flux2_klein"])
+def test_what_is_kept_in_half_precision_is_looked_at_and_saved(run, base, klein, tmp_path, family):
+    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
+    model, method = (base, "kv-lora") if family == "stable_diffusion" else (klein, "attn-lora")
+    changes = {"half": "true", "schedule.bf16": "true", "backend": family, "method": method}
+    code, _, err = run(*words(model, out, "--photos", photos, **changes))
+    assert code == 0, err
+    assert (out / "looks" / "step-000000002.jpg").exists()
+    assert (out / "manifest.json").exists()
+
+
 def test_the_same_command_goes_on_and_another_is_refused(run, base, tmp_path):
     photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
     code, _, err = run(*words(base, out, "--photos", photos))

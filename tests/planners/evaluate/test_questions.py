@@ -122,6 +122,13 @@ def test_customconcept101_has_single_concepts_and_sets():
     assert not knows(two, ["dog2"])
 
 
+def test_concepts_whose_prompts_are_not_there_are_left_out_and_places_are_counted():
+    left = {name: text for name, text in FILES.items() if name != "prompts/sofa.txt"}
+    assert [len(each.cast) for each in read_customconcept101(left)] == [2, 3]
+    pair = read_customconcept101({**FILES, "prompts/two.txt": "{} and {}"})[1]
+    assert pair.templates == ("{obj_1} and {obj_2}",)
+
+
 def test_the_files_that_a_benchmark_names_are_found():
     assert list(prompt_files(FILES["dataset_multiconcept.json"])) == ["p", "prompts/two.txt", "prompts/three.txt"]
 
