@@ -61,6 +61,8 @@ class MicroTraining(TrainingSpec, ABC):
     """Where `train_part` and `evaluate` stand, functions of the spec: it loads model libraries, and the spec none."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Parts that must have been trained before."""
+    by_name: ClassVar[bool] = False
+    """Whether it is trained and measured only where it is named: hours of a part that does not ship."""
     homes: ClassVar[tuple[str, ...]] = ()
     """Where in the family the finished part may lie besides ``<name>``: inside a part that is built on it."""
 

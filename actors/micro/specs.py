@@ -165,6 +165,7 @@ class ComposerAutoencoderTraining(MicroTraining):
 
     name: ClassVar[str] = "composer_autoencoder"
     module: ClassVar[str] = "actors.micro.composer.composer_autoencoder"
+    by_name: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("autoencoder", "identity", "scorer", "detector")
 
     channels: int = Field(default=8, ge=5, description="of the latents")
@@ -185,6 +186,7 @@ class ComposerTraining(MicroTraining):
 
     name: ClassVar[str] = "composer"
     module: ClassVar[str] = "actors.micro.composer.composer"
+    by_name: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("generator", "composer_autoencoder", "scorer", "detector")
 
     batch: int = Field(default=64, ge=1, description="pictures a step")

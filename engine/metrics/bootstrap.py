@@ -53,7 +53,7 @@ def interval(sample: CrossedSample, seed: int = 0) -> Interval:
 
 def ratio(above: CrossedSample, below: CrossedSample, seed: int = 0) -> Interval:
     """The ratio of two means over the casts and prompts that both have, which are drawn again for both at once."""
-    above, below = shared(above, below), shared(below, above)
+    above, below = restrict_to(above, below), restrict_to(below, above)
     if not len(above.values) or not len(below.values):
         return Interval(np.nan, np.nan, np.nan, 0)
     over, under = _means([above, below], seed)
@@ -63,7 +63,7 @@ def ratio(above: CrossedSample, below: CrossedSample, seed: int = 0) -> Interval
     return Interval(middle, *_ends(ratios), *_counts(above))
 
 
-def shared(sample: CrossedSample, other: CrossedSample) -> CrossedSample:
+def restrict_to(sample: CrossedSample, other: CrossedSample) -> CrossedSample:
     """The values of a sample whose cast and prompt another has too."""
     known = set(zip(other.casts, other.prompts, strict=True))
     kept = [number for number, pair in enumerate(zip(sample.casts, sample.prompts, strict=True)) if pair in known]

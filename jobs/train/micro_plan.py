@@ -24,7 +24,7 @@ class MicroRequest:
     """What the user asked for.
 
     Attributes:
-        parts: names; none means all.
+        parts: names; none means all that ship.
         out: URI of the family.
         data: folder of the Toybox sets, rendered where they are missing.
         work: URI of checkpoints and logs.
@@ -96,7 +96,7 @@ def is_trained(part: str, family: Store, catalogue: Catalogue) -> bool:
 
 
 def choose(parts: Sequence[str], catalogue: Catalogue) -> list[str]:
-    """The parts that are meant, each once; all of them where none is named.
+    """The parts that are meant, each once; where none is named, all but those that want to be.
 
     Raises:
         UsageError: MICRO_PART.
@@ -111,4 +111,4 @@ def choose(parts: Sequence[str], catalogue: Catalogue) -> list[str]:
                 where="--parts",
                 fix=f"{hint}there are: {', '.join(catalogue)}",
             )
-    return list(dict.fromkeys(parts)) or list(catalogue)
+    return list(dict.fromkeys(parts)) or [part for part in catalogue if not catalogue.resolve(part).by_name]
