@@ -169,6 +169,9 @@ class ComposerAutoencoderTraining(MicroTraining):
     needs: ClassVar[tuple[str, ...]] = ("autoencoder", "identity", "scorer", "detector")
 
     channels: int = Field(default=8, ge=5, description="of the latents")
+    decoder_alone: bool = Field(
+        default=False, description="train the decoder of the finished one on: latents stay, and what draws them"
+    )
     batch: int = Field(default=8, ge=1, description="pictures a step")
     squares: float = Field(default=1.0, ge=0, description="weight of the squared error, which is what PSNR measures")
     inside: float = Field(default=3.0, ge=1, description="weight of what lies inside of toys; 1 outside")

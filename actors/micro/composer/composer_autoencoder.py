@@ -33,6 +33,7 @@ from actors.micro.model_card import write_card
 from actors.micro.spec import Measurement, PartFolders
 from actors.micro.specs import ComposerAutoencoderTraining
 from actors.training.loop import TrainingTask, best_device, fit
+from engine.rows.values import Pixels
 from engine.seeds import derive, rng
 from engine.training.context import TrainContext
 
@@ -46,7 +47,7 @@ def train_part(spec: ComposerAutoencoderTraining, context: TrainContext, folders
 
     Raises:
         UsageError: TRAINING_DIVERGED.
-        EnvironmentProblem: MICRO_PART_MISSING without an autoencoder, LATENTS_MISSING, and those of
+        EnvironmentProblem: MICRO_PART_MISSING without an autoencoder, WEIGHTS_MISSING, LATENTS_MISSING, and those of
             `actors.models.weights.local_weights`.
     """
     device, writes = best_device(), context.rank == 0
@@ -57,17 +58,34 @@ def train_part(spec: ComposerAutoencoderTraining, context: TrainContext, folders
         )
     )  # fmt: skip
     torch.manual_seed(derive(spec.seed, spec.name))
-    draw = rng(spec.seed, spec.name, "sample")
-    sample = np.stack([compose(stock, draw).image for _ in range(SAMPLE)])
-    narrow = load_autoencoder(find_autoencoder(folders.family), torch.device("cpu"))
-    vae = widen_latents(narrow, spec.channels, sample)
+    sample = np.zeros((0, 0, 0, 3), np.uint8) if spec.decoder_alone else _sample(stock, spec)
+    vae = _decoder(folders.family / spec.name) if spec.decoder_alone else _wide(spec, folders.family, sample)
     eyes = Dino(str(folders.family / "identity")).net.requires_grad_(False)
     fit(ComposerAutoencoderTask(spec, vae, eyes, stock, device), spec.schedule, context, device=device)
     if writes:
-        standardise(vae, sample, device)
+        if len(sample):
+            standardise(vae, sample, device)
         save_autoencoder(vae, folders.part)
         text = f"AutoencoderKL, factor 8, {spec.channels} latent channels, 128 px. Trained on Toybox pictures alone."
         write_card(folders.part, "Micro composer's autoencoder", text)
+
+
+def _sample(stock: ToyStock, spec: ComposerAutoencoderTraining) -> Pixels:
+    draw = rng(spec.seed, spec.name, "sample")
+    return np.stack([compose(stock, draw).image for _ in range(SAMPLE)])
+
+
+def _wide(spec: ComposerAutoencoderTraining, family: Path, sample: Pixels) -> Any:
+    """The family's autoencoder, with more channels."""
+    return widen_latents(load_autoencoder(find_autoencoder(family), torch.device("cpu")), spec.channels, sample)
+
+
+def _decoder(folder: Path) -> Any:
+    """A finished autoencoder of which the decoder alone is trained: what draws its latents stays as good as it is."""
+    vae: Any = load_autoencoder(folder, torch.device("cpu"))
+    for part in (vae.decoder, vae.post_quant_conv):
+        part.requires_grad_(requires_grad=True)
+    return vae.train()
 
 
 def evaluate(spec: ComposerAutoencoderTraining, family: Path, data: Path, seed: int) -> list[Measurement]:
@@ -107,7 +125,8 @@ class ComposerAutoencoderTask(TrainingTask):
         toys = np.stack([np.max(np.stack(one.layers), 0) for one in pictures])[:, None].astype(np.float32) / 255
         weight = 1 + (self.spec.inside - 1) * torch.from_numpy(toys).to(self.device)
         posterior = self.vae.encode(truth).latent_dist
-        guess = self.vae.decode(posterior.sample()).sample.float()
+        latents = posterior.mode() if self.spec.decoder_alone else posterior.sample()
+        guess = self.vae.decode(latents).sample.float()
         seen = self.feature_difference(guess, truth)
         with torch.autocast(self.device.type, enabled=False):
             weight = weight / weight.mean()

@@ -1,6 +1,7 @@
 """Both trainings from end to end, tiny, and what the production backends say of what they leave."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -103,6 +104,17 @@ def test_its_autoencoder_is_measured_on_true_pictures(root, few):
     assert 3 < ratio.value < 40
     assert [(row.metric, row.target) for row in rows] == [(metric, None) for metric in FIGURES]
     assert len(list((root / "data" / "composer").iterdir())) == 2, "a stock of its own"
+
+
+def test_the_decoder_alone_is_trained_and_latents_stay(root, tmp_path):
+    shutil.copytree(root / "family", tmp_path / "family", symlinks=True)
+    (tmp_path / "data").symlink_to(root / "data")
+    train("composer_autoencoder", tmp_path, "decoder_alone=true", "schedule.lr=0.01")
+    before, after = (
+        load_autoencoder(place / "family" / "composer_autoencoder", CPU).state_dict() for place in (root, tmp_path)
+    )
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"decoder", "post_quant_conv"}
 
 
 def test_pools_that_come_later_are_read_and_the_words_learn(root):
