@@ -22,11 +22,15 @@ from engine.run.stage import Spec
 
 @dataclass(frozen=True, slots=True)
 class ModelFact:
-    """What is known of a model before anything is downloaded; `repository` where the hub has it by another name."""
+    """What is known of a model before anything is downloaded.
+
+    `repository` where the hub has it by another name; `full` gigabytes where a training fetches it in full precision.
+    """
 
     license: str
     gigabytes: float | None = None
     repository: str = ""
+    full: float | None = None
 
     @property
     def restricted(self) -> bool:
@@ -45,7 +49,7 @@ _RESTRICTED = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial|research-only"
 FACTS: Mapping[str, ModelFact] = {
     "diffusers/stable-diffusion-xl-1.0-inpainting-0.1": ModelFact("openrail++", 6.9),
     "stabilityai/stable-diffusion-xl-refiner-1.0": ModelFact("openrail++", 6.1),
-    "stabilityai/stable-diffusion-xl-base-1.0": ModelFact("openrail++", 6.9),
+    "stabilityai/stable-diffusion-xl-base-1.0": ModelFact("openrail++", 6.9, full=14.2),
     "stable-diffusion-v1-5/stable-diffusion-v1-5": ModelFact("creativeml-openrail-m", 5.5),
     "madebyollin/taesdxl": ModelFact("mit", 0.01),
     "Tongyi-MAI/Z-Image-Turbo": ModelFact("apache-2.0", 33.0),
@@ -102,9 +106,14 @@ class NamedModel:
         """Patterns of the files that its backend reads."""
         return FILES.get(self.backend, SAFE_FILES)
 
+    @property
+    def gigabytes(self) -> float | None:
+        """What is fetched of it for its backend."""
+        return (self.fact.full if self.files == PIPELINE_FILES else None) or self.fact.gigabytes
+
     def __str__(self) -> str:
         """A line for a person: name, beginning of the commit, licence, size."""
-        size = f"{self.fact.gigabytes:.2g} GB" if self.fact.gigabytes else ""
+        size = f"{self.gigabytes:.2g} GB" if self.gigabytes else ""
         return "  ".join(part for part in (self.model, self.revision[:8], self.fact.license, size) if part)
 
 

@@ -99,7 +99,7 @@ def _show_models(console: Console, found: list[Found]) -> None:
             "model": each.named.model,
             "revision": each.named.revision,
             "license": each.named.fact.license,
-            "gigabytes": each.named.fact.gigabytes,
+            "gigabytes": each.named.gigabytes,
             "place": each.place,
             "problems": list(each.problems),
         }

@@ -351,7 +351,7 @@ def test_trainings_are_listed_and_shown_with_their_models(run):
     code, said, _ = run("recipe", "show", "custom-diffusion-sdxl", "--set", "rank=4")
     assert code == 0
     assert "rank: 4" in said
-    assert "# model  stabilityai/stable-diffusion-xl-base-1.0" in said
+    assert "# model  stabilityai/stable-diffusion-xl-base-1.0  46216598  openrail++  14 GB" in said
     code, said, _ = run("models", "list", "custom-diffusion")
     assert code == 0
     assert "stable-diffusion-v1-5/stable-diffusion-v1-5" in said
