@@ -23,6 +23,8 @@ from engine.rows.values import UNKNOWN_LICENSE
 
 SCHEMES = ("file", "s3", "gs", "gcs", "az", "abfs", "hf")
 """What a worker elsewhere can read, and no server can redirect."""
+STORES = "file", "s3"
+"""Of these, where datasets lie too."""
 EXTENSIONS = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".jxl",
 )  # fmt: skip
@@ -114,6 +116,12 @@ def _masks(images: Sequence[str], tell: LeftOut) -> dict[str, str]:
             elif masks.setdefault(photo, path) != path:
                 tell(path, "a second matte")
     return masks
+
+
+def is_photos_alone(uri: str) -> bool:
+    """Whether photos may be read from a place where no dataset can lie."""
+    scheme, found, _ = uri.partition("://")
+    return bool(found) and scheme in SCHEMES and scheme not in STORES
 
 
 def open_folder(uri: str) -> tuple[Any, str]:

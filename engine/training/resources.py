@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.photos.listing import is_photos_alone
 from engine.storage.open_store import open_store
 
 CPU_ENVIRONMENT = {
@@ -47,7 +48,8 @@ class TrainingStorage:
     """Three URIs, of disks that every node sees or of object stores.
 
     Attributes:
-        data: the dataset; what it looks like is between the spec and whoever made it.
+        data: the dataset; what it looks like is between the spec and whoever made it. Photos may lie where no store
+            of ours can: ``gs://``, ``az://``, ``hf://``.
         out: where the artifact goes.
         work: checkpoints and logs, in ``runs/<run>/``; the same place again is the resume.
     """
@@ -62,5 +64,6 @@ class TrainingStorage:
         Raises:
             UsageError: URI_UNSUPPORTED, URI_NOT_A_FOLDER.
         """
-        data, out, work = (open_store(uri).uri for uri in (self.data, self.out, self.work))
+        out, work = open_store(self.out).uri, open_store(self.work).uri
+        data = self.data if is_photos_alone(self.data) else open_store(self.data).uri
         return TrainingStorage(data=data, out=out, work=work)

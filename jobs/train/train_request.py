@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cluster.session import LOCAL
 from engine.errors import UsageError
+from engine.storage.open_store import open_store
 from engine.training.resources import TrainingStorage
 from jobs.train.trainings import Training
 
@@ -49,12 +50,14 @@ def one_source(data: str, photos: str) -> str:
     """The one place to train from.
 
     Raises:
-        UsageError: TRAIN_DATA where there are two or none.
+        UsageError: TRAIN_DATA where there are two or none; URI_UNSUPPORTED, URI_NOT_A_FOLDER.
     """
     if bool(data) == bool(photos):
         what = "both --data and --photos are given" if data else "there is nothing to train on"
         fix = "--data DATASET, rows of compose or a view of them; or --photos DIR, a folder for each concept"
         raise UsageError("TRAIN_DATA", what, where="--data, --photos", fix=fix)
+    if data:
+        open_store(data)  # where no dataset can lie, photos would be looked for
     return data or photos
 
 

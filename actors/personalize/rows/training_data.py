@@ -12,7 +12,7 @@ from actors.personalize.rows.training_rows import Composed, ComposedRow, Encoded
 from engine.dataset.views import open_dataset
 from engine.errors import Damaged, SampleError, UsageError
 from engine.photos.decode_photo import decode_photo
-from engine.photos.listing import Photo, list_photos, read_file
+from engine.photos.listing import Photo, is_photos_alone, list_photos, read_file
 from engine.rows.composition import Composition
 from engine.rows.schema import from_table
 from engine.rows.values import ACCEPTED
@@ -220,6 +220,8 @@ def is_dataset(uri: str) -> bool:
     Raises:
         UsageError: ROWS_KIND for rows of a kind that is not known.
     """
+    if is_photos_alone(uri):
+        return False
     try:
         open_dataset(uri).record()
     except UsageError as error:

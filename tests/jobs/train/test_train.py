@@ -17,6 +17,7 @@ from engine.errors import Damaged, UsageError
 from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from engine.training.reports import read_reports
+from engine.training.resources import TrainingStorage
 from jobs.train.train_request import Workers, one_source, parse_workers
 from jobs.train.trainings import built_in, load
 from tests.support.data.gallery_rows import commit, composition
@@ -342,6 +343,17 @@ def test_an_artifact_of_another_base_is_refused_before_anything_starts(run, base
     assert code == 2
     assert "ARTIFACT_BASE" in err
     assert not drawn.exists()
+
+
+def test_photos_are_read_where_compose_reads_them_and_datasets_where_they_can_lie(run, base, tmp_path):
+    code, _, err = run(*words(base, tmp_path / "out", "--photos", "gs://bucket/photos"))
+    assert code == 2
+    assert "PHOTOS_UNREADABLE  gs://bucket/photos" in err, "no library for it here, or no bucket"
+    code, _, err = run(*words(base, tmp_path / "out", "--data", "gs://bucket/data"))
+    assert code == 2
+    assert "URI_UNSUPPORTED" in err
+    storage = TrainingStorage(data="gs://bucket/photos", out=str(tmp_path), work=str(tmp_path)).absolute()
+    assert storage.data == "gs://bucket/photos"
 
 
 def test_trainings_are_listed_and_shown_with_their_models(run):
