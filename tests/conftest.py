@@ -15,7 +15,9 @@ LONGEST = (
     "jobs/train/test_micro.py",
     "cluster/test_stream.py",
     "jobs/test_drivers.py",
+    "jobs/train/test_train.py",
     "jobs/curate/test_score.py",
+    "jobs/evaluate/test_evaluate.py",
     "jobs/compose/test_bad_input.py",
     "jobs/models/test_models.py",
 )

@@ -124,6 +124,7 @@ def test_two_workers_train_one_network_and_a_finished_training_is_not_repeated(t
     assert sorted(path.name for path in (tmp_path / "work" / "runs").iterdir()) == [TinyTraining().run]
 
 
+@pytest.mark.slow  # 70 s; what is made of an error is tested below without a cluster
 @pytest.mark.usefixtures("ray_capacity")
 def test_problems_of_a_training_come_back_by_name(tmp_path):
     with pytest.raises(UsageError, match="TRAINING_DIVERGED"):
