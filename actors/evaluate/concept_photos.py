@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from actors.compose.segment import Segmenter
-from actors.score.clip import ClipScorer
+from actors.score.clip import ClipScorer, crop
 from actors.score.detection import Detector
 from actors.score.references import ImageScorer, on_grey
 from engine.errors import SampleError
@@ -55,21 +54,21 @@ class Eyes:
     detector: Detector
     segmenter: Segmenter | None
 
-    def cut(self, crop: Pixels, class_name: str) -> Pixels:
+    def cut(self, seen: Pixels, class_name: str) -> Pixels:
         """The thing in a crop, HxWx3, on grey; the crop itself where nothing stands out of it."""
         if self.segmenter is None:
-            return crop
+            return seen
         try:
-            alpha = self.segmenter(crop, class_name).alpha
+            alpha = self.segmenter(seen, class_name).alpha
         except SampleError:
-            return crop
-        return on_grey(np.dstack([crop, alpha]))
+            return seen
+        return on_grey(np.dstack([seen, alpha]))
 
     def nearest(self, photo: Pixels, class_name: str) -> Pixels:
         """What the detector finds of a class, the surest; the whole photo where it finds nothing."""
         (found,) = self.detector.detect([photo], [[class_name]])
         sure = found.scores >= self.detector.threshold
-        return window(photo, found.boxes[int(np.flatnonzero(sure)[0])]) if sure.any() else photo
+        return crop(photo, found.boxes[int(np.flatnonzero(sure)[0])]) if sure.any() else photo
 
 
 def look_at_photos(
@@ -125,12 +124,3 @@ def read_photos(listed: Sequence[Photo], concepts: Sequence[str], limit: int) ->
         except SampleError:
             continue
     return {concept: pictures for concept, pictures in found.items() if pictures}
-
-
-def window(pixels: Pixels, box: NDArray[np.float32]) -> Pixels:
-    """The part of an HxWx3 picture in a box, xyxy in 0..1; at least a pixel."""
-    height, width = pixels.shape[:2]
-    left, right = (int(np.clip(np.rint(edge * width), 0, width)) for edge in box[0::2])
-    top, bottom = (int(np.clip(np.rint(edge * height), 0, height)) for edge in box[1::2])
-    left, top = min(left, width - 1), min(top, height - 1)
-    return np.ascontiguousarray(pixels[top : max(bottom, top + 1), left : max(right, left + 1)])

@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import Field
 
 from actors.compose.segment import SEGMENTERS
-from actors.evaluate.concept_photos import ConceptPhotos, Eyes, look_at_photos, read_photos, window
+from actors.evaluate.concept_photos import ConceptPhotos, Eyes, look_at_photos, read_photos
 from actors.evaluate.protocol import Measures
+from actors.score.clip import crop
 from actors.score.scorers import CLIP_SCORERS, DETECTORS, IDENTITY_SCORERS
 from engine.metrics import similarity
 from engine.metrics.detection import Detections, top_boxes
@@ -101,7 +102,7 @@ class Evaluate(Stage):
         (found,) = eyes.detector.detect([pixels], [queries])
         crops, labels, best = _believed_crops(pixels, found, wanted, eyes.detector.threshold)
         table = similarity.similarities(eyes.clip.embed_images(crops), [each.crop_clip for each in photos])
-        cut = [eyes.cut(crop, queries[label]) for crop, label in zip(crops, labels, strict=True)]
+        cut = [eyes.cut(seen, queries[label]) for seen, label in zip(crops, labels, strict=True)]
         vectors = eyes.identity.embed_images(cut)
         subjects = Subjects(similarity.similarities(vectors, [each.crop_identity for each in photos]), labels, wanted)
         taken = assign(subjects)
@@ -110,7 +111,7 @@ class Evaluate(Stage):
             "cp_clip": similarity.cp_clip(table[best], len(concepts)),
             "cp_clip_assigned": similarity.cp_clip_assigned(table, len(concepts)),
             "identity": tuple(
-                0.0 if crop is None else float(subjects.likeness[crop, number]) for number, crop in enumerate(taken)
+                0.0 if place is None else float(subjects.likeness[place, number]) for number, place in enumerate(taken)
             ),
             "collapsed": tuple(find_collapsed(subjects, taken, limits)) if len(limits) == len(photos) else (),
             "swapped": swap_share(subjects, taken),
@@ -136,14 +137,14 @@ def _believed_crops(
     sure = np.flatnonzero(found.scores >= threshold)
     chosen = set(top_boxes(found, wanted, threshold))
     best = [place for place, number in enumerate(sure.tolist()) if number in chosen]
-    return [window(pixels, found.boxes[number]) for number in sure], found.labels[sure].tolist(), best
+    return [crop(pixels, found.boxes[number]) for number in sure], found.labels[sure].tolist(), best
 
 
 def _copy_paste(vectors: Embeddings, taken: Sequence[int | None], photos: Sequence[ConceptPhotos]) -> float | None:
     surplus = [
-        similarity.best_cosine(vectors[crop], each.trained)
-        - similarity.best_cosine(vectors[crop], each.crop_identity[: len(each.trained)])
-        for crop, each in zip(taken, photos, strict=True)
-        if crop is not None and len(each.trained)
+        similarity.best_cosine(vectors[place], each.trained)
+        - similarity.best_cosine(vectors[place], each.crop_identity[: len(each.trained)])
+        for place, each in zip(taken, photos, strict=True)
+        if place is not None and len(each.trained)
     ]
     return float(np.mean(surplus)) if surplus else None

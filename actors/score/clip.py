@@ -89,6 +89,6 @@ def _any_of(concept: str, library: Library) -> str:
 
 
 def crop(pixels: Pixels, box: Sequence[float]) -> Pixels:
-    """The part of an SxSxC picture, or SxS mask, in a box, xyxy in 0..1."""
-    rows, columns = box_window(box, pixels.shape[0])
+    """The part of an HxWxC picture, or HxW mask, in a box, xyxy in 0..1."""
+    (rows, _), (_, columns) = (box_window(box, side) for side in pixels.shape[:2])
     return pixels[rows, columns]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,16 @@ from engine.run.recipe_parse import parse_recipe
 from engine.run.sources import SOURCES, Origin
 from engine.run.stage import Spec, check_pipeline
 from engine.storage.extents import Extents
-from engine.text_file import read_text_file
+from jobs.named_yaml import Shelf
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 COMMITTED = ("image", "status")  # what a row must have to be committed
+SHELF = Shelf(FOLDER, "recipe", " (`mycanvas init FILE` writes one)")
 
 
 def built_in() -> dict[str, Path]:
     """The recipes that come with the engine."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+    return SHELF.built_in
 
 
 def read(name: str) -> tuple[str, str]:
@@ -37,19 +37,7 @@ def read(name: str) -> tuple[str, str]:
     Raises:
         UsageError: RECIPE_MISSING.
     """
-    known = built_in()
-    path = known.get(name, Path(name))
-    try:
-        return read_text_file(path), path.name if name in known else name
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that cannot be one
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(
-            "RECIPE_MISSING",
-            f"there is no recipe {name!r}",
-            why=str(error),
-            fix=f"{hint}built in: {', '.join(known)}; or the path of a YAML file (`mycanvas init FILE` writes one)",
-        ) from error
+    return SHELF.read(name)
 
 
 def load(name: str, overrides: Sequence[str] = (), extras: Sequence[str] = ()) -> Recipe:

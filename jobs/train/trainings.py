@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
@@ -13,10 +12,10 @@ from actors.personalize.custom_diffusion import CustomDiffusion
 from actors.personalize.trainings import TRAININGS
 from engine.errors import UsageError
 from engine.run.recipe_parse import validate_spec
-from engine.run.recipe_yaml import Origins, override, read_yaml
-from engine.text_file import read_text_file
+from engine.run.recipe_yaml import Origins
+from jobs.named_yaml import Shelf
 
-FOLDER = Path(__file__).parents[2] / "recipes" / "train"
+SHELF = Shelf(Path(__file__).parents[2] / "recipes" / "train", "training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +39,12 @@ class Training:
 
 def built_in() -> dict[str, Path]:
     """The trainings that come with the engine."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+    return SHELF.built_in
 
 
 def is_training(name: str) -> bool:
     """Whether a name or a file means a training, and not a recipe."""
-    if name in built_in():
-        return True
-    try:
-        lines = read_text_file(Path(name)).splitlines()
-    except (OSError, ValueError):
-        return False
-    return any(line.startswith("training:") for line in lines)
+    return name in built_in() or SHELF.says(name, "training")
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> Training:
@@ -60,19 +53,8 @@ def load(name: str, overrides: Sequence[str] = ()) -> Training:
     Raises:
         UsageError: TRAINING_MISSING, BACKEND_UNKNOWN, RECIPE_YAML, RECIPE_SET, RECIPE_KEY, RECIPE_VALUE.
     """
-    known = built_in()
-    path = known.get(name, Path(name))
-    try:
-        text = read_text_file(path)
-    except (OSError, ValueError) as error:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        fix = f"{hint}built in: {', '.join(known)}; or the path of a YAML file"
-        raise UsageError("TRAINING_MISSING", f"there is no training {name!r}", why=str(error), fix=fix) from error
-    tree, origins = read_yaml(text, path.name if name in known else name)
-    for item in overrides:
-        origins = override(tree, item, origins, places={})
-    return Training(path.stem, str(tree.pop("description", "")), _spec(tree, origins))
+    tree, origins = SHELF.tree(name, overrides)
+    return Training(Path(name).stem, str(tree.pop("description", "")), _spec(tree, origins))
 
 
 def show(training: Training) -> str:

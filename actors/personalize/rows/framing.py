@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compose.paste import box_window
 from engine.photos.images import resize
 from engine.rows.values import Pixels
 from planners.train.photo_views import PhotoView
@@ -31,12 +30,6 @@ def frame(pixels: Pixels, view: PhotoView, side: int) -> Pixels:
     canvas = np.zeros((side, side, 3), np.uint8)
     canvas[top : top + scaled, left : left + scaled] = sized
     return canvas
-
-
-def crop(pixels: Pixels, box: tuple[float, float, float, float]) -> Pixels:
-    """The part of a picture in a box, xyxy in 0..1."""
-    rows, columns = box_window(box, pixels.shape[0])
-    return pixels[rows, columns]
 
 
 def square(pixels: Pixels, side: int) -> Pixels:

@@ -13,7 +13,8 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.personalize.rows.framing import LATENT, crop, everywhere, far_mask, frame, square
+from actors.personalize.rows.framing import LATENT, everywhere, far_mask, frame, square
+from actors.score.clip import crop
 from engine.photos.decode_photo import decode_photo
 from engine.photos.images import decode
 from engine.rows.values import Pixels

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from actors.evaluate.concept_photos import read_photos, window
+from actors.evaluate.concept_photos import read_photos
 from actors.evaluate.evaluate_stage import Evaluate
 from actors.evaluate.judge import SIDE, Judge, sheet
+from actors.score.clip import crop
 from engine.errors import SampleError
 from engine.photos.images import encode_jpeg
 from engine.photos.listing import list_photos
@@ -136,8 +137,8 @@ def test_a_photo_that_cannot_be_read_costs_no_other(folder, tmp_path):
 
 
 @pytest.mark.parametrize("box", [(0.2, 0.2, 0.2, 0.2), (-1, -1, 2, 2), (0.99, 0.99, 1, 1), (0, 0, 1, 0.001)])
-def test_a_window_is_never_empty(box):
-    assert min(window(np.zeros((10, 20, 3), np.uint8), np.array(box, np.float32)).shape) >= 1
+def test_a_crop_is_never_empty(box):
+    assert min(crop(np.zeros((10, 20, 3), np.uint8), np.array(box, np.float32)).shape) >= 1
 
 
 def test_a_sheet_has_the_picture_and_a_photo_of_each():

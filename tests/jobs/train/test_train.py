@@ -2,49 +2,22 @@
 
 import json
 import re
-import shutil
 
 import pytest
 import torch
-from transformers import CLIPTokenizer
 
 from actors.personalize.bases.stable_diffusion import StableDiffusion
 from actors.personalize.manifest import read_manifest
 from actors.personalize.rows.latent_table import LatentTable, encode_latents, read_latents
 from actors.personalize.rows.training_data import RowChoice, concepts_in, read_composed
 from engine.dataset.views import open_dataset
-from engine.errors import Damaged, UsageError
+from engine.errors import Damaged
 from engine.storage.open_store import open_store
 from engine.training.checkpoints import Checkpoints
 from engine.training.reports import read_reports
-from engine.training.resources import TrainingStorage
-from jobs.train.train_request import Workers, one_source, parse_workers
-from jobs.train.trainings import built_in, load
 from tests.support.data.gallery_rows import commit, composition
 from tests.support.data.photos import CONCEPTS, concept_folder
-from tests.support.models.tiny_bases import tiny_sd
-from tests.support.models.tiny_flows import save_flux2_klein
-
-QUICK = (
-    "method=kv-lora", "side=64", "batch=2", "rank=2", "schedule.steps=4", "schedule.checkpoint_every=2",
-    "schedule.log_every=1", "schedule.bf16=false", "look.every=2", "look.pictures=2", "look.drawing.steps=2",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return str(tiny_sd(tmp_path_factory.mktemp("base")))
-
-
-@pytest.fixture(scope="module")
-def klein(tmp_path_factory):
-    return str(save_flux2_klein(tmp_path_factory.mktemp("klein") / "base", blocks=4, is_distilled=False))
-
-
-def words(tiny, out, *options, **changes):
-    sets = [f"base={tiny}", *QUICK, *(f"{name}={value}" for name, value in changes.items())]
-    flags = [word for each in sets for word in ("--set", each)]
-    return ["train", "micro-custom-diffusion", "--out", out, "--address", "none", *options, *flags]
+from tests.support.models.training_command import words
 
 
 def test_photos_become_an_artifact_with_a_page_and_a_log(run, base, tmp_path):
@@ -189,34 +162,6 @@ def test_a_base_draws_the_same_lines_without_tokens(run, base, tmp_path):
     assert (row["prompt"], row["artifact"]) == ("a photo of a dog", "")
 
 
-@pytest.mark.parametrize(
-    ("text", "code"), [("", "PROMPTS_EMPTY"), ("# nothing\n", "PROMPTS_EMPTY"), ("a {rex}\n", "PROMPT_CONCEPT")]
-)
-def test_prompts_that_cannot_be_drawn_are_refused_before_a_model_is_read(run, base, tmp_path, text, code):
-    (tmp_path / "prompts.txt").write_text(text)
-    _, _, err = run("sample", base, "--prompts", tmp_path / "prompts.txt", "--out", tmp_path / "o", "--address", "none")
-    assert code in err
-
-
-def test_what_cannot_be_trained_is_refused_before_a_worker_starts(run, base, tmp_path):
-    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
-    for options, changes, code in (
-        (["--photos", photos, "--workers", "3"], {}, "TRAIN_WORKERS"),
-        (["--photos", photos, "--data", photos], {}, "TRAIN_DATA"),
-        ([], {}, "TRAIN_DATA"),
-        (["--photos", photos], {"look.prompts": "['a {nobody}']"}, "PROMPT_CONCEPT"),
-        (["--photos", photos, "--concepts", "each"], {}, "TRAIN_EACH"),
-        (["--photos", photos, "--concepts", "some"], {}, "TRAIN_EACH"),
-        (["--photos", photos], {"methods": "kv"}, "RECIPE_KEY"),
-        (["--photos", photos], {"backend": "unknown"}, "RECIPE_VALUE"),
-        (["--photos", photos], {"base": "no/such"}, "WEIGHTS_UNPINNED"),
-    ):
-        status, _, err = run(*words(base, out, *options, **changes))
-        assert status == 2, err
-        assert code in err
-    assert not out.exists()
-
-
 def test_a_photo_that_cannot_be_read_is_left_out_and_said(run, base, tmp_path):
     photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
     (tmp_path / "photos" / "zebra").mkdir()
@@ -318,74 +263,6 @@ def test_a_training_that_diverges_names_the_rows_and_keeps_its_checkpoint(run, b
     assert not (out / "manifest.json").exists()
     (run_name,) = {path.name for path in (out / "runs").iterdir()}
     assert Checkpoints(open_store(str(out)), run_name).steps()
-
-
-@pytest.mark.parametrize("token", ["<new1>", "<composition>"])
-def test_a_token_that_the_base_knows_is_refused_before_anything_starts(run, base, tmp_path, token):
-    taught = shutil.copytree(base, tmp_path / "taught")
-    tokenizer = CLIPTokenizer.from_pretrained(taught / "tokenizer")
-    tokenizer.add_tokens([token])
-    tokenizer.save_pretrained(taught / "tokenizer")
-    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
-    code, _, err = run(*words(taught, out, "--photos", photos, **{"prompts.composition_token": "true"}))
-    assert code == 2
-    assert f"TRAIN_TOKEN  base: the base's tokenizer knows {token} already" in err
-    assert not out.exists()
-
-
-def test_an_artifact_of_another_base_is_refused_before_anything_starts(run, base, tmp_path):
-    photos, out = concept_folder(tmp_path / "photos"), tmp_path / "out"
-    code, _, err = run(*words(base, out, "--photos", photos))
-    assert code == 0, err
-    prompts, drawn = tmp_path / "prompts.txt", tmp_path / "drawn"
-    prompts.write_text("a photo of a {teapot}\n")
-    code, _, err = run("sample", out, "--base", "shipped:micro/generator", "--prompts", prompts, "--out", drawn)
-    assert code == 2
-    assert "ARTIFACT_BASE" in err
-    assert not drawn.exists()
-
-
-def test_photos_are_read_where_compose_reads_them_and_datasets_where_they_can_lie(run, base, tmp_path):
-    code, _, err = run(*words(base, tmp_path / "out", "--photos", "gs://bucket/photos"))
-    assert code == 2
-    assert "PHOTOS_UNREADABLE  gs://bucket/photos" in err, "no library for it here, or no bucket"
-    code, _, err = run(*words(base, tmp_path / "out", "--data", "gs://bucket/data"))
-    assert code == 2
-    assert "URI_UNSUPPORTED" in err
-    storage = TrainingStorage(data="gs://bucket/photos", out=str(tmp_path), work=str(tmp_path)).absolute()
-    assert storage.data == "gs://bucket/photos"
-
-
-def test_trainings_are_listed_and_shown_with_their_models(run):
-    code, said, _ = run("recipe", "list")
-    assert code == 0
-    assert all(name in said for name in built_in())
-    code, said, _ = run("recipe", "show", "custom-diffusion-sdxl", "--set", "rank=4")
-    assert code == 0
-    assert "rank: 4" in said
-    assert "# model  stabilityai/stable-diffusion-xl-base-1.0  46216598  openrail++  14 GB" in said
-    code, said, _ = run("models", "list", "custom-diffusion")
-    assert code == 0
-    assert "stable-diffusion-v1-5/stable-diffusion-v1-5" in said
-    assert "facebook/dinov2-small" in said
-
-
-def test_every_built_in_training_is_a_spec():
-    for name in built_in():
-        training = load(name)
-        assert training.description
-        assert training.spec.batch % training.spec.accumulate == 0
-    with pytest.raises(UsageError, match="did you mean 'custom-diffusion-sdxl'"):
-        load("custom-difusion-sdxl")
-
-
-def test_workers_are_a_number_or_a_range():
-    assert parse_workers("4") == Workers(4, 4)
-    assert parse_workers("2..8") == Workers(2, 8)
-    for text in ("0", "8..2", "two", "1..", "-1"):
-        with pytest.raises(UsageError, match="TRAIN_WORKERS"):
-            parse_workers(text)
-    assert one_source("", "photos") == "photos"
 
 
 def test_a_training_stopped_halfway_goes_on_from_its_checkpoint(run, base, tmp_path):
